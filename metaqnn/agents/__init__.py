@@ -1,0 +1,1 @@
+"""Agents: what proposes networks and learns."""

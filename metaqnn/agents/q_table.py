@@ -1,0 +1,158 @@
+"""The table of Q-values: pandas is its face, flat numpy arrays are its memory."""
+
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metaqnn.errors import MetaqnnError
+from state_space import Observation, Space, Token, enumerate_rows, legal_walk
+
+Trajectory = list[tuple[int, int]]
+"""The moves of a walk, the last one first, as (row of the table, index of the Q-value)."""
+
+
+class QTable:
+    """Q-values of state-action pairs, all equal until learnt.
+
+    Rows are added as they are met. The values of row r are `q[first[r] : first[r + 1]]`, in the
+    order of the decision's options; `best[r]` is their maximum, so that a move costs no search
+    unless it lowers the best value of its row.
+    """
+
+    def __init__(self, space: Space[Any], initial: float) -> None:
+        """An empty table, whose unknown pairs have the initial value."""
+        self.space = space
+        self.initial = initial
+        self.rows: dict[Observation, int] = {}
+        self.options: list[tuple[Token, ...]] = []
+        self.first = [0]
+        # array is a growing buffer whose elements read and write several times faster than numpy's
+        self._q = array("d")
+        self._visits = array("q")
+        self._best = array("d")
+
+    @property
+    def q(self) -> npt.NDArray[np.float64]:
+        """A copy of all Q-values."""
+        return np.array(self._q, dtype=np.float64)
+
+    @property
+    def visits(self) -> npt.NDArray[np.int64]:
+        """How many trials took each action, as a copy."""
+        return np.array(self._visits, dtype=np.int64)
+
+    def row(self, observation: Observation, options: tuple[Token, ...]) -> int:
+        """The number of the row, which is added where it is new."""
+        row = self.rows.get(observation)
+        if row is None:
+            row = self.rows[observation] = len(self.options)
+            self.options.append(options)
+            self.first.append(self.first[-1] + len(options))
+            self._q.extend([self.initial] * len(options))
+            self._visits.extend([0] * len(options))
+            self._best.append(self.initial)
+        return row
+
+    def best_options(self, observation: Observation, options: tuple[Token, ...]) -> Sequence[Token]:
+        """The options of the highest Q-value: several where they are equal."""
+        row = self.rows.get(observation)
+        if row is None:
+            return options
+        values = self._q[self.first[row] : self.first[row + 1]]
+        best = self._best[row]
+        return [option for option, value in zip(options, values, strict=True) if value == best]
+
+    def trajectory(self, walk: Sequence[Token], stage: int = 0) -> Trajectory:
+        """The moves of a walk, the last one first.
+
+        Raises:
+            IllegalMove: The walk is not legal or not complete.
+        """
+        moves = []
+        for state, decision, token in legal_walk(self.space, walk, stage):
+            row = self.row(self.space.observation(state), decision.options)
+            moves.append((row, self.first[row] + decision.options.index(token)))
+        return moves[::-1]
+
+    def visit(self, trajectory: Trajectory) -> None:
+        """Count a trial that took these moves."""
+        for _, index in trajectory:
+            self._visits[index] += 1
+
+    def sweep(self, trajectory: Trajectory, reward: float, alpha: float, gamma: float) -> None:
+        """Learn from a walk, backwards (Baker et al. 2017, eq. 3).
+
+        The last move goes towards the reward, every other towards gamma times the best value of
+        the next row.
+        """
+        q, best, first = self._q, self._best, self.first
+        target = reward
+        for row, index in trajectory:
+            old = q[index]
+            new = q[index] = old + alpha * (target - old)
+            if new >= best[row]:
+                best[row] = new
+            elif old == best[row]:
+                best[row] = max(q[first[row] : first[row + 1]])
+            target = gamma * best[row]
+
+    def set_values(self, q: npt.NDArray[np.float64]) -> None:
+        """Replace all Q-values.
+
+        Raises:
+            ValueError: There are more or fewer values than the table has.
+        """
+        if len(q) != len(self._q):
+            raise ValueError(f"{len(q)} Q-values for a table of {len(self._q)}")
+        self._q = array("d", q.tolist())
+        self._best = array(
+            "d", (max(self._q[a:b]) for a, b in zip(self.first, self.first[1:], strict=False))
+        )
+
+    def frame(self) -> pd.DataFrame:
+        """A row per state-action pair: the state's fields, the action and its fields, q, visits."""
+        records = [
+            {**_fields(observation), "action": token}
+            | {f"action_{name}": value for name, value in _fields(self.space.action(token)).items()}
+            for observation, row in self.rows.items()
+            for token in self.options[row]
+        ]
+        return pd.DataFrame(records).assign(q=self.q, visits=self.visits)
+
+    def load(self, frame: pd.DataFrame) -> None:
+        """Take over the values of a frame such as `frame` returns; visits are not taken over.
+
+        Raises:
+            MetaqnnError: A column is missing, or a pair does not exist in the space.
+        """
+        known = enumerate_rows(self.space)
+        observation_type: Any = type(next(iter(known)))
+        columns = [*observation_type._fields, "action", "q"]
+        missing = [name for name in columns if name not in frame]
+        if missing:
+            raise MetaqnnError(f"the Q-table has no column {' and no '.join(missing)}")
+        values = self.q.tolist()
+        for line, record in enumerate(frame[columns].itertuples(index=False, name=None), start=2):
+            *fields, action, q = record
+            observation = observation_type(*fields)
+            decision = known.get(observation)
+            if decision is None or action not in decision.options:
+                raise MetaqnnError(
+                    f"line {line} of the Q-table: {action} in {observation} is not in this space"
+                )
+            if not np.isfinite(q):
+                raise MetaqnnError(f"line {line} of the Q-table: q is {q}")
+            row = self.row(observation, decision.options)
+            values.extend(self._q[len(values) :])
+            values[self.first[row] + decision.options.index(action)] = float(q)
+        self.set_values(np.array(values))
+
+
+def _fields(record: Observation) -> dict[str, Any]:
+    named: Any = record
+    fields: dict[str, Any] = named._asdict()
+    return fields

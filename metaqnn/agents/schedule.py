@@ -1,0 +1,75 @@
+"""The epsilon schedule: how much to explore, by the number of distinct networks trained."""
+
+from dataclasses import dataclass
+
+from metaqnn.errors import MetaqnnError
+
+PAPER = (
+    "1.0:1500,0.9:100,0.8:100,0.7:100,0.6:150,0.5:150,0.4:150,0.3:150,0.2:150,0.1:150"
+)
+"""Baker et al. 2017, table 2: 2,700 distinct networks."""
+
+FORM = "EPSILON:NETWORKS,... with falling epsilons from 0 to 1, such as 1.0:20,0.5:10,0.1:10"
+
+
+@dataclass(frozen=True)
+class EpsilonSchedule:
+    """Steps of (epsilon, distinct networks); after the last step its epsilon stays."""
+
+    steps: tuple[tuple[float, int], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "EpsilonSchedule":
+        """The schedule of a text such as "1.0:20,0.5:10,0.1:10".
+
+        Raises:
+            MetaqnnError: The text is malformed, an epsilon is not in 0 to 1, or epsilon rises.
+        """
+        steps = []
+        for part in text.split(","):
+            epsilon, _, networks = part.strip().partition(":")
+            try:
+                steps.append((float(epsilon), int(networks)))
+            except ValueError:
+                raise MetaqnnError(f"epsilon schedule {text!r}: {part!r} is not {FORM}") from None
+            if not 0 <= steps[-1][0] <= 1:
+                raise MetaqnnError(f"epsilon schedule {text!r}: {epsilon} is not from 0 to 1")
+            if steps[-1][1] < 1:
+                raise MetaqnnError(f"epsilon schedule {text!r}: {part!r} is for no network")
+            if len(steps) > 1 and steps[-1][0] >= steps[-2][0]:
+                raise MetaqnnError(
+                    f"epsilon schedule {text!r}: epsilon must fall, "
+                    f"but {epsilon} follows {steps[-2][0]}"
+                )
+        return cls(tuple(steps))
+
+    @classmethod
+    def scaled(cls, budget: int) -> "EpsilonSchedule":
+        """The paper's proportions over a budget of distinct networks, to the unit."""
+        paper = cls.parse(PAPER)
+        steps = []
+        before = 0
+        for epsilon, networks in paper.steps:
+            after = before + networks
+            share = round(budget * after / paper.total) - round(budget * before / paper.total)
+            if share:
+                steps.append((epsilon, share))
+            before = after
+        return cls(tuple(steps) or ((1.0, 1),))
+
+    @property
+    def total(self) -> int:
+        """The number of distinct networks in all steps."""
+        return sum(networks for _, networks in self.steps)
+
+    def epsilon(self, trained: int) -> float:
+        """Epsilon for the next network, after so many distinct ones."""
+        for epsilon, networks in self.steps:
+            if trained < networks:
+                return epsilon
+            trained -= networks
+        return self.steps[-1][0]
+
+    def __str__(self) -> str:
+        """The text that `parse` reads."""
+        return ",".join(f"{epsilon}:{networks}" for epsilon, networks in self.steps)

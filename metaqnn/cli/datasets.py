@@ -1,0 +1,25 @@
+"""metaqnn datasets."""
+
+import click
+
+
+@click.command()
+def datasets() -> None:
+    """List the data sets that `metaqnn run --dataset` takes."""
+    from tabulate import tabulate
+
+    from metaqnn.registry import DATASETS, FILE_DATASETS
+
+    rows = [
+        [
+            name,
+            "x".join(map(str, entry.shape)) if entry.shape else "any",
+            entry.classes or "any",
+            entry.space,
+            entry.description,
+        ]
+        for name, entry in [*DATASETS.items(), *FILE_DATASETS.items()]
+    ]
+    headers = ["data set", "images", "classes", "space", "what it is"]
+    click.echo(tabulate(rows, headers=headers, colalign=("left",) * 5))
+    click.echo("\nAll but digits, npz and folder are read from --data-dir; --download fetches them.")

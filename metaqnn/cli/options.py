@@ -1,0 +1,63 @@
+"""Command-line options made from the fields of the configuration."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import click
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from metaqnn.config import RunConfig, keys
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+run_folder = click.argument("folder", type=click.Path(path_type=Path))
+"""The argument of commands that look at a run."""
+
+
+def config_options(function: F) -> F:
+    """Add an option for every key of RunConfig; only those that were given have a value."""
+    for section, name in reversed(keys()):
+        function = _option(name, _field(section, name))(function)
+    return function
+
+
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given on the command line."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def config_option(name: str) -> Callable[[F], F]:
+    """The option of one key of RunConfig."""
+    section = next(section for section, key in keys() if key == name)
+    return _option(name, _field(section, name))
+
+
+def _field(section: str | None, name: str) -> FieldInfo:
+    model: Any = RunConfig
+    if section is not None:
+        model = RunConfig.model_fields[section].annotation
+    assert issubclass(model, BaseModel)
+    return model.model_fields[name]
+
+
+def _option(name: str, field: FieldInfo) -> Callable[[F], F]:
+    flag = name.replace("_", "-")
+    kind = _type(field.annotation)
+    text = field.description or ""
+    if field.default is not None and "Default" not in text:
+        default = {True: "on", False: "off"}.get(field.default, field.default) if kind is bool else (
+            field.default
+        )
+        text += f"  [default: {default}]"
+    declaration = f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}"
+    return click.option(declaration, name, type=kind, default=None, help=text)
+
+
+def _type(annotation: Any) -> type:
+    """The plain type of an annotation such as `Annotated[float, ...] | None`."""
+    if annotation in (bool, int, float, str):
+        plain: type = annotation
+        return plain
+    return next(_type(part) for part in get_args(annotation) if part is not type(None))

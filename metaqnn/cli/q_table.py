@@ -1,0 +1,41 @@
+"""metaqnn q-table."""
+
+from pathlib import Path
+
+import click
+
+from metaqnn.cli.options import run_folder
+
+
+@click.command()
+@run_folder
+@click.option("--csv", type=click.Path(path_type=Path), help="File to write.  [default: print]")
+@click.option(
+    "--layout",
+    type=click.Choice(["metaqnn", "metaqnn2017"]),
+    default="metaqnn",
+    show_default=True,
+    help="metaqnn2017: the columns of the 2017 code's q_values.csv.",
+)
+def q_table(folder: Path, csv: Path | None, layout: str) -> None:
+    """Export the Q-values that the run in FOLDER has learnt, a row per state and action.
+
+    `metaqnn run --q-table FILE` starts from either layout.
+    """
+    from metaqnn.agents.legacy_table import to_legacy
+    from metaqnn.agents.q_learning import QLearning
+    from metaqnn.errors import MetaqnnError
+    from metaqnn.runs import open_run
+
+    run = open_run(folder)
+    agent = run.trained_agent()
+    if not isinstance(agent, QLearning):
+        raise MetaqnnError(f"{folder} has no Q-table: its agent is {run.config.agent}")
+    frame = agent.table.frame()
+    if layout == "metaqnn2017":
+        frame = to_legacy(frame)
+    try:
+        text = frame.to_csv(csv, index=False, lineterminator="\n")
+    except OSError as error:
+        raise MetaqnnError(f"{csv} cannot be written: {error}") from None
+    click.echo(text.rstrip("\n") if csv is None else f"{len(frame)} rows written to {csv}")

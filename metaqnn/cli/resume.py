@@ -1,0 +1,27 @@
+"""metaqnn resume."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from metaqnn.cli.options import config_option, given, run_folder
+
+
+@click.command()
+@run_folder
+@config_option("budget")
+@config_option("device")
+@config_option("data_dir")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def resume(folder: Path, quiet: bool, **options: Any) -> None:
+    """Go on with the run in FOLDER, if need be with a larger budget or on another device."""
+    from metaqnn.cli.progress import drive
+    from metaqnn.config import RunConfig
+    from metaqnn.runs import open_run
+    from metaqnn.training.device import resolve_device
+
+    found = open_run(folder)
+    config = RunConfig.from_flat({**found.config.flat(), **given(options)})
+    drive(replace(found, config=config), resolve_device(config.device), quiet=quiet)

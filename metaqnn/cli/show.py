@@ -1,0 +1,52 @@
+"""metaqnn show."""
+
+import click
+
+from metaqnn.cli.shapes import InputShape
+from metaqnn.networks.cost import Shape
+
+
+@click.command()
+@click.argument("network")
+@click.option(
+    "--input",
+    "input_shape",
+    type=InputShape(),
+    default="3x32x32",
+    show_default=True,
+    help="Shape of the images.",
+)
+def show(network: str, input_shape: Shape) -> None:
+    """Describe NETWORK, such as "[C(64,3,1), P(2,2), SM(10)]".
+
+    Prints every layer with the shape of its output, its parameters and its multiply-adds an image;
+    or what is wrong, and where.
+    """
+    from tabulate import tabulate
+
+    from metaqnn.errors import MetaqnnError
+    from metaqnn.networks.cost import layer_costs, total_cost
+    from state_space.notation import NotationError, read
+
+    try:
+        architecture = read(network)
+    except NotationError as error:
+        raise MetaqnnError(str(error)) from None
+    costs = layer_costs(architecture, input_shape)
+    rows = [["", "input", "x".join(map(str, input_shape)), "", ""]]
+    for position, (node, cost) in enumerate(zip(architecture.nodes, costs, strict=True), start=1):
+        rows.append([str(position), node.text, *_columns(cost.shape, *cost[1:])])
+    total = total_cost(architecture, input_shape)
+    rows.append(["", "total", "", *_columns(total.shape, *total[1:])[1:]])
+    click.echo(
+        tabulate(
+            rows,
+            headers=["", "layer", "output", "parameters", "multiply-adds"],
+            colalign=("right", "left", "left", "right", "right"),
+            disable_numparse=True,
+        )
+    )
+
+
+def _columns(shape: Shape, parameters: int, multiply_adds: int) -> list[str]:
+    return ["x".join(map(str, shape)), f"{parameters:,}", f"{multiply_adds:,}"]

@@ -1,0 +1,50 @@
+"""metaqnn space."""
+
+import click
+
+from metaqnn.cli.shapes import InputShape
+from metaqnn.networks.cost import Shape
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option(
+    "--input",
+    "input_shape",
+    type=InputShape(),
+    help="Shape of the images.  [default: that of the data set for which the space was made]",
+)
+@click.option("--classes", type=click.IntRange(2), help="Number of classes.  [default: likewise]")
+def space(name: str | None, input_shape: Shape | None, classes: int | None) -> None:
+    """Describe the space NAME, a preset or a TOML file; without NAME, list the presets."""
+    from metaqnn.registry import DATASETS, check_name
+    from metaqnn.spaces import bind_space, preset_names, read_space
+    from state_space import count_architectures, enumerate_rows
+
+    if name is None:
+        click.echo("\n".join(preset_names()))
+        return
+    settings = read_space(name)
+    made_for = check_name("data set", DATASETS, str(settings.get("made-for", "cifar10")))
+    input_shape = input_shape or DATASETS[made_for].shape
+    classes = classes or DATASETS[made_for].classes
+    assert input_shape is not None and classes is not None, "a named data set has a shape"
+    bound = bind_space(settings, input_shape, classes)
+    rows = enumerate_rows(bound)
+    pairs = sum(len(decision.options) for decision in rows.values())
+    images = "x".join(map(str, input_shape))
+    click.echo(f"space               {name}, for {images} images of {classes} classes")
+    click.echo(f"states              {len(rows):,} (rows of the Q-table)")
+    click.echo(f"state-action pairs  {pairs:,}")
+    click.echo(f"architectures       {count_architectures(bound):,}")
+    for kind, tokens in bound.vocabulary.items():
+        by_op: dict[str, list[str]] = {}
+        for token in tokens:
+            by_op.setdefault(token.partition("(")[0], []).append(token)
+        click.echo(f"\n{kind}: {len(tokens)} options")
+        for op, options in by_op.items():
+            click.echo(f"  {op:<4} {' '.join(options)}")
+    click.echo()
+    for key, value in settings.items():
+        for inner, setting in value.items() if isinstance(value, dict) else [("", value)]:
+            click.echo(f"{f'{key}.{inner}'.rstrip('.'):<32} {setting}")

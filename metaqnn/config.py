@@ -1,0 +1,187 @@
+"""The configuration of a run: checked, and TOML in and out."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+
+from metaqnn.agents.schedule import PAPER, EpsilonSchedule
+from metaqnn.errors import MetaqnnError
+from metaqnn.registry import AGENTS, check_name, find_dataset
+from metaqnn.training.recipe import Recipe
+from state_space.settings import suggestion
+
+DEFAULT_BUDGET = 70
+"""Networks of a run that says neither budget nor schedule."""
+
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """Immutable, strict about types, without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class DataConfig(Section):
+    """Which images, and how they are split."""
+
+    dataset: str = Field(
+        "digits", description="A name that `metaqnn datasets` lists, npz:FILE or folder:DIR."
+    )
+    data_dir: str | None = Field(None, description="Folder in which the data set lies.")
+    download: bool = Field(False, description="Download the data set into --data-dir if need be.")
+    image_size: PositiveInt | None = Field(
+        None, description="Resize the images to this height and width."
+    )
+    train_limit: PositiveInt | None = Field(
+        None, description="Use so many training images, validation included."
+    )
+    validation: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        0.2,
+        description="Validation images: a number, or a share below 1 of the training images. "
+        "Default: a fifth for digits, a tenth for others.",
+    )
+    split_seed: int = Field(0, ge=0, description="Seed of the split into training and validation.")
+
+
+class QLearningConfig(Section):
+    """Options of the agent q-learning."""
+
+    alpha: Annotated[float, Field(gt=0, le=1)] = Field(0.01, description="Q-learning rate.")
+    gamma: Probability = Field(1.0, description="Discount of later Q-values.")
+    initial_q: float = Field(
+        0.5, allow_inf_nan=False, description="Q-value of what is not learnt yet."
+    )
+    sweeps: int = Field(
+        100, ge=0, description="Trajectories replayed after each network (2017 code: 128)."
+    )
+
+
+class RunConfig(Section):
+    """Everything that decides what a run does.
+
+    In TOML and on the command line the keys of all sections stand side by side. `from_flat` also
+    resolves what depends on other options: defaults of the data set, named schedules.
+    """
+
+    data: DataConfig = DataConfig()
+    space: str = Field(
+        "digits",
+        description="A name that `metaqnn space` lists, or a TOML file. Default: the data set's.",
+    )
+    agent: str = Field("q-learning", description="q-learning or random.")
+    budget: int = Field(
+        DEFAULT_BUDGET,
+        ge=0,
+        description="Distinct networks to train. Default: the schedule's total, or 70.",
+    )
+    epsilon_schedule: str = Field(
+        "scaled",
+        description="EPSILON:NETWORKS,..., paper (2,700 networks), or scaled (the paper's "
+        "proportions over the budget).",
+    )
+    q_learning: QLearningConfig = QLearningConfig()
+    recipe: Recipe = Recipe()
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of the whole run.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+    keep: int = Field(5, ge=0, description="Keep the weights of the best so many networks.")
+    replay_from: str | None = Field(
+        None, description="Learn first from this replay_database.csv[.gz] of the 2017 code."
+    )
+    q_table: str | None = Field(None, description="Start from the Q-table in this CSV file.")
+
+    @classmethod
+    def from_flat(cls, values: Mapping[str, Any]) -> Self:
+        """The configuration of keys as in a TOML file, "epsilon-schedule" for epsilon_schedule.
+
+        Raises:
+            MetaqnnError: A key is unknown or a value impossible.
+        """
+        homes = {name: home for home, name in keys()}
+        named = {key.replace("-", "_"): value for key, value in values.items()}
+        for name in named:
+            if name not in homes:
+                key = name.replace("_", "-")
+                raise MetaqnnError(f"unknown option {key}{suggestion(key, option_names())}")
+        nested: dict[str, Any] = {}
+        for name, value in _resolve(named).items():
+            home = homes[name]
+            (nested if home is None else nested.setdefault(home, {}))[name] = value
+        try:
+            return cls.model_validate(nested)
+        except ValidationError as error:
+            problems = [
+                f"{str(problem['loc'][-1]).replace('_', '-')} is {problem['input']!r}: "
+                f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
+                for problem in error.errors()
+            ]
+            raise MetaqnnError("; ".join(problems)) from None
+
+    def flat(self) -> dict[str, Any]:
+        """All keys that have a value, as in a TOML file."""
+        values = self.model_dump(mode="json")
+        flat = {
+            name.replace("_", "-"): values[name] if home is None else values[home][name]
+            for home, name in keys()
+        }
+        return {key: value for key, value in flat.items() if value is not None}
+
+    def to_toml(self) -> str:
+        """The text that `read_toml` and `from_flat` turn into this configuration."""
+        return tomli_w.dumps(self.flat())
+
+
+def _resolve(values: dict[str, Any]) -> dict[str, Any]:
+    """Write out the defaults of the data set and the schedules that have a name.
+
+    Values of a wrong type are left to the checks of the fields.
+    """
+    dataset = values.get("dataset", "digits")
+    if isinstance(dataset, str):
+        entry, _ = find_dataset(dataset)
+        defaults = {"space": entry.space, "validation": entry.validation, **entry.options}
+        values = {**defaults, **values}
+    check_name("agent", AGENTS, values.get("agent", "q-learning"))
+    schedule, budget = values.get("epsilon_schedule", "scaled"), values.get("budget")
+    if isinstance(schedule, str) and isinstance(budget, int | None):
+        if schedule == "scaled":
+            budget = DEFAULT_BUDGET if budget is None else budget
+            parsed = EpsilonSchedule.scaled(budget)
+        else:
+            parsed = EpsilonSchedule.parse(PAPER if schedule == "paper" else schedule)
+        budget = parsed.total if budget is None else budget
+        values = {**values, "epsilon_schedule": str(parsed), "budget": budget}
+    return values
+
+
+def keys() -> list[tuple[str | None, str]]:
+    """Every option as (the section that holds it or None, its name)."""
+    found: list[tuple[str | None, str]] = []
+    for name, field in RunConfig.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            found += [(name, inner) for inner in section.model_fields]
+        else:
+            found.append((None, name))
+    return found
+
+
+def option_names() -> list[str]:
+    """Every option as it is written in TOML and, after --, on the command line."""
+    return [name.replace("_", "-") for _, name in keys()]
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        MetaqnnError: The file is not there, not readable or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise MetaqnnError(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,13 @@
+"""The errors that a user can cause."""
+
+
+class MetaqnnError(Exception):
+    """Bad input, told in one line; the command line exits with `exit_code`."""
+
+    exit_code = 2
+
+
+class SearchStopped(MetaqnnError):
+    """The search cannot go on: the machine or the data are broken, not the networks."""
+
+    exit_code = 1

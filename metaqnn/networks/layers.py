@@ -1,0 +1,77 @@
+"""The table of layers: op name to PyTorch module."""
+
+from collections.abc import Callable
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from metaqnn.networks.cost import Args, Shape
+
+
+class Dropout(nn.Module):
+    """Dropout that draws from a given generator, where torch's own draws from the global one."""
+
+    def __init__(self, probability: float, generator: torch.Generator) -> None:
+        """Set a value to 0 with this probability."""
+        super().__init__()
+        self.keep = 1 - probability
+        self.generator = generator
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop while training, else pass on."""
+        if not self.training:
+            return x
+        return x * torch.empty_like(x).bernoulli_(self.keep, generator=self.generator).div_(
+            self.keep
+        )
+
+
+def _convolution(args: Args, shape: Shape, generator: torch.Generator) -> nn.Module:
+    filters, field, stride = args
+    return nn.Sequential(
+        nn.Conv2d(shape[0], filters, field, stride, padding=field // 2), nn.ReLU(inplace=True)
+    )
+
+
+def _max_pooling(args: Args, shape: Shape, generator: torch.Generator) -> nn.Module:
+    return nn.MaxPool2d(*args)
+
+
+def _fully_connected(args: Args, shape: Shape, generator: torch.Generator) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(prod(shape), args[0]), nn.ReLU(inplace=True))
+
+
+def _global_average_pooling(args: Args, shape: Shape, generator: torch.Generator) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(shape[0], args[0], 1),
+        nn.ReLU(inplace=True),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
+
+
+def _softmax(args: Args, shape: Shape, generator: torch.Generator) -> nn.Module:
+    # the softmax itself is part of the loss
+    return nn.Sequential(nn.Flatten(), nn.Linear(prod(shape), args[0]))
+
+
+def _dropout(args: Args, shape: Shape, generator: torch.Generator) -> nn.Module:
+    i, n = args
+    return Dropout(i / (2 * n), generator)
+
+
+def _batch_norm(args: Args, shape: Shape, generator: torch.Generator) -> nn.Module:
+    return nn.BatchNorm2d(shape[0])
+
+
+LAYERS: dict[str, Callable[[Args, Shape, torch.Generator], nn.Module]] = {
+    "C": _convolution,
+    "P": _max_pooling,
+    "FC": _fully_connected,
+    "GAP": _global_average_pooling,
+    "SM": _softmax,
+    "D": _dropout,
+    "BN": _batch_norm,
+}
+"""A module of every op, from its parameters and the shape that it reads."""

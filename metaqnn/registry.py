@@ -1,0 +1,159 @@
+"""What can be chosen by name. Nothing is imported before it is chosen."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from metaqnn.errors import MetaqnnError
+from state_space.settings import suggestion
+
+if TYPE_CHECKING:
+    from metaqnn.agents.base import Agent
+
+SPACES = {"chain": "metaqnn.spaces:chain"}
+"""Kind of space to the function that makes one of a mapping, image shape and classes."""
+
+AGENTS = {
+    "q-learning": "metaqnn.agents.q_learning:QLearning",
+    "random": "metaqnn.agents.random:RandomSearch",
+}
+
+
+@dataclass(frozen=True)
+class DataSetEntry:
+    """A data set that can be chosen by name.
+
+    Attributes:
+        source: "module:function" that loads it; see `metaqnn.training.sources`.
+        description: For people.
+        shape: (channels, height, width), where it is fixed.
+        classes: Number of classes, where it is fixed.
+        space: Preset that a run searches unless told otherwise.
+        validation: Validation images: a number, or a share below 1 of the training images.
+        options: Other defaults of a run on this data set.
+    """
+
+    source: str
+    description: str
+    shape: tuple[int, int, int] | None = None
+    classes: int | None = None
+    space: str = "mnist-small"
+    validation: float = 0.1
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+_SOURCES = "metaqnn.training.sources"
+
+DATASETS = {
+    "digits": DataSetEntry(
+        f"{_SOURCES}:digits",
+        "1,797 scans of digits, 1,437 for training (part of scikit-learn, no download)",
+        (1, 8, 8),
+        10,
+        space="digits",
+        validation=0.2,
+        options={"batch_size": 32},
+    ),
+    "mnist": DataSetEntry(
+        f"{_SOURCES}:mnist", "70,000 digits, 60,000 for training", (1, 28, 28), 10, "metaqnn-mnist"
+    ),
+    "fashion-mnist": DataSetEntry(
+        f"{_SOURCES}:fashion_mnist",
+        "70,000 pictures of clothes, 60,000 for training",
+        (1, 28, 28),
+        10,
+        "metaqnn-mnist",
+    ),
+    "cifar10": DataSetEntry(
+        f"{_SOURCES}:cifar10",
+        "60,000 photographs, 50,000 for training",
+        (3, 32, 32),
+        10,
+        "metaqnn-cifar10",
+    ),
+    "cifar100": DataSetEntry(
+        f"{_SOURCES}:cifar100",
+        "60,000 photographs, 50,000 for training",
+        (3, 32, 32),
+        100,
+        "metaqnn-cifar10",
+    ),
+    "svhn": DataSetEntry(
+        f"{_SOURCES}:svhn",
+        "99,289 house numbers, 73,257 for training",
+        (3, 32, 32),
+        10,
+        "metaqnn-svhn",
+    ),
+}
+"""Data sets with a name of their own."""
+
+FILE_DATASETS = {
+    "npz": DataSetEntry(
+        f"{_SOURCES}:npz", "npz:FILE, your own arrays x_train, y_train, x_test, y_test"
+    ),
+    "folder": DataSetEntry(
+        f"{_SOURCES}:folder", "folder:DIR, your own pictures as DIR/train/CLASS/*, DIR/test/CLASS/*"
+    ),
+}
+"""Data sets that are named by what they are and where they lie, as npz:FILE."""
+
+
+def find_dataset(name: str) -> tuple[DataSetEntry, str | None]:
+    """The entry of a data set, and the path behind "npz:" or "folder:".
+
+    Raises:
+        MetaqnnError: There is no such data set.
+    """
+    kind, colon, path = name.partition(":")
+    if colon and kind in FILE_DATASETS:
+        if not path:
+            raise MetaqnnError(f"data set {name!r}: a path must follow {kind}:")
+        return FILE_DATASETS[kind], path
+    if name not in DATASETS:
+        known = [*DATASETS, *(f"{kind}:..." for kind in FILE_DATASETS)]
+        raise MetaqnnError(f"there is no data set {name!r}{suggestion(name, known)}")
+    return DATASETS[name], None
+
+
+def find(kind: str, table: Mapping[str, str], name: str) -> Any:
+    """Import what stands under a name.
+
+    Raises:
+        MetaqnnError: The name is unknown.
+    """
+    return resolve(table[check_name(kind, table, name)])
+
+
+def check_name(kind: str, known: Iterable[str], name: str) -> str:
+    """The name, if it is known.
+
+    Raises:
+        MetaqnnError: It is not; the message gives the nearest.
+    """
+    if name not in known:
+        raise MetaqnnError(f"there is no {kind} {name!r}{suggestion(name, known)}")
+    return name
+
+
+def resolve(place: str) -> Any:
+    """The object at "module:name"."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
+def find_agent(name: str) -> "type[Agent]":
+    """The class of an agent.
+
+    Raises:
+        MetaqnnError: There is no such agent.
+    """
+    found: type[Agent] = find("agent", AGENTS, name)
+    return found
+
+
+def find_source(entry: DataSetEntry) -> Callable[..., Any]:
+    """The function that loads a data set."""
+    found: Callable[..., Any] = resolve(entry.source)
+    return found

@@ -1,0 +1,77 @@
+"""The best networks of a run."""
+
+from typing import Any, Literal
+
+import pandas as pd
+from tabulate import tabulate
+
+from state_space import Space
+
+Format = Literal["table", "markdown", "csv", "json"]
+FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json")
+
+COLUMNS = [
+    "rank",
+    "accuracy",
+    "parameters",
+    "multiply_adds",
+    "seconds",
+    "found",
+    "epsilon",
+    "network",
+]
+
+
+def top_k(trials: pd.DataFrame, space: Space[Any], k: int) -> pd.DataFrame:
+    """The k best distinct networks, those found first before others of the same accuracy.
+
+    Args:
+        trials: `Memory.frame`.
+        space: Of the run.
+        k: How many.
+
+    Returns:
+        The columns rank, accuracy (validation, 0 to 1), parameters, multiply_adds (an image),
+        seconds (of training), found (the how manieth distinct network), epsilon (empty for agents
+        without) and network.
+    """
+    trained = trials[trials["finished"] & trials["first"]].copy()
+    trained["found"] = range(1, len(trained) + 1)
+    succeeded = trained[trained["error"].isna()]
+    best = succeeded.sort_values("reward", ascending=False, kind="stable").head(k)
+    best = best.assign(
+        rank=range(1, len(best) + 1),
+        accuracy=best["reward"],
+        network=[space.architecture(walk).text for walk in best["walk"]],
+    )
+    best = best.reindex(columns=COLUMNS)
+    counts = {name: "Int64" for name in ("parameters", "multiply_adds")}
+    return best.astype(counts).reset_index(drop=True)
+
+
+def render(best: pd.DataFrame, form: Format) -> str:
+    """The table of `top_k` as text; csv and json carry all digits."""
+    if form == "csv":
+        return best.to_csv(index=False, lineterminator="\n").rstrip("\n")
+    if form == "json":
+        return best.to_json(orient="records", indent=2)
+    table = pd.DataFrame(
+        {
+            "rank": best["rank"],
+            "accuracy": best["accuracy"].map("{:.2%}".format),
+            "parameters": best["parameters"].map("{:,}".format),
+            "multiply-adds": best["multiply_adds"].map("{:,}".format),
+            "seconds": best["seconds"].map("{:.1f}".format),
+            "found": best["found"],
+            "epsilon": best["epsilon"].map(lambda value: "" if pd.isna(value) else f"{value:g}"),
+            "network": best["network"],
+        }
+    )
+    align = ["right"] * 7 + ["left"]
+    return tabulate(
+        table.to_dict("list"),
+        headers="keys",
+        tablefmt="pipe" if form == "markdown" else "simple",
+        colalign=align if len(table) else None,
+        disable_numparse=True,
+    )

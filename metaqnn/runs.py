@@ -1,0 +1,197 @@
+"""The folder of a run: what it was asked for, where it ran, its memory and its best networks."""
+
+import json
+import platform
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from metaqnn.agents.base import Agent
+from metaqnn.config import RunConfig, read_toml
+from metaqnn.errors import MetaqnnError
+from metaqnn.networks.cost import Shape
+from metaqnn.registry import find_agent
+from metaqnn.spaces import bind_space
+from replay import BrokenMemory, Memory, WrongRun
+from state_space import Space
+
+CONFIG = "config.toml"
+SPACE = "space.toml"
+ENVIRONMENT = "environment.json"
+MEMORY = "memory.sqlite"
+NETWORKS = "networks"
+INPUTS = {"replay_from": "replay-from", "q_table": "q-table"}
+"""Options that name a file, and the name of the file's copy in the run's folder."""
+
+FREE = ("budget", "data-dir", "device", "download", "keep", "replay-from", "q-table")
+"""Options that a resumed run may change, or that are files of which it keeps a copy."""
+
+PACKAGES = ("metaqnn", "numpy", "pandas", "torch", "torchvision", "safetensors", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run and its folder.
+
+    Attributes:
+        path: The folder.
+        config: What was asked for.
+        space_settings: The space's TOML file.
+        shape: (channels, height, width) of the images.
+        classes: Names of the classes.
+    """
+
+    path: Path
+    config: RunConfig
+    space_settings: Mapping[str, Any]
+    shape: Shape
+    classes: tuple[str, ...]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes the run what it is: a memory belongs to one identity."""
+        options = {key: value for key, value in self.config.flat().items() if key not in FREE}
+        return {
+            **options,
+            "space": self.space_settings,
+            "images": list(self.shape),
+            "classes": len(self.classes),
+        }
+
+    def space(self) -> Space[Any]:
+        """The space, bound to the images."""
+        return bind_space(self.space_settings, self.shape, len(self.classes))
+
+    def memory(self) -> Memory:
+        """The memory in the folder.
+
+        Raises:
+            MetaqnnError: It is not there, damaged, or belongs to another configuration.
+        """
+        try:
+            return Memory.open(self.path / MEMORY, self.identity)
+        except (FileNotFoundError, BrokenMemory, WrongRun) as error:
+            raise MetaqnnError(str(error)) from None
+
+    def input_file(self, option: str) -> Path | None:
+        """The folder's copy of a file that an option names."""
+        source = getattr(self.config, option)
+        if source is None:
+            return None
+        suffix = ".csv.gz" if str(source).endswith(".gz") else ".csv"
+        return self.path / f"{INPUTS[option]}{suffix}"
+
+    def agent(self) -> Agent:
+        """The run's agent as it was at the start: without experiences.
+
+        Raises:
+            MetaqnnError: The Q-table to start from does not fit.
+        """
+        agent = find_agent(self.config.agent).from_config(self.config, self.space())
+        table = self.input_file("q_table")
+        if table is not None:
+            from metaqnn.agents.q_learning import QLearning
+
+            if not isinstance(agent, QLearning):
+                raise MetaqnnError(f"the agent {self.config.agent} has no Q-table to start from")
+            agent.warm_start(read_csv(table))
+        return agent
+
+    def trained_agent(self) -> Agent:
+        """The agent with all that it has learnt."""
+        memory = self.memory()
+        agent = self.agent()
+        agent.restore(memory.snapshot(), memory.history())
+        memory.close()
+        return agent
+
+
+def create_run(run: Run, command: list[str], device: str) -> None:
+    """Make the folder, whole or not at all.
+
+    Raises:
+        MetaqnnError: The name is taken, the folder cannot be written, or a file that the
+            configuration names is not there.
+    """
+    if run.path.exists():
+        raise MetaqnnError(
+            f"{run.path} exists: `metaqnn resume {run.path}` goes on with it, "
+            "--name chooses another name"
+        )
+    building = run.path.with_name(f".{run.path.name}.partial")
+    try:
+        shutil.rmtree(building, ignore_errors=True)
+        (building / NETWORKS).mkdir(parents=True)
+        for option in INPUTS:
+            copy = run.input_file(option)
+            if copy is not None:
+                shutil.copyfile(getattr(run.config, option), building / copy.name)
+        (building / CONFIG).write_text(run.config.to_toml(), encoding="utf-8")
+        (building / SPACE).write_text(tomli_w.dumps(run.space_settings), encoding="utf-8")
+        (building / ENVIRONMENT).write_text(
+            json.dumps(_environment(run, command, device), indent=2) + "\n", encoding="utf-8"
+        )
+        Memory.create(building / MEMORY, run.identity).close()
+        building.rename(run.path)
+    except OSError as error:
+        shutil.rmtree(building, ignore_errors=True)
+        raise MetaqnnError(f"{run.path} cannot be made: {error}") from None
+
+
+def open_run(path: Path) -> Run:
+    """The run in a folder.
+
+    Raises:
+        MetaqnnError: The folder is not that of a run.
+    """
+    if not (path / CONFIG).is_file():
+        raise MetaqnnError(f"{path} is not the folder of a run: it has no {CONFIG}")
+    try:
+        images = json.loads((path / ENVIRONMENT).read_text(encoding="utf-8"))["images"]
+        shape, classes = tuple(images["shape"]), tuple(images["classes"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MetaqnnError(f"{path / ENVIRONMENT} cannot be read: {error!r}") from None
+    return Run(
+        path, RunConfig.from_flat(read_toml(path / CONFIG)), read_toml(path / SPACE), shape, classes
+    )
+
+
+def free_name(results: Path, stem: str) -> str:
+    """The first of stem-1, stem-2, ... that is not taken."""
+    number = 1
+    while (results / f"{stem}-{number}").exists():
+        number += 1
+    return f"{stem}-{number}"
+
+
+def read_csv(path: Path) -> Any:
+    """A CSV file as a DataFrame, numbers to the last bit.
+
+    Raises:
+        MetaqnnError: It is not there or not readable.
+    """
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path, float_precision="round_trip", keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise MetaqnnError(f"{path} cannot be read: {error}") from None
+
+
+def _environment(run: Run, command: list[str], device: str) -> dict[str, Any]:
+    return {
+        "command": command,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": device,
+        "platform": platform.platform(),
+        "python": sys.version.split()[0],
+        "packages": {name: version(name) for name in PACKAGES},
+        "images": {"shape": run.shape, "classes": run.classes},
+    }

@@ -1,0 +1,1 @@
+"""Training: data, recipe and the one training loop."""

@@ -1,0 +1,65 @@
+"""How networks are trained: the rules of Baker et al. 2017, section 5 and appendix."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from state_space import Architecture
+from state_space.architecture import chain
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Recipe(BaseModel):
+    """The rules of a training; the defaults are the paper's for the search.
+
+    The 2017 code differs in dropout_after_fc (true), weight_decay (5e-4) and, on CIFAR-10, mirror
+    (true).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    epochs: PositiveInt = Field(20, description="Epochs of a training.")
+    batch_size: PositiveInt = Field(128, description="Images a step.")
+    learning_rate: Positive = Field(1e-3, description="Of Adam, at the first epoch.")
+    decay: Positive = Field(0.2, description="Factor of the learning rate at every decay step.")
+    decay_every: PositiveInt = Field(5, description="Epochs between decay steps.")
+    weight_decay: float = Field(0.0, ge=0, description="L2 penalty (2017 code: 5e-4).")
+    mirror: bool = Field(False, description="Mirror half of the training images.")
+    dropout: bool = Field(True, description="Dropout after every two layers.")
+    dropout_after_fc: bool = Field(
+        False, description="A dropout after every FC layer instead (2017 code)."
+    )
+    restarts: int = Field(
+        5, ge=0, description="New starts of a network that is at chance after its first epoch."
+    )
+    restart_factor: Positive = Field(0.4, description="Factor of the learning rate at a restart.")
+    restart_below: float = Field(
+        1.5, ge=0, description="At chance means: accuracy of at most so many times chance."
+    )
+
+    def dress(self, architecture: Architecture) -> Architecture:
+        """The network with the dropout that no agent decides, the i-th of n as D(i,n).
+
+        It stands after every second layer; with dropout_after_fc, after every FC and after every
+        second one of the others. GAP, whose outputs are class scores, is not counted. A network
+        that has dropout already stays as it is.
+        """
+        nodes = architecture.nodes
+        if not self.dropout or any(node.op == "D" for node in nodes):
+            return architecture
+        places = []
+        counted = 0
+        for position, node in enumerate(nodes):
+            if node.op == "FC" and self.dropout_after_fc:
+                places.append(position)
+            elif node.op in ("C", "P", "FC"):
+                counted += 1
+                if counted % 2 == 0:
+                    places.append(position)
+        layers: list[tuple[str, tuple[int | str, ...]]] = []
+        for position, node in enumerate(nodes):
+            layers.append((node.op, node.args))
+            if position in places:
+                layers.append(("D", (places.index(position) + 1, len(places))))
+        return chain(layers)

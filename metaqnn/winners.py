@@ -1,0 +1,53 @@
+"""The weights of the best networks of a run, one file each."""
+
+import math
+import os
+from pathlib import Path
+
+
+class Winners:
+    """Keeps the weights of the best k trained networks, and no others.
+
+    Of networks with equal rewards those that were found first are better.
+    """
+
+    def __init__(self, folder: Path, size: int, trained: dict[int, float]) -> None:
+        """Go on with the rewards of the networks trained so far, by trial number."""
+        self.folder = folder
+        self.size = size
+        self.trained = trained
+        folder.mkdir(exist_ok=True)
+        self._prune()
+
+    @property
+    def threshold(self) -> float:
+        """A network is among the best k if its reward exceeds this."""
+        if self.size == 0:
+            return math.inf
+        best = sorted(self.trained.values(), reverse=True)[: self.size]
+        return best[-1] if len(best) == self.size else -math.inf
+
+    def write(self, number: int, weights: bytes) -> None:
+        """Write the weights of a trial whole or not at all; to be called before it is recorded."""
+        partial = self.path(number).with_suffix(".partial")
+        with partial.open("wb") as file:
+            file.write(weights)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(self.path(number))
+
+    def record(self, number: int, reward: float) -> None:
+        """Count a trained network, and forget the weights of those that are no longer best."""
+        self.trained[number] = reward
+        self._prune()
+
+    def path(self, number: int) -> Path:
+        """Where the weights of a trial are, while it is among the best."""
+        return self.folder / f"{number:05}.safetensors"
+
+    def _prune(self) -> None:
+        ranking = sorted(self.trained, key=lambda number: (-self.trained[number], number))
+        kept = {self.path(number) for number in ranking[: self.size]}
+        for path in self.folder.iterdir():
+            if path.suffix in (".safetensors", ".partial") and path not in kept:
+                path.unlink()

@@ -1,0 +1,318 @@
+"""The experience memory of one run: an SQLite file in which a finished network is never lost."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+FORMAT = 1
+
+SCHEMA = """
+CREATE TABLE run (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE trials (
+    number INTEGER PRIMARY KEY,
+    walk TEXT NOT NULL,
+    stage INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    note TEXT NOT NULL,
+    imported INTEGER NOT NULL,
+    finished INTEGER UNIQUE,  -- 1, 2, ... in the order in which the agent was told
+    reward REAL,
+    metrics TEXT,
+    curve TEXT,
+    error TEXT
+);
+CREATE INDEX trials_by_digest ON trials (digest);
+"""
+
+
+class WrongRun(ValueError):
+    """The memory belongs to a run with another configuration."""
+
+
+class BrokenMemory(ValueError):
+    """The file is no replay memory, or it is damaged."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One proposal of an agent, or one imported experience.
+
+    Attributes:
+        number: 1, 2, ... in the order of proposing.
+        walk: The decisions.
+        stage: The stage of the space in which the walk was proposed.
+        digest: Names the architecture: equal networks have equal digests.
+        seed: Of the training; a function of the run's seed and the digest.
+        note: What the agent says of the proposal, such as its epsilon.
+        imported: The experience comes from another run: it teaches the agent, and appears in no
+            budget, top-k or epsilon count.
+    """
+
+    number: int
+    walk: tuple[str, ...]
+    stage: int
+    digest: str
+    seed: int
+    note: Mapping[str, float]
+    imported: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a training.
+
+    Attributes:
+        metrics: parameters, multiply_adds, seconds and such.
+        curve: Validation score an epoch, higher is better.
+        error: Why the network failed; None where it did not.
+        weights: A safetensors file, where the score earned its keeping. Not stored in the memory.
+    """
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curve: tuple[float, ...] = ()
+    error: str | None = None
+    weights: bytes | None = None
+
+
+class Memory:
+    """The trials of a run, with the agent's last snapshot, in one SQLite file.
+
+    Every change is one durable transaction (WAL, synchronous=full). One process writes; any number
+    may read meanwhile.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Use `create` or `open`."""
+        self._connection = connection
+
+    @classmethod
+    def create(cls, path: Path, configuration: Mapping[str, Any]) -> "Memory":
+        """A new memory for a run of this configuration (anything that JSON can hold).
+
+        Raises:
+            FileExistsError: The file is there already.
+        """
+        if path.exists():
+            raise FileExistsError(f"{path} exists")
+        memory = cls(_connect(path))
+        with memory._transaction() as connection:
+            for statement in SCHEMA.split(";\n"):
+                connection.execute(statement)
+            connection.executemany(
+                "INSERT INTO run VALUES (?, ?)",
+                [("format", str(FORMAT)), ("configuration", json.dumps(configuration))],
+            )
+        return memory
+
+    @classmethod
+    def open(cls, path: Path, configuration: Mapping[str, Any] | None = None) -> "Memory":
+        """The memory in a file; configuration, where given, is what its run must have.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            BrokenMemory: The file is damaged or something else.
+            WrongRun: The memory belongs to a run of another configuration; the message gives the
+                values of both.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no {path}")
+        try:
+            memory = cls(_connect(path))
+            problems = memory._rows("PRAGMA quick_check")
+            written = dict(memory._rows("SELECT key, value FROM run WHERE key <> 'snapshot'"))
+        except sqlite3.DatabaseError as error:
+            raise BrokenMemory(f"{path} is no replay memory or is damaged: {error}") from error
+        if problems != [("ok",)]:
+            raise BrokenMemory(f"{path} is damaged: {problems[0][0]}")
+        if written.get("format") != str(FORMAT):
+            raise BrokenMemory(f"{path} has format {written.get('format')}, not {FORMAT}")
+        if configuration is not None:
+            _compare(path, json.loads(written["configuration"]), configuration)
+        return memory
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def add(
+        self,
+        walk: tuple[str, ...],
+        stage: int,
+        digest: str,
+        seed: int,
+        note: Mapping[str, float],
+        snapshot: bytes,
+    ) -> Trial:
+        """Record a proposal, with the agent's snapshot after making it."""
+        with self._transaction() as connection:
+            trial = Trial(self._next("number"), walk, stage, digest, seed, dict(note))
+            _insert(connection, trial)
+            _keep_snapshot(connection, snapshot)
+        return trial
+
+    def finish(self, trial: Trial, outcome: Outcome, reward: float, snapshot: bytes) -> None:
+        """Record what came of a trial, with the agent's snapshot after it was told.
+
+        Raises:
+            ValueError: The trial is unknown or has finished already.
+        """
+        with self._transaction() as connection:
+            self._finish(connection, trial, outcome, reward)
+            _keep_snapshot(connection, snapshot)
+
+    def import_finished(
+        self, experiences: Iterable[tuple[Trial, Outcome, float]], snapshot: bytes
+    ) -> None:
+        """Record finished trials (and rewards) of elsewhere, all of them or none."""
+        with self._transaction() as connection:
+            for trial, outcome, reward in experiences:
+                _insert(connection, trial)
+                self._finish(connection, trial, outcome, reward)
+            _keep_snapshot(connection, snapshot)
+
+    def snapshot(self) -> bytes | None:
+        """The agent's last snapshot; None before the first trial."""
+        rows = self._rows("SELECT value FROM run WHERE key = 'snapshot'")
+        return rows[0][0] if rows else None
+
+    def history(self) -> Iterator[tuple[Trial, float]]:
+        """Every finished trial with its reward, in the order in which the agent was told."""
+        for row in self._rows(
+            "SELECT number, walk, stage, digest, seed, note, imported, reward FROM trials "
+            "WHERE finished IS NOT NULL ORDER BY finished"
+        ):
+            yield _trial(row[:-1]), row[-1]
+
+    def unfinished(self) -> list[Trial]:
+        """The trials that were proposed and have not finished."""
+        rows = self._rows(
+            "SELECT number, walk, stage, digest, seed, note, imported FROM trials "
+            "WHERE finished IS NULL ORDER BY number"
+        )
+        return [_trial(row) for row in rows]
+
+    def outcome(self, digest: str) -> Outcome | None:
+        """The known outcome of a network trained in this run; None where there is none."""
+        rows = self._rows(
+            "SELECT metrics, curve, error FROM trials "
+            "WHERE digest = ? AND finished IS NOT NULL AND NOT imported LIMIT 1",
+            digest,
+        )
+        return _outcome(*rows[0]) if rows else None
+
+    def frame(self) -> pd.DataFrame:
+        """All trials of this run, imported ones left out, one a row; metrics and note as columns.
+
+        `first` marks the trial with which a network came up first; re-sampled ones repeat it.
+        """
+        rows = self._rows(
+            "SELECT number, walk, stage, digest, seed, note, finished, reward, metrics, curve, "
+            "error FROM trials WHERE NOT imported ORDER BY number"
+        )
+        records = []
+        for number, walk, stage, digest, seed, note, finished, reward, metrics, curve, error in rows:
+            outcome = _outcome(metrics or "{}", curve or "[]", error)
+            records.append(
+                {
+                    "number": number,
+                    "walk": tuple(json.loads(walk)),
+                    "stage": stage,
+                    "digest": digest,
+                    "seed": seed,
+                    "finished": finished is not None,
+                    "reward": reward,
+                    "curve": outcome.curve,
+                    "error": error,
+                    **json.loads(note),
+                    **outcome.metrics,
+                }
+            )
+        columns = ["number", "walk", "stage", "digest", "seed", "finished", "reward", "curve"]
+        frame = pd.DataFrame(records, columns=None if records else [*columns, "error"])
+        frame["first"] = ~frame["digest"].duplicated()
+        return frame
+
+    def _finish(
+        self, connection: sqlite3.Connection, trial: Trial, outcome: Outcome, reward: float
+    ) -> None:
+        changed = connection.execute(
+            "UPDATE trials SET finished = ?, reward = ?, metrics = ?, curve = ?, error = ? "
+            "WHERE number = ? AND finished IS NULL",
+            (
+                self._next("finished"),
+                reward,
+                json.dumps(dict(outcome.metrics)),
+                json.dumps(outcome.curve),
+                outcome.error,
+                trial.number,
+            ),
+        ).rowcount
+        if changed != 1:
+            raise ValueError(f"trial {trial.number} is unknown or has finished already")
+
+    def _next(self, column: str) -> int:
+        return int(self._rows(f"SELECT COALESCE(MAX({column}), 0) + 1 FROM trials")[0][0])
+
+    def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        with self._connection:
+            yield self._connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _insert(connection: sqlite3.Connection, trial: Trial) -> None:
+    connection.execute(
+        "INSERT INTO trials (number, walk, stage, digest, seed, note, imported) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            trial.number,
+            json.dumps(trial.walk),
+            trial.stage,
+            trial.digest,
+            trial.seed,
+            json.dumps(trial.note),
+            trial.imported,
+        ),
+    )
+
+
+def _keep_snapshot(connection: sqlite3.Connection, snapshot: bytes) -> None:
+    connection.execute("INSERT OR REPLACE INTO run VALUES ('snapshot', ?)", (snapshot,))
+
+
+def _trial(row: tuple[Any, ...]) -> Trial:
+    number, walk, stage, digest, seed, note, imported = row
+    walk = tuple(json.loads(walk))
+    return Trial(number, walk, stage, digest, seed, json.loads(note), bool(imported))
+
+
+def _outcome(metrics: str, curve: str, error: str | None) -> Outcome:
+    return Outcome(json.loads(metrics), tuple(json.loads(curve)), error)
+
+
+def _compare(path: Path, written: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    given = json.loads(json.dumps(given))
+    differences = [
+        f"{key} is {written.get(key)!r} there and {given.get(key)!r} here"
+        for key in {**written, **given}
+        if written.get(key) != given.get(key)
+    ]
+    if differences:
+        raise WrongRun(f"{path} belongs to another run: {'; '.join(differences)}")

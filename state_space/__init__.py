@@ -1,0 +1,28 @@
+"""Search spaces: pure, immutable data; no torch, no files."""
+
+from state_space.architecture import Architecture, Node
+from state_space.base import (
+    Decision,
+    IllegalMove,
+    Observation,
+    Space,
+    Token,
+    count_architectures,
+    enumerate_rows,
+    legal_walk,
+    random_walk,
+)
+
+__all__ = [
+    "Architecture",
+    "Decision",
+    "IllegalMove",
+    "Node",
+    "Observation",
+    "Space",
+    "Token",
+    "count_architectures",
+    "enumerate_rows",
+    "legal_walk",
+    "random_walk",
+]

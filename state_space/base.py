@@ -1,0 +1,164 @@
+"""What a search space is: a finite sequence of decisions, each with its legal options."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from state_space.architecture import Architecture
+
+Token = str
+"""One elementary decision, such as "C(64,3,1)"."""
+
+State = TypeVar("State", bound=Hashable)
+Observation = tuple[Any, ...]
+"""What a tabular agent sees of a state, a NamedTuple: the key of a row of the Q-table."""
+
+
+class IllegalMove(ValueError):
+    """A walk takes a token that is not an option, stops too early or goes on too long."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision.
+
+    Attributes:
+        kind: What is decided, a key of the space's vocabulary.
+        options: The legal tokens, at least one, distinct, in the vocabulary's order.
+        refers: Earlier positions of the walk that the decision is about (skip connections).
+    """
+
+    kind: str
+    options: tuple[Token, ...]
+    refers: tuple[int, ...] = ()
+
+
+class Space(ABC, Generic[State]):
+    """A search space: pure and immutable, it draws nothing at random and opens no file.
+
+    Attributes:
+        vocabulary: Every kind of decision with all its tokens, in a fixed order.
+    """
+
+    vocabulary: Mapping[str, tuple[Token, ...]]
+
+    @abstractmethod
+    def initial_state(self, stage: int = 0) -> State:
+        """The state before the first decision; stage is how far a growing space has grown."""
+
+    @abstractmethod
+    def decision(self, state: State) -> Decision | None:
+        """The decision to take in this state; None where the architecture is complete."""
+
+    @abstractmethod
+    def step(self, state: State, token: Token) -> State:
+        """The state after the token, which must be one of the decision's options."""
+
+    @abstractmethod
+    def observation(self, state: State) -> Observation:
+        """The state's row of the Q-table, a NamedTuple whose fields are columns.
+
+        States of one observation have the same decision.
+        """
+
+    @abstractmethod
+    def action(self, token: Token) -> Observation:
+        """The token as a NamedTuple whose fields are columns of the Q-table."""
+
+    @abstractmethod
+    def architecture(self, walk: Sequence[Token]) -> Architecture:
+        """The network of a complete walk.
+
+        Raises:
+            IllegalMove: The walk is not legal or not complete.
+        """
+
+    @abstractmethod
+    def parse(self, text: str) -> tuple[Token, ...]:
+        """The walk of an architecture's text.
+
+        Raises:
+            ValueError: The text is malformed, or not an architecture of this space.
+        """
+
+
+def legal_walk(
+    space: Space[State], walk: Sequence[Token], stage: int = 0
+) -> Iterator[tuple[State, Decision, Token]]:
+    """Yield every state of a complete walk, with the decision in it and the token taken.
+
+    Raises:
+        IllegalMove: A token is no option, or the walk is too short or too long; the message names
+            the position, counted from 1.
+    """
+    state = space.initial_state(stage)
+    for position, token in enumerate(walk, start=1):
+        decision = space.decision(state)
+        if decision is None:
+            raise IllegalMove(
+                f"position {position}: {token} comes after the architecture is complete"
+            )
+        if token not in decision.options:
+            raise IllegalMove(
+                f"position {position}: {token} is not allowed here; "
+                f"allowed: {', '.join(decision.options)}"
+            )
+        yield state, decision, token
+        state = space.step(state, token)
+    decision = space.decision(state)
+    if decision is not None:
+        raise IllegalMove(
+            f"position {len(walk) + 1}: the architecture is not complete; "
+            f"one of these must follow: {', '.join(decision.options)}"
+        )
+
+
+def random_walk(
+    space: Space[State], generator: np.random.Generator, stage: int = 0
+) -> tuple[Token, ...]:
+    """A complete walk, every option of every decision equally likely."""
+    state = space.initial_state(stage)
+    walk = []
+    while (decision := space.decision(state)) is not None:
+        walk.append(decision.options[generator.integers(len(decision.options))])
+        state = space.step(state, walk[-1])
+    return tuple(walk)
+
+
+def count_architectures(space: Space[State], stage: int = 0) -> int:
+    """The exact number of complete walks, by dynamic programming over the states."""
+    counts: dict[State, int] = {}
+
+    def count(state: State) -> int:
+        if state not in counts:
+            decision = space.decision(state)
+            options = () if decision is None else decision.options
+            counts[state] = sum(count(space.step(state, token)) for token in options) or 1
+        return counts[state]
+
+    return count(space.initial_state(stage))
+
+
+def enumerate_rows(space: Space[State], stage: int = 0) -> dict[Observation, Decision]:
+    """All rows of the Q-table that a walk can reach, with their decisions, breadth first."""
+    start = space.initial_state(stage)
+    rows: dict[Observation, Decision] = {}
+    seen = {start}
+    frontier = [start]
+    while frontier:
+        following = []
+        for state in frontier:
+            decision = space.decision(state)
+            if decision is None:
+                continue
+            rows[space.observation(state)] = decision
+            for token in decision.options:
+                successor = space.step(state, token)
+                if successor not in seen:
+                    seen.add(successor)
+                    following.append(successor)
+        frontier = following
+    return rows

@@ -22,6 +22,19 @@ class TrainingDiverged(RuntimeError):
     """The loss is not a finite number any more."""
 
 
+class _Normaliser:
+    """Turns uint8 images into floats of mean 0 and deviation 1 a channel."""
+
+    def __init__(self, training: Images) -> None:
+        pixels = training.images.transpose(0, 1).flatten(1).float()
+        shape = (1, -1, 1, 1)
+        self.mean = pixels.mean(1).view(shape)
+        self.deviation = pixels.std(1).clamp(min=1).view(shape)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return images.float().sub_(self.mean).div_(self.deviation)
+
+
 def train(
     architecture: Architecture,
     training: Images,
@@ -127,19 +140,6 @@ def _epochs(
         if epoch and not torch.isfinite(losses):
             raise TrainingDiverged(f"the loss is not finite in epoch {epoch + 1}")
         yield accuracy
-
-
-class _Normaliser:
-    """Turns uint8 images into floats of mean 0 and deviation 1 a channel."""
-
-    def __init__(self, training: Images) -> None:
-        pixels = training.images.transpose(0, 1).flatten(1).float()
-        shape = (1, -1, 1, 1)
-        self.mean = pixels.mean(1).view(shape)
-        self.deviation = pixels.std(1).clamp(min=1).view(shape)
-
-    def __call__(self, images: Tensor) -> Tensor:
-        return images.float().sub_(self.mean).div_(self.deviation)
 
 
 def _mirror(images: Tensor, generator: torch.Generator) -> Tensor:

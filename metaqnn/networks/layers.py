@@ -22,8 +22,8 @@ class Dropout(nn.Module):
         """Drop while training, else pass on."""
         if not self.training:
             return x
-        # on CPUs rand is three times as fast as bernoulli_
-        draws = torch.rand(x.shape, generator=self.generator, device=x.device)
+        # on CPUs uniform_ is three times as fast as bernoulli_
+        draws = torch.empty_like(x).uniform_(generator=self.generator)
         return x * (draws < self.keep).to(x.dtype).div_(self.keep)
 
 

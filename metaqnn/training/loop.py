@@ -32,7 +32,8 @@ class _Normaliser:
         self.deviation = pixels.std(1).clamp(min=1).view(shape)
 
     def __call__(self, images: Tensor) -> Tensor:
-        return images.float().sub_(self.mean).div_(self.deviation)
+        values = images.to(torch.float32, memory_format=torch.channels_last)
+        return values.sub_(self.mean).div_(self.deviation)
 
 
 def train(
@@ -108,8 +109,7 @@ def _epochs(
     """Train an epoch at a time, and yield the validation accuracy after each."""
     device = generator.device
     on_gpu = device.type == "cuda"
-    if on_gpu:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(
         network.parameters(),
         lr=rate,

@@ -180,7 +180,7 @@ def read_csv(path: Path) -> Any:
     import pandas as pd
 
     try:
-        return pd.read_csv(path, float_precision="round_trip", keep_default_na=False)
+        return pd.read_csv(path, converters={"q": float, "utility": float}, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise MetaqnnError(f"{path} cannot be read: {error}") from None
 

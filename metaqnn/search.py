@@ -1,6 +1,7 @@
 """The search loop: ask, evaluate, tell, remember."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -12,13 +13,17 @@ from metaqnn.evaluators.base import Evaluator, Job, attempt
 from metaqnn.executors.in_process import Executor
 from metaqnn.winners import Winners
 from replay import Memory, Outcome, Trial
-from state_space import Space, count_architectures
+from state_space import Space, Token, count_architectures
 
 MOST_FAILURES = 10
 """So many networks that fail in a row stop the search: something else is broken."""
 
 PATIENCE = 1000
 """So many proposals in a row without a new network end the search."""
+
+
+Experience = tuple[tuple[Token, ...], Outcome]
+"""A walk, and what came of it elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +96,14 @@ class Search:
         self._running: dict[Future[Outcome], Trial] = {}
         self._waiting: dict[str, list[Trial]] = {}
 
-    def learn_from(self, experiences: Iterable[tuple[Trial, Outcome]]) -> None:
-        """Tell the agent of imported trials, and remember all of them or none."""
-        told = []
-        for trial, outcome in experiences:
-            reward = self.reward(outcome)
-            self.agent.tell(trial, reward)
-            told.append((trial, outcome, reward))
-        self.memory.import_finished(told, self.agent.snapshot())
+    def learn_from(self, experiences: Iterable[Experience]) -> None:
+        """Tell the agent of experiences of elsewhere, and remember all of them or none."""
+        with self.memory.transaction():
+            for walk, outcome in experiences:
+                digest = self.space.architecture(walk).digest
+                trial = self.memory.add(walk, 0, digest, 0, {}, imported=True)
+                self._tell(trial, outcome)
+            self.memory.keep_snapshot(self.agent.snapshot())
 
     def run(self) -> str:
         """Search until the budget is spent; returns why it ended, in a phrase.
@@ -116,9 +121,7 @@ class Search:
             finished = self.executor.wait(self._running)
             for future in sorted(finished, key=lambda done: self._running[done].number):
                 trial = self._running.pop(future)
-                self._finish(trial, future.result(), is_new=True)
-                for twin in self._waiting.pop(trial.digest, []):
-                    self._finish(twin, future.result(), is_new=False)
+                self._finish(trial, future.result())
 
     def reward(self, outcome: Outcome) -> float:
         """The best validation score of all epochs; the failure reward where there is none."""
@@ -139,49 +142,74 @@ class Search:
         return len(self._running) < self.executor.slots
 
     def _propose(self) -> None:
+        """Ask until a network comes up that is not trained yet, and start it.
+
+        All of it is one transaction. Repeated networks need none of their own: a crash undoes them
+        together with the agent's state, from which the same ones come up again.
+        """
+        with self.memory.transaction():
+            trial = self._ask()
+            while trial.digest in self.trained:
+                self._repeat(trial)
+                if self._ending() is not None:
+                    self.memory.keep_snapshot(self.agent.snapshot())
+                    return
+                trial = self._ask()
+            self.memory.keep_snapshot(self.agent.snapshot())
+        self._start(trial)
+
+    def _ask(self) -> Trial:
         proposal = self.agent.ask()
         digest = self.space.architecture(proposal.walk).digest
-        trial = self.memory.add(
-            proposal.walk,
-            0,
-            digest,
-            training_seed(self.seed, digest),
-            proposal.note,
-            self.agent.snapshot(),
-        )
-        self._start(trial)
+        seed = training_seed(self.seed, digest)
+        return self.memory.add(proposal.walk, 0, digest, seed, proposal.note)
 
     def _start(self, trial: Trial) -> None:
         if trial.digest in self.trained:
-            known = self.memory.outcome(trial.digest)
-            assert known is not None, "a trained network has an outcome"
-            self._repeats += 1
-            self._finish(trial, known, is_new=False)
+            with self.memory.transaction():
+                self._repeat(trial)
+                self.memory.keep_snapshot(self.agent.snapshot())
         elif trial.digest in (running.digest for running in self._running.values()):
             self._repeats += 1
             self._waiting.setdefault(trial.digest, []).append(trial)
         else:
             self._repeats = 0
-            threshold = self.winners.threshold if self.winners else float("inf")
+            threshold = self.winners.threshold if self.winners else math.inf
             job = Job(self.space.architecture(trial.walk), trial.seed, threshold)
             self._running[self.executor.submit(attempt, self.evaluator, job)] = trial
 
-    def _finish(self, trial: Trial, outcome: Outcome, *, is_new: bool) -> None:
-        reward = self.reward(outcome)
-        self.agent.tell(trial, reward)
-        if is_new and self.winners and outcome.weights is not None:
+    def _repeat(self, trial: Trial) -> None:
+        """Tell the agent again of a network that was trained before."""
+        known = self.memory.outcome(trial.digest)
+        assert known is not None, "a trained network has an outcome"
+        self._repeats += 1
+        reward = self._tell(trial, known)
+        self.observe(Event(trial, known, reward, len(self.trained), False))
+
+    def _finish(self, trial: Trial, outcome: Outcome) -> None:
+        """Take in a training, and tell the agent of it and of the trials that waited for it."""
+        if self.winners and outcome.weights is not None:
             self.winners.write(trial.number, outcome.weights)
-        self.memory.finish(trial, outcome, reward, self.agent.snapshot())
-        self.trained.add(trial.digest)
-        if is_new and self.winners:
+        with self.memory.transaction():
+            reward = self._tell(trial, outcome)
+            self.trained.add(trial.digest)
+            for twin in self._waiting.pop(trial.digest, []):
+                self._tell(twin, outcome)
+            self.memory.keep_snapshot(self.agent.snapshot())
+        if self.winners:
             self.winners.record(trial.number, reward)
-        self.observe(Event(trial, outcome, reward, len(self.trained), is_new))
-        if is_new:
-            self._failures = 0 if outcome.error is None else self._failures + 1
+        self.observe(Event(trial, outcome, reward, len(self.trained), True))
+        self._failures = 0 if outcome.error is None else self._failures + 1
         if self._failures >= MOST_FAILURES:
             raise SearchStopped(
                 f"{MOST_FAILURES} networks in a row failed, the last one with: {outcome.error}"
             )
+
+    def _tell(self, trial: Trial, outcome: Outcome) -> float:
+        reward = self.reward(outcome)
+        self.agent.tell(trial, reward)
+        self.memory.finish(trial, outcome, reward)
+        return reward
 
 
 def training_seed(run_seed: int, digest: str) -> int:

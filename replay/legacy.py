@@ -31,8 +31,7 @@ def read_replay(path: Path) -> Iterator[LegacyRow]:
     try:
         with path.open("rb") as file:
             zipped = file.read(2) == b"\x1f\x8b"
-        opened = gzip.open(path, "rt", newline="") if zipped else path.open(newline="")
-        with opened as lines:
+        with gzip.open(path, "rt", newline="") if zipped else path.open(newline="") as lines:
             reader = csv.DictReader(lines, strict=True)
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
             if missing:

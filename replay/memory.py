@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,8 +84,8 @@ class Outcome:
 class Memory:
     """The trials of a run, with the agent's last snapshot, in one SQLite file.
 
-    Every change is one durable transaction (WAL, synchronous=full). One process writes; any number
-    may read meanwhile.
+    Every change is durable (WAL, synchronous=full). One process writes; any number may read
+    meanwhile.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -102,10 +102,10 @@ class Memory:
         if path.exists():
             raise FileExistsError(f"{path} exists")
         memory = cls(_connect(path))
-        with memory._transaction() as connection:
+        with memory.transaction():
             for statement in SCHEMA.split(";\n"):
-                connection.execute(statement)
-            connection.executemany(
+                memory._connection.execute(statement)
+            memory._connection.executemany(
                 "INSERT INTO run VALUES (?, ?)",
                 [("format", str(FORMAT)), ("configuration", json.dumps(configuration))],
             )
@@ -141,6 +141,19 @@ class Memory:
         """Close the file."""
         self._connection.close()
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All changes within are written together, durably, at the end, or none of them is.
+
+        Inside of another transaction it is a part of that one.
+        """
+        if self._connection.in_transaction:
+            yield
+            return
+        self._connection.execute("BEGIN IMMEDIATE")
+        with self._connection:
+            yield
+
     def add(
         self,
         walk: tuple[str, ...],
@@ -148,34 +161,54 @@ class Memory:
         digest: str,
         seed: int,
         note: Mapping[str, float],
-        snapshot: bytes,
+        imported: bool = False,
     ) -> Trial:
-        """Record a proposal, with the agent's snapshot after making it."""
-        with self._transaction() as connection:
-            trial = Trial(self._next("number"), walk, stage, digest, seed, dict(note))
-            _insert(connection, trial)
-            _keep_snapshot(connection, snapshot)
+        """Record a proposal or an experience of elsewhere."""
+        with self.transaction():
+            trial = Trial(self._next("number"), walk, stage, digest, seed, dict(note), imported)
+            self._connection.execute(
+                "INSERT INTO trials (number, walk, stage, digest, seed, note, imported) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    trial.number,
+                    json.dumps(walk),
+                    stage,
+                    digest,
+                    seed,
+                    json.dumps(trial.note),
+                    imported,
+                ),
+            )
         return trial
 
-    def finish(self, trial: Trial, outcome: Outcome, reward: float, snapshot: bytes) -> None:
-        """Record what came of a trial, with the agent's snapshot after it was told.
+    def finish(self, trial: Trial, outcome: Outcome, reward: float) -> None:
+        """Record what came of a trial, and that the agent was told.
 
         Raises:
             ValueError: The trial is unknown or has finished already.
         """
-        with self._transaction() as connection:
-            self._finish(connection, trial, outcome, reward)
-            _keep_snapshot(connection, snapshot)
+        with self.transaction():
+            changed = self._connection.execute(
+                "UPDATE trials SET finished = ?, reward = ?, metrics = ?, curve = ?, error = ? "
+                "WHERE number = ? AND finished IS NULL",
+                (
+                    self._next("finished"),
+                    reward,
+                    json.dumps(dict(outcome.metrics)),
+                    json.dumps(outcome.curve),
+                    outcome.error,
+                    trial.number,
+                ),
+            ).rowcount
+            if changed != 1:
+                raise ValueError(f"trial {trial.number} is unknown or has finished already")
 
-    def import_finished(
-        self, experiences: Iterable[tuple[Trial, Outcome, float]], snapshot: bytes
-    ) -> None:
-        """Record finished trials (and rewards) of elsewhere, all of them or none."""
-        with self._transaction() as connection:
-            for trial, outcome, reward in experiences:
-                _insert(connection, trial)
-                self._finish(connection, trial, outcome, reward)
-            _keep_snapshot(connection, snapshot)
+    def keep_snapshot(self, snapshot: bytes) -> None:
+        """Record what the agent is now, in place of what it was."""
+        with self.transaction():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO run VALUES ('snapshot', ?)", (snapshot,)
+            )
 
     def snapshot(self) -> bytes | None:
         """The agent's last snapshot; None before the first trial."""
@@ -217,7 +250,19 @@ class Memory:
             "error FROM trials WHERE NOT imported ORDER BY number"
         )
         records = []
-        for number, walk, stage, digest, seed, note, finished, reward, metrics, curve, error in rows:
+        for (
+            number,
+            walk,
+            stage,
+            digest,
+            seed,
+            note,
+            finished,
+            reward,
+            metrics,
+            curve,
+            error,
+        ) in rows:
             outcome = _outcome(metrics or "{}", curve or "[]", error)
             records.append(
                 {
@@ -239,35 +284,11 @@ class Memory:
         frame["first"] = ~frame["digest"].duplicated()
         return frame
 
-    def _finish(
-        self, connection: sqlite3.Connection, trial: Trial, outcome: Outcome, reward: float
-    ) -> None:
-        changed = connection.execute(
-            "UPDATE trials SET finished = ?, reward = ?, metrics = ?, curve = ?, error = ? "
-            "WHERE number = ? AND finished IS NULL",
-            (
-                self._next("finished"),
-                reward,
-                json.dumps(dict(outcome.metrics)),
-                json.dumps(outcome.curve),
-                outcome.error,
-                trial.number,
-            ),
-        ).rowcount
-        if changed != 1:
-            raise ValueError(f"trial {trial.number} is unknown or has finished already")
-
     def _next(self, column: str) -> int:
         return int(self._rows(f"SELECT COALESCE(MAX({column}), 0) + 1 FROM trials")[0][0])
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._connection.execute(query, values).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        with self._connection:
-            yield self._connection
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -275,26 +296,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     return connection
-
-
-def _insert(connection: sqlite3.Connection, trial: Trial) -> None:
-    connection.execute(
-        "INSERT INTO trials (number, walk, stage, digest, seed, note, imported) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            trial.number,
-            json.dumps(trial.walk),
-            trial.stage,
-            trial.digest,
-            trial.seed,
-            json.dumps(trial.note),
-            trial.imported,
-        ),
-    )
-
-
-def _keep_snapshot(connection: sqlite3.Connection, snapshot: bytes) -> None:
-    connection.execute("INSERT OR REPLACE INTO run VALUES ('snapshot', ?)", (snapshot,))
 
 
 def _trial(row: tuple[Any, ...]) -> Trial:

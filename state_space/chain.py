@@ -195,7 +195,9 @@ class ChainSpace(Space[ChainState]):
             self._decisions[key] = Decision("layer", tuple(self._options(*key)))
         return self._decisions[key]
 
-    def _options(self, last: Layer, deepens: bool, fc_before: int, size_bin: int) -> Iterator[Token]:
+    def _options(
+        self, last: Layer, deepens: bool, fc_before: int, size_bin: int
+    ) -> Iterator[Token]:
         limits = self.limits
         largest_field = size_bin if limits.field_may_equal_bin else size_bin - 1
         spatial = last.layer in ("start", "C", "P")

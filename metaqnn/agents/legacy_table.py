@@ -45,7 +45,9 @@ def from_legacy(frame: pd.DataFrame, space: ChainSpace) -> pd.DataFrame:
     """
     types = frame["start_layer_type"]
     frame = frame[~(types.isin(["fc", "gap"]) & (frame["start_image_size"] > 1))]
-    tokens = {layer: token for token in space.vocabulary["layer"] for layer in [space.action(token)]}
+    tokens = {
+        layer: token for token in space.vocabulary["layer"] for layer in [space.action(token)]
+    }
     records = []
     for row in frame.itertuples(index=False):
         start, _ = _layer(row, "start")
@@ -70,8 +72,9 @@ def load_q_table(table: QTable, frame: pd.DataFrame) -> None:
     Raises:
         MetaqnnError: See `QTable.load`.
     """
-    is_legacy = "start_layer_type" in frame and isinstance(table.space, ChainSpace)
-    table.load(from_legacy(frame, table.space) if is_legacy else frame)
+    if "start_layer_type" in frame and isinstance(table.space, ChainSpace):
+        frame = from_legacy(frame, table.space)
+    table.load(frame)
 
 
 def _legacy_state(

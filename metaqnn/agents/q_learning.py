@@ -13,6 +13,7 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from metaqnn.agents.base import Agent, Proposal, generator_from_bytes, generator_to_bytes
+from metaqnn.agents.legacy_table import load_q_table
 from metaqnn.agents.q_table import QTable, Trajectory
 from metaqnn.agents.schedule import EpsilonSchedule
 from replay import Trial
@@ -107,11 +108,12 @@ class QLearning(Agent):
         """Add the trial to the replay memory and learn from a sample of it."""
         self._remember(trial, reward)
         for number in self.generator.integers(len(self._replay), size=self.sweeps).tolist():
-            self.table.sweep(*self._replay[number], self.alpha, self.gamma)
+            trajectory, drawn_reward = self._replay[number]
+            self.table.sweep(trajectory, drawn_reward, self.alpha, self.gamma)
 
     def warm_start(self, frame: pd.DataFrame) -> None:
-        """Begin with the Q-values of another table; see `QTable.load`."""
-        self.table.load(frame)
+        """Begin with the Q-values of another table; in either layout."""
+        load_q_table(self.table, frame)
 
     def snapshot(self) -> bytes:
         """Q-values and generator; the replay memory is the history."""

@@ -57,14 +57,16 @@ class QTable:
             self._best.append(self.initial)
         return row
 
-    def best_options(self, observation: Observation, options: tuple[Token, ...]) -> Sequence[Token]:
+    def best_options(
+        self, observation: Observation, options: tuple[Token, ...]
+    ) -> tuple[Token, ...]:
         """The options of the highest Q-value: several where they are equal."""
         row = self.rows.get(observation)
         if row is None:
             return options
         values = self._q[self.first[row] : self.first[row + 1]]
         best = self._best[row]
-        return [option for option, value in zip(options, values, strict=True) if value == best]
+        return tuple(option for option, value in zip(options, values, strict=True) if value == best)
 
     def trajectory(self, walk: Sequence[Token], stage: int = 0) -> Trajectory:
         """The moves of a walk, the last one first.
@@ -94,11 +96,12 @@ class QTable:
         for row, index in trajectory:
             old = q[index]
             new = q[index] = old + alpha * (target - old)
-            if new >= best[row]:
-                best[row] = new
-            elif old == best[row]:
-                best[row] = max(q[first[row] : first[row + 1]])
-            target = gamma * best[row]
+            top = best[row]
+            if new >= top:
+                top = best[row] = new
+            elif old == top:
+                top = best[row] = max(q[first[row] : first[row + 1]])
+            target = gamma * top
 
     def set_values(self, q: npt.NDArray[np.float64]) -> None:
         """Replace all Q-values.

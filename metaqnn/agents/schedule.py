@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from metaqnn.errors import MetaqnnError
 
-PAPER = (
-    "1.0:1500,0.9:100,0.8:100,0.7:100,0.6:150,0.5:150,0.4:150,0.3:150,0.2:150,0.1:150"
-)
+PAPER = "1.0:1500,0.9:100,0.8:100,0.7:100,0.6:150,0.5:150,0.4:150,0.3:150,0.2:150,0.1:150"
 """Baker et al. 2017, table 2: 2,700 distinct networks."""
 
 FORM = "EPSILON:NETWORKS,... with falling epsilons from 0 to 1, such as 1.0:20,0.5:10,0.1:10"

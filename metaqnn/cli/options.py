@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import click
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from metaqnn.config import RunConfig, keys
@@ -35,11 +34,9 @@ def config_option(name: str) -> Callable[[F], F]:
 
 
 def _field(section: str | None, name: str) -> FieldInfo:
-    model: Any = RunConfig
-    if section is not None:
-        model = RunConfig.model_fields[section].annotation
-    assert issubclass(model, BaseModel)
-    return model.model_fields[name]
+    model: Any = RunConfig if section is None else RunConfig.model_fields[section].annotation
+    field: FieldInfo = model.model_fields[name]
+    return field
 
 
 def _option(name: str, field: FieldInfo) -> Callable[[F], F]:
@@ -47,8 +44,10 @@ def _option(name: str, field: FieldInfo) -> Callable[[F], F]:
     kind = _type(field.annotation)
     text = field.description or ""
     if field.default is not None and "Default" not in text:
-        default = {True: "on", False: "off"}.get(field.default, field.default) if kind is bool else (
-            field.default
+        default = (
+            {True: "on", False: "off"}.get(field.default, field.default)
+            if kind is bool
+            else (field.default)
         )
         text += f"  [default: {default}]"
     declaration = f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}"

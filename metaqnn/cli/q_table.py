@@ -1,5 +1,6 @@
 """metaqnn q-table."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -35,7 +36,8 @@ def q_table(folder: Path, csv: Path | None, layout: str) -> None:
     if layout == "metaqnn2017":
         frame = to_legacy(frame)
     try:
-        text = frame.to_csv(csv, index=False, lineterminator="\n")
+        frame.to_csv(csv or sys.stdout, index=False, lineterminator="\n")
     except OSError as error:
         raise MetaqnnError(f"{csv} cannot be written: {error}") from None
-    click.echo(text.rstrip("\n") if csv is None else f"{len(frame)} rows written to {csv}")
+    if csv is not None:
+        click.echo(f"{len(frame)} rows written to {csv}")

@@ -7,7 +7,7 @@ import click
 from metaqnn.networks.cost import Shape
 
 
-class InputShape(click.ParamType):
+class InputShape(click.ParamType[Shape]):
     """CHANNELSxHEIGHTxWIDTH, such as 3x32x32."""
 
     name = "CxHxW"

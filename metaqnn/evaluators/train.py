@@ -24,9 +24,7 @@ class TrainEvaluator:
     def __call__(self, job: Job) -> Outcome:
         """Train the job's network."""
         training, validation = _split_on_device(self.data, self.device)
-        return train(
-            job.architecture, training, validation, self.recipe, job.seed, job.keep_above
-        )
+        return train(job.architecture, training, validation, self.recipe, job.seed, job.keep_above)
 
 
 @lru_cache(maxsize=1)

@@ -35,7 +35,8 @@ def _convolution(args: Args, shape: Shape, generator: torch.Generator) -> nn.Mod
 
 
 def _max_pooling(args: Args, shape: Shape, generator: torch.Generator) -> nn.Module:
-    return nn.MaxPool2d(*args)
+    field, stride = args
+    return nn.MaxPool2d(field, stride)
 
 
 def _fully_connected(args: Args, shape: Shape, generator: torch.Generator) -> nn.Module:

@@ -71,9 +71,7 @@ def train(
     for restart in range(recipe.restarts + 1):
         rate = recipe.learning_rate * recipe.restart_factor**restart
         network = Network(dressed, training.shape, generator)
-        for accuracy in _epochs(
-            network, training, validation, normalise, recipe, rate, generator
-        ):
+        for accuracy in _epochs(network, training, validation, normalise, recipe, rate, generator):
             if not curve and accuracy <= recipe.restart_below * chance:
                 break
             if accuracy > max(keep_above, *curve, -1):
@@ -109,7 +107,7 @@ def _epochs(
     """Train an epoch at a time, and yield the validation accuracy after each."""
     device = generator.device
     on_gpu = device.type == "cuda"
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(
         network.parameters(),
         lr=rate,
@@ -124,7 +122,7 @@ def _epochs(
         network.train()
         losses = torch.zeros((), device=device)
         order = torch.randperm(len(training), generator=generator, device=device)
-        for batch in order.split(recipe.batch_size):
+        for batch in torch.split(order, recipe.batch_size):
             images = normalise(training.images[batch])
             if recipe.mirror:
                 images = _mirror(images, generator)
@@ -153,7 +151,8 @@ def _accuracy(network: Network, images: Images, normalise: _Normaliser) -> float
     """The share of images whose class gets the highest score."""
     network.eval()
     correct = torch.zeros((), dtype=torch.int64, device=images.labels.device)
-    for batch in torch.arange(len(images), device=images.labels.device).split(512):
+    for start in range(0, len(images), 512):
+        batch = slice(start, start + 512)
         scores = network(normalise(images.images[batch]))
         correct += (scores.argmax(1) == images.labels[batch]).sum()
     return int(correct) / len(images)

@@ -138,9 +138,9 @@ def _bytes(x: np.ndarray, name: str) -> np.ndarray:
     if x.dtype == np.uint8:
         return x
     low, high = float(x.min()), float(x.max())
-    if np.issubdtype(x.dtype, np.floating) and 0 <= low and high <= 1:
+    if np.issubdtype(x.dtype, np.floating) and low >= 0 and high <= 1:
         return np.round(x * 255).astype(np.uint8)
-    if np.issubdtype(x.dtype, np.integer) and 0 <= low and high <= 255:
+    if np.issubdtype(x.dtype, np.integer) and low >= 0 and high <= 255:
         return x.astype(np.uint8)
     raise MetaqnnError(
         f"{name} must be whole numbers from 0 to 255, or floating-point numbers from 0 to 1; "

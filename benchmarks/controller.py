@@ -1,0 +1,99 @@
+"""Times the controller alone: the paper's schedule with an evaluator that costs nothing.
+
+    python benchmarks/controller.py
+
+Searches `metaqnn-cifar10` for 2,700 distinct networks with 128 sweeps after each, in a durable
+memory, and prints the time of the agent (ask and tell), of everything, and of the last 500 networks
+as a ratio to the first 500.
+"""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from metaqnn.agents.q_learning import QLearning
+from metaqnn.agents.schedule import PAPER, EpsilonSchedule
+from metaqnn.evaluators.base import Job
+from metaqnn.executors.in_process import InProcess
+from metaqnn.search import Search
+from metaqnn.spaces import bind_space, read_space
+from replay import Memory, Outcome
+from state_space import enumerate_rows
+
+
+def free_evaluator(job: Job) -> Outcome:
+    """A score that costs nothing: a hash of the network."""
+    return Outcome(curve=(int(job.architecture.digest[:8], 16) / 2**32,))
+
+
+class Timed:
+    """Adds up the time of a method's calls."""
+
+    def __init__(self, method: Any) -> None:
+        """Wrap a method."""
+        self.method = method
+        self.seconds = 0.0
+
+    def __call__(self, *args: Any) -> Any:
+        """Call the method."""
+        start = time.perf_counter()
+        try:
+            return self.method(*args)
+        finally:
+            self.seconds += time.perf_counter() - start
+
+
+@click.command()
+@click.option("--networks", default=2700, show_default=True)
+@click.option("--sweeps", default=128, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+def main(networks: int, sweeps: int, seed: int) -> None:
+    """Print the times of a search in which training costs nothing."""
+    start = time.perf_counter()
+    space = bind_space(read_space("metaqnn-cifar10"), (3, 32, 32), 10)
+    enumerating = time.perf_counter()
+    rows = len(enumerate_rows(space))
+    click.echo(f"{rows} rows enumerated in {time.perf_counter() - enumerating:.3f} s")
+    agent = QLearning(space, EpsilonSchedule.parse(PAPER), seed, sweeps=sweeps)
+    ask, tell = Timed(agent.ask), Timed(agent.tell)
+    agent.ask, agent.tell = ask, tell  # type: ignore[method-assign]
+    times: list[float] = []
+    trials = 0
+
+    def observe(event: Any) -> None:
+        nonlocal trials
+        trials += 1
+        if event.is_new:
+            times.append(time.perf_counter())
+
+    with tempfile.TemporaryDirectory() as folder:
+        memory = Memory.create(Path(folder) / "memory.sqlite", {})
+        search = Search(
+            space,
+            agent,
+            free_evaluator,
+            InProcess(),
+            memory,
+            seed=seed,
+            budget=networks,
+            failure_reward=0.1,
+            observe=observe,
+        )
+        search.run()
+        memory.close()
+    total = time.perf_counter() - start
+    part = min(500, networks // 2)
+    first, last = times[part - 1] - start, times[-1] - times[-part - 1]
+    steps = np.mean([len(walk) for walk, _ in agent._replay])
+    click.echo(f"{len(search.trained)} networks in {trials} trials of {steps:.1f} decisions")
+    click.echo(f"agent {ask.seconds + tell.seconds:.2f} s (ask {ask.seconds:.2f} s)")
+    click.echo(f"all   {total:.2f} s")
+    click.echo(f"last {part} networks / first {part}: {last / first:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Fixtures: spaces to try everything on, and the real data, where they lie beside the project."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metaqnn.agents.base import Agent
+from metaqnn.config import RunConfig
+from metaqnn.registry import AGENTS, find_agent
+from metaqnn.spaces import bind_space, preset_names, read_space
+from state_space import Space
+
+REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+TINY: dict[str, Any] = {
+    "max-depth": 3,
+    "convolution": {"filters": [2, 4], "fields": [1, 3]},
+    "pooling": {"windows": [[2, 2]]},
+    "fully-connected": {"units": [8, 4], "max-layers": 2, "max-size": 4},
+}
+"""A chain so small that all of its architectures can be listed."""
+
+SHAPES = {
+    "tiny": (1, 8, 8),
+    "metaqnn-mnist": (1, 28, 28),
+    "mnist-small": (1, 28, 28),
+    "digits": (1, 8, 8),
+}
+
+
+def make_space(name: str) -> Space[Any]:
+    """A space by the name of its preset, or "tiny"."""
+    settings = TINY if name == "tiny" else read_space(name)
+    return bind_space(settings, SHAPES.get(name, (3, 32, 32)), 10)
+
+
+SPACE_NAMES = ["tiny", *preset_names()]
+
+
+@pytest.fixture(params=SPACE_NAMES)
+def space(request: pytest.FixtureRequest) -> Space[Any]:
+    """Every space."""
+    return make_space(request.param)
+
+
+@pytest.fixture(params=AGENTS)
+def make_agent(request: pytest.FixtureRequest) -> Callable[[Space[Any], int], Agent]:
+    """Every agent, as a function that makes one of a space and a seed."""
+
+    def make(space: Space[Any], seed: int = 0) -> Agent:
+        config = RunConfig.from_flat(
+            {"agent": request.param, "seed": seed, "budget": 20, "sweeps": 8, "alpha": 0.1}
+        )
+        return find_agent(request.param).from_config(config, space)
+
+    return make
+
+
+@pytest.fixture
+def real_data() -> Callable[[str], Path]:
+    """The path of a file or folder of real data; skips the test where it is missing."""
+
+    def find(name: str) -> Path:
+        path = REAL_DATA / name
+        if not path.exists():
+            pytest.skip(f"the real data {name} are not beside the project")
+        return path
+
+    return find

@@ -1,0 +1,190 @@
+"""The laws of agents, for every registered one on every space."""
+
+import numpy as np
+import pytest
+from conftest import make_space
+
+from metaqnn.agents.q_learning import QLearning
+from metaqnn.agents.schedule import PAPER, EpsilonSchedule
+from metaqnn.errors import MetaqnnError
+from replay import Trial
+from state_space import legal_walk, random_walk
+
+
+def trial(number, walk, space, imported=False):
+    return Trial(number, walk, 0, space.architecture(walk).digest, 0, {}, imported)
+
+
+def score(walk):
+    """A reward between 0 and 1 that depends on the walk alone."""
+    return (sum(map(ord, "".join(walk))) % 97) / 97
+
+
+def search(agent, space, steps, start=0):
+    """Ask and tell; returns what was told."""
+    told = []
+    for number in range(start, start + steps):
+        walk = agent.ask().walk
+        told.append((trial(number, walk, space), score(walk)))
+        agent.tell(*told[-1])
+    return told
+
+
+def test_proposals_are_legal(make_agent, space):
+    agent = make_agent(space)
+    for told, _ in search(agent, space, 30):
+        assert list(legal_walk(space, told.walk))
+
+
+def test_the_same_seed_gives_the_same_search_and_another_another(make_agent, space):
+    first, second, third = (search(make_agent(space, seed), space, 30) for seed in (1, 1, 2))
+    assert first == second
+    assert first != third
+
+
+@pytest.mark.parametrize("steps", [0, 1, 13])
+def test_restored_equals_uninterrupted(make_agent, space, steps):
+    agent = make_agent(space)
+    told = search(agent, space, steps)
+    restored = make_agent(space)
+    restored.restore(agent.snapshot(), told)
+    assert search(restored, space, 20, steps) == search(agent, space, 20, steps)
+    assert restored.snapshot() == agent.snapshot()
+
+
+def test_restored_between_ask_and_tell_equals_uninterrupted(make_agent, space):
+    agent = make_agent(space)
+    told = search(agent, space, 5)
+    walk = agent.ask().walk
+    restored = make_agent(space)
+    restored.restore(agent.snapshot(), told)
+    for each in (agent, restored):
+        each.tell(trial(5, walk, space), score(walk))
+    assert restored.snapshot() == agent.snapshot()
+
+
+def test_a_fresh_agent_restores_from_nothing(make_agent, space):
+    restored = make_agent(space)
+    restored.restore(None, [])
+    assert search(restored, space, 5) == search(make_agent(space), space, 5)
+
+
+def test_several_asks_and_tells_in_any_order(make_agent, space):
+    agent = make_agent(space)
+    walks = [agent.ask().walk for _ in range(8)]
+    for number in np.random.default_rng(0).permutation(8).tolist():
+        agent.tell(trial(number, walks[number], space), score(walks[number]))
+    assert list(legal_walk(space, agent.ask().walk))
+
+
+def test_walks_that_it_never_proposed(make_agent, space):
+    agent = make_agent(space)
+    generator = np.random.default_rng(3)
+    for number in range(10):
+        walk = random_walk(space, generator)
+        agent.tell(trial(number, walk, space, imported=number % 2 == 0), score(walk))
+    assert list(legal_walk(space, agent.ask().walk))
+
+
+def test_no_global_generator_is_touched(make_agent, space):
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002 - the very thing to look at
+    search(make_agent(space), space, 5)
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+
+
+def q_learning(space, schedule="1.0:10", **options):
+    return QLearning(space, EpsilonSchedule.parse(schedule), 0, **options)
+
+
+def test_epsilon_counts_distinct_trained_networks():
+    space = make_space("tiny")
+    agent = q_learning(space, "1.0:2,0.5:1,0.1:1")
+    walks = list(dict.fromkeys(random_walk(space, np.random.default_rng(n)) for n in range(30)))
+    seen = []
+    for number, walk in enumerate([walks[0], walks[0], walks[1], walks[1], walks[2], walks[3]]):
+        seen.append(agent.ask().note["epsilon"])
+        agent.tell(trial(number, walk, space), 0.5)
+    assert seen == [1.0, 1.0, 1.0, 0.5, 0.5, 0.1]
+    agent.tell(trial(7, walks[4], space, imported=True), 0.5)
+    assert agent.epsilon == 0.1
+
+
+def test_imported_experiences_do_not_count_for_epsilon():
+    space = make_space("tiny")
+    agent = q_learning(space, "1.0:2,0.5:1")
+    for number in range(9):
+        walk = random_walk(space, np.random.default_rng(number))
+        agent.tell(trial(number, walk, space, imported=True), 0.9)
+    assert agent.epsilon == 1.0
+
+
+def test_without_exploration_it_takes_the_best_known_and_ties_at_random():
+    space = make_space("tiny")
+    agent = q_learning(space, "0.0:10", alpha=0.5, sweeps=50)
+    assert len({agent.ask().walk for _ in range(50)}) > 10
+    walk = ("C(2,3,1)", "P(2,2)", "FC(4)", "SM(10)")
+    agent.tell(trial(0, walk, space), 1.0)
+    assert {agent.ask().walk for _ in range(20)} == {walk}
+    assert agent.greedy().walk == walk
+
+
+def test_replay_draws_uniformly_from_the_rows_of_the_memory():
+    # one move (SM) and alpha 1: the Q-value is the reward drawn last; it must be each row's in turn
+    space = make_space("tiny")
+    counts = np.zeros(4)
+    agent = q_learning(space, alpha=1.0, sweeps=1)
+    for number, reward in enumerate([0.1, 0.2, 0.3]):
+        agent.tell(trial(number, ("SM(10)",), space), reward)
+    for _ in range(4000):
+        agent._replay = agent._replay[:3]
+        agent.tell(trial(9, ("SM(10)",), space), 0.4)
+        counts[round(agent.table.frame().query("action == 'SM(10)'")["q"].item() * 10) - 1] += 1
+        if counts.sum() == 1200:
+            break
+    # four rows, expectation 300 each, deviation 15: 5 deviations are one false alarm in a million
+    assert np.all(abs(counts - 300) < 75)
+
+
+def test_the_papers_schedule():
+    schedule = EpsilonSchedule.parse(PAPER)
+    assert schedule.total == 2700
+    assert [schedule.epsilon(n) for n in (0, 1499, 1500, 1799, 1800, 2549, 2550, 9999)] == [
+        1.0,
+        1.0,
+        0.9,
+        0.7,
+        0.6,
+        0.2,
+        0.1,
+        0.1,
+    ]
+
+
+@pytest.mark.parametrize("budget", [1, 7, 60, 200, 2700, 10_000])
+def test_a_scaled_schedule_has_the_budget_and_the_papers_proportions(budget):
+    scaled, paper = EpsilonSchedule.scaled(budget), EpsilonSchedule.parse(PAPER)
+    assert scaled.total == budget
+    shares = dict(scaled.steps)
+    for epsilon, networks in paper.steps:
+        assert abs(shares.get(epsilon, 0) - budget * networks / 2700) <= 1
+    assert EpsilonSchedule.parse(str(scaled)) == scaled
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("1.0:x", "'1.0:x' is not EPSILON:NETWORKS"),
+        ("", "'' is not EPSILON:NETWORKS"),
+        ("1.0", "'1.0' is not EPSILON:NETWORKS"),
+        ("1.5:10", "1.5 is not from 0 to 1"),
+        ("nan:10", "nan is not from 0 to 1"),
+        ("-0.1:10", "-0.1 is not from 0 to 1"),
+        ("0.5:10,0.6:10", "epsilon must fall, but 0.6 follows 0.5"),
+        ("0.5:10,0.5:10", "epsilon must fall"),
+        ("1.0:0", "'1.0:0' is for no network"),
+    ],
+)
+def test_malformed_schedules_are_refused(text, problem):
+    with pytest.raises(MetaqnnError) as error:
+        EpsilonSchedule.parse(text)
+    assert problem in str(error.value)

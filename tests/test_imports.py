@@ -1,0 +1,54 @@
+"""The arrows between the packages point one way, and --help imports nothing heavy."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+STANDARD = set(sys.stdlib_module_names)
+ALLOWED = {
+    "state_space": STANDARD | {"numpy", "state_space"},
+    "replay": STANDARD | {"numpy", "pandas", "replay"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_packages_know_only_what_they_may(package):
+    modules = list((ROOT / package).rglob("*.py"))
+    assert modules
+    for module in modules:
+        assert imported(module) <= ALLOWED[package], module
+
+
+def test_help_imports_neither_torch_nor_pandas():
+    code = (
+        "import sys; from metaqnn.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "assert not {'torch', 'pandas', 'numpy', 'pydantic'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_help_answers_in_half_a_second():
+    import time
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "metaqnn", "--help"], check=True, capture_output=True)
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(3)) < 0.5

@@ -1,0 +1,94 @@
+"""The notation of 2017: round trips, and errors that name the character."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from state_space.architecture import Architecture, Node, chain
+from state_space.notation import PARAMETERS, NotationError, read, read_layers, read_token
+
+numbers = st.integers(1, 999)
+layers = st.one_of(
+    st.tuples(st.just("C"), st.tuples(numbers, numbers, numbers)),
+    st.tuples(st.just("P"), st.tuples(numbers, numbers)),
+    st.tuples(st.sampled_from(["FC", "GAP"]), st.tuples(numbers)),
+    st.tuples(st.just("D"), st.tuples(numbers, numbers).map(lambda pair: tuple(sorted(pair)))),
+    st.just(("BN", ())),
+)
+networks = st.builds(
+    lambda body, classes: [*body, ("SM", (classes,))], st.lists(layers, max_size=8), numbers
+)
+
+
+@given(networks)
+def test_a_network_comes_back_from_its_text(network):
+    assert list(read_layers(chain(network).text)) == network
+    assert read(chain(network).text) == chain(network)
+
+
+@given(networks, st.data())
+def test_a_network_cut_short_is_refused(network, data):
+    text = chain(network).text
+    end = data.draw(st.integers(0, len(text) - 1))
+    with pytest.raises(NotationError, match="character"):
+        read(text[:end])
+
+
+def test_spaces_do_not_matter():
+    assert read(" [ C( 64 , 3,1 ),P(2,2) ,SM(10) ] ").text == "[C(64,3,1), P(2,2), SM(10)]"
+
+
+@pytest.mark.parametrize(
+    ("text", "character", "problem"),
+    [
+        ("", 1, "expected '['"),
+        ("C(64,3,1)", 1, "expected '['"),
+        ("[C(64,3,1), X(2), SM(10)]", 13, "unknown layer 'X'"),
+        ("[C(64,3), SM(10)]", 3, "C takes (filters, field, stride), 3 numbers, not 2"),
+        ("[C(64,0,1), SM(10)]", 7, "field of C must be 1 or more, not '0'"),
+        ("[C(64,-3,1), SM(10)]", 7, "field of C must be 1 or more, not '-3'"),
+        ("[C(64,,1), SM(10)]", 3, "field of C must be 1 or more, not ''"),
+        ("[C(64,3,1) P(2,2), SM(10)]", 12, "expected ','"),
+        ("[C(64,3,1)]", 11, "the last layer must be SM(classes)"),
+        ("[SM(10), C(64,3,1)]", 8, "SM ends a network"),
+        ("[SM(10)] x", 9, "nothing may follow"),
+        ("[D(3,2), SM(10)]", 2, "i is at most n"),
+        ("[]", 2, "expected a layer"),
+    ],
+)
+def test_errors_say_where_and_what(text, character, problem):
+    with pytest.raises(NotationError) as error:
+        read(text)
+    assert f"character {character}: " in str(error.value)
+    assert problem in str(error.value)
+
+
+def test_a_token_is_one_layer():
+    assert read_token("C(64,3,1)") == ("C", (64, 3, 1))
+    with pytest.raises(NotationError, match="character 10"):
+        read_token("C(64,3,1), P(2,2)")
+
+
+def test_the_text_of_a_graph_says_what_each_node_reads():
+    graph = Architecture(
+        (Node("C", (8, 3, 1), (-1,)), Node("C", (8, 3, 1), (-1,)), Node("C", (4, 1, 1), (0, 1))),
+        (1, 2),
+        {"rate": 0.1},
+    )
+    assert graph.text == "[C(8,3,1), C(8,3,1)@-1, C(4,1,1)@0,1] -> 1,2 rate=0.1"
+
+
+def test_the_digest_covers_nodes_outputs_and_settings():
+    nodes = (Node("C", (8, 3, 1), (-1,)), Node("C", (8, 3, 1), (0,)))
+    variants = [
+        Architecture(nodes, (1,)),
+        Architecture(nodes, (0,)),
+        Architecture(nodes, (1,), {"rate": 0.1}),
+        Architecture((nodes[0], Node("C", (8, 3, 1), (-1,))), (1,)),
+        Architecture((nodes[0], Node("C", (8, 5, 1), (0,))), (1,)),
+    ]
+    assert len({variant.digest for variant in variants}) == len(variants)
+
+
+def test_every_layer_has_named_parameters():
+    assert set(PARAMETERS) == {"C", "P", "FC", "GAP", "SM", "D", "BN"}

@@ -1,0 +1,93 @@
+"""The laws of search spaces, for every registered one."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from conftest import SHAPES, SPACE_NAMES, make_space
+
+from metaqnn.networks.build import Network
+from metaqnn.networks.cost import COSTS, total_cost
+from metaqnn.networks.layers import LAYERS
+from state_space import IllegalMove, enumerate_rows, legal_walk, random_walk
+
+
+def walks(space, count=50, seed=0):
+    generator = np.random.default_rng(seed)
+    return [random_walk(space, generator) for _ in range(count)]
+
+
+def test_random_walks_are_legal_and_options_distinct_and_known(space):
+    for walk in walks(space):
+        for _, decision, token in legal_walk(space, walk):
+            assert token in decision.options
+            assert len(set(decision.options)) == len(decision.options)
+            assert set(decision.options) <= set(space.vocabulary[decision.kind])
+
+
+def test_illegal_short_and_long_walks_are_refused_with_their_position(space):
+    for walk in walks(space):
+        with pytest.raises(IllegalMove, match=f"position {len(walk) + 1}: .* complete"):
+            space.architecture([*walk, walk[-1]])
+        with pytest.raises(IllegalMove, match=f"position {len(walk)}: .* not complete"):
+            space.architecture(walk[:-1])
+        with pytest.raises(IllegalMove, match="position 1: nonsense is not allowed"):
+            space.architecture(["nonsense", *walk[1:]])
+
+
+def test_an_architecture_comes_back_from_its_text(space):
+    for walk in walks(space):
+        assert space.parse(space.architecture(walk).text) == walk
+
+
+def test_states_of_one_row_have_the_same_decision(space):
+    rows = enumerate_rows(space)
+    for walk in walks(space):
+        for state, decision, _ in legal_walk(space, walk):
+            assert rows[space.observation(state)] == decision
+
+
+def test_different_walks_have_different_digests(space):
+    known = {walk: space.architecture(walk).digest for walk in walks(space, 200)}
+    assert len(set(known.values())) == len(known)
+
+
+def test_digests_are_the_same_in_every_process(space):
+    walk = walks(space, 1)[0]
+    text, digest = space.architecture(walk).text, space.architecture(walk).digest
+    code = f"from state_space.notation import read; print(read({text!r}).digest)"
+    environment = {**os.environ, "PYTHONHASHSEED": "12345"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
+    assert done.stdout.strip() == digest
+
+
+def test_every_op_is_in_the_tables_of_layers_and_costs(space):
+    ops = {node.op for walk in walks(space) for node in space.architecture(walk).nodes}
+    assert ops <= set(LAYERS)
+    assert set(LAYERS) == set(COSTS)
+
+
+@pytest.mark.parametrize("name", SPACE_NAMES)
+def test_every_token_can_be_built_run_and_trained(name):
+    space = make_space(name)
+    shape = SHAPES.get(name, (3, 32, 32))
+    missing = {token for tokens in space.vocabulary.values() for token in tokens}
+    for walk in walks(space, 400):
+        if not missing & set(walk):
+            continue
+        architecture = space.architecture(walk)
+        if total_cost(architecture, shape).multiply_adds > 10**9:
+            continue
+        missing -= set(walk)
+        network = Network(architecture, shape, torch.Generator().manual_seed(0))
+        scores = network(torch.rand(2, *shape))
+        assert scores.shape == (2, 10)
+        scores.square().mean().backward()
+        for parameter in network.parameters():
+            assert parameter.grad is not None
+    assert not missing

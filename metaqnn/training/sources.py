@@ -61,7 +61,7 @@ def npz(part: Part, path: Path | None, image_size: int | None, download: bool) -
     """
     names = (f"x_{part}", f"y_{part}")
     try:
-        with np.load(str(path), allow_pickle=False) as arrays:
+        with Path(str(path)).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             missing = [name for name in names if name not in arrays]
             if missing:
                 raise MetaqnnError(

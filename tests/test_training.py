@@ -1,0 +1,205 @@
+"""The training loop and the recipe: each rule, on digits or on networks drawn by hand."""
+
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load
+
+from metaqnn.config import RunConfig
+from metaqnn.networks.build import Network
+from metaqnn.training import loop
+from metaqnn.training.data import Images, load_split
+from metaqnn.training.loop import TrainingDiverged, train
+from metaqnn.training.recipe import Recipe
+from state_space.notation import read
+
+SMALL = read("[C(8,3,1), P(2,2), FC(32), SM(10)]")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_split(RunConfig.from_flat({}).data)
+
+
+def test_it_learns_digits(digits):
+    outcome = train(SMALL, *digits, Recipe(epochs=8, learning_rate=3e-3), seed=1)
+    assert max(outcome.curve) > 0.9
+    assert len(outcome.curve) == 8
+    assert outcome.metrics["parameters"] == 8 * 9 + 8 + 8 * 16 * 32 + 32 + 32 * 10 + 10
+
+
+def test_it_overfits_64_images(digits):
+    few = digits[0].take(torch.arange(64))
+    recipe = Recipe(epochs=60, batch_size=16, decay=1.0, restart_below=0, dropout=False)
+    outcome = train(SMALL, few, few, recipe, seed=1)
+    assert outcome.curve[-1] == 1.0
+
+
+def test_the_same_seed_gives_the_same_curve_and_another_another(digits):
+    recipe = Recipe(epochs=3)
+    first, same, other = (train(SMALL, *digits, recipe, seed).curve for seed in (1, 1, 2))
+    assert first == same
+    assert first != other
+
+
+def test_training_leaves_the_global_generator_alone(digits):
+    before = torch.get_rng_state()
+    train(SMALL, *digits, Recipe(epochs=1, mirror=True), seed=1)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def scripted(monkeypatch, accuracies):
+    """Replace the epochs by given accuracies, a list an attempt; returns the rates asked for."""
+    rates = []
+    attempts = iter(accuracies)
+
+    def epochs(network, training, validation, normalise, recipe, rate, generator):
+        rates.append(rate)
+        yield from next(attempts)
+
+    monkeypatch.setattr(loop, "_epochs", epochs)
+    return rates
+
+
+def test_at_chance_it_starts_again_at_a_lower_rate(monkeypatch, digits):
+    rates = scripted(monkeypatch, [[0.15, 0.9], [0.1], [0.1501, 0.6, 0.4]])
+    outcome = train(SMALL, *digits, Recipe(), seed=1)
+    assert rates == pytest.approx([1e-3, 4e-4, 1.6e-4])
+    assert outcome.curve == (0.1501, 0.6, 0.4)
+    assert outcome.metrics["restarts"] == 2
+
+
+def test_five_restarts_in_vain_give_chance(monkeypatch, digits):
+    rates = scripted(monkeypatch, [[0.12]] * 6)
+    outcome = train(SMALL, *digits, Recipe(), seed=1)
+    assert len(rates) == 6
+    assert rates[-1] == pytest.approx(1e-3 * 0.4**5)
+    assert outcome.curve == (0.1,)
+    assert outcome.error is None
+
+
+def test_weights_of_the_best_epoch_are_returned_if_they_are_good_enough(monkeypatch, digits):
+    asked = []
+    monkeypatch.setattr(loop, "_weights", lambda *_: asked.append(0) or bytes([len(asked)]))
+    scripted(monkeypatch, [[0.5, 0.8, 0.7, 0.9, 0.9]])
+    assert train(SMALL, *digits, Recipe(), seed=1, keep_above=0.6).weights == b"\2"
+    scripted(monkeypatch, [[0.5, 0.6]])
+    assert train(SMALL, *digits, Recipe(), seed=1, keep_above=0.6).weights is None
+
+
+def test_returned_weights_give_the_best_accuracy_again(digits):
+    outcome = train(SMALL, *digits, Recipe(epochs=4), seed=1, keep_above=-1)
+    network = Network(SMALL, (1, 8, 8), torch.Generator().manual_seed(9))
+    dressed = Network(Recipe().dress(SMALL), (1, 8, 8), torch.Generator().manual_seed(9))
+    dressed.load_state_dict(load(outcome.weights))
+    assert network is not dressed
+    accuracy = loop._accuracy(dressed, digits[1], loop._Normaliser(digits[0]))
+    assert accuracy == max(outcome.curve)
+
+
+def test_weights_carry_what_it_takes_to_use_them(digits, tmp_path):
+    outcome = train(SMALL, *digits, Recipe(epochs=1), seed=1, keep_above=-1)
+    (tmp_path / "w.safetensors").write_bytes(outcome.weights)
+    with safe_open(tmp_path / "w.safetensors", "pt") as file:
+        metadata = file.metadata()
+    assert metadata["architecture"] == SMALL.text
+    assert json.loads(metadata["input_shape"]) == [1, 8, 8]
+    assert json.loads(metadata["classes"]) == [str(digit) for digit in range(10)]
+    pixels = digits[0].images.float()
+    assert json.loads(metadata["mean"]) == pytest.approx([pixels.mean().item()], rel=1e-5)
+    assert json.loads(metadata["deviation"]) == pytest.approx([pixels.std().item()], rel=1e-5)
+
+
+def test_a_loss_that_is_not_finite_is_an_error(digits):
+    with pytest.raises(TrainingDiverged, match="not finite in epoch 2"):
+        train(SMALL, *digits, Recipe(learning_rate=1e30, restart_below=0), seed=1)
+
+
+def test_the_rate_falls_every_five_epochs(monkeypatch, digits):
+    seen = []
+    step = torch.optim.Adam.step
+
+    def watch(self, *args, **kwargs):
+        seen.append(self.param_groups[0]["lr"])
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", watch)
+    few = digits[0].take(torch.arange(100))
+    train(SMALL, few, few, Recipe(epochs=11, restart_below=0), seed=1)
+    assert seen == pytest.approx([1e-3] * 5 + [2e-4] * 5 + [4e-5])
+
+
+def test_batches_are_a_permutation_of_all_images(monkeypatch, digits):
+    few = digits[0].take(torch.arange(300))
+    batches = []
+    monkeypatch.setattr(
+        loop,
+        "cross_entropy",
+        lambda scores, labels: batches.append(len(labels)) or scores.square().mean(),
+    )
+    train(SMALL, few, few, Recipe(epochs=1, restart_below=0), seed=1)
+    assert batches == [128, 128, 44]
+
+
+def test_mirroring_flips_about_half_of_the_images():
+    images = torch.arange(1000 * 4, dtype=torch.float32).view(1000, 1, 1, 4)
+    mirrored = loop._mirror(images, torch.Generator().manual_seed(0))
+    flipped = (mirrored != images).any(3).flatten()
+    assert 400 < flipped.sum() < 600
+    assert torch.equal(mirrored[flipped], images[flipped].flip(3))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "text", "dressed"),
+    [
+        (Recipe(), "[SM(10)]", "[SM(10)]"),
+        (Recipe(), "[C(8,3,1), SM(10)]", "[C(8,3,1), SM(10)]"),
+        (
+            Recipe(),
+            "[C(8,3,1), P(2,2), C(8,3,1), C(8,1,1), FC(4), SM(10)]",
+            "[C(8,3,1), P(2,2), D(1,2), C(8,3,1), C(8,1,1), D(2,2), FC(4), SM(10)]",
+        ),
+        (Recipe(), "[C(8,3,1), GAP(10), SM(10)]", "[C(8,3,1), GAP(10), SM(10)]"),
+        (
+            Recipe(dropout_after_fc=True),
+            "[C(8,3,1), P(2,2), C(8,3,1), FC(8), FC(4), SM(10)]",
+            "[C(8,3,1), P(2,2), D(1,3), C(8,3,1), FC(8), D(2,3), FC(4), D(3,3), SM(10)]",
+        ),
+        (Recipe(dropout=False), "[C(8,3,1), C(8,3,1), SM(10)]", "[C(8,3,1), C(8,3,1), SM(10)]"),
+        (Recipe(), "[C(8,3,1), C(8,3,1), D(1,4), SM(10)]", "[C(8,3,1), C(8,3,1), D(1,4), SM(10)]"),
+    ],
+)
+def test_dropout_stands_where_the_recipe_says(recipe, text, dressed):
+    assert recipe.dress(read(text)).text == dressed
+
+
+def test_dropout_in_2017s_log_stands_where_our_recipe_puts_it(real_data):
+    # n is counted otherwise there where FC layers are: only the places are compared
+    import re
+
+    from replay.legacy import read_replay
+    from state_space.architecture import chain
+    from state_space.notation import read_layers
+
+    for row in read_replay(real_data("metaqnn_log/replay_database.csv.gz")):
+        layers = read_layers(row.network)
+        bare = chain(layer for layer in layers if layer[0] != "D")
+        dressed = Recipe(dropout_after_fc=True).dress(bare).text
+        assert re.sub(r"D\(\d+,\d+\)", "D", dressed) == re.sub(r"D\(\d+,\d+\)", "D", row.network)
+
+
+def images(count, classes=10):
+    return Images(
+        torch.zeros(count, 1, 4, 4, dtype=torch.uint8),
+        torch.arange(count) % classes,
+        tuple(map(str, range(classes))),
+    )
+
+
+def test_chance_is_one_over_the_classes(monkeypatch):
+    scripted(monkeypatch, [[0.37]] * 6)
+    two = images(20, 2)
+    network = read("[SM(2)]")
+    assert train(network, two, two, Recipe(), seed=1).curve == (0.5,)

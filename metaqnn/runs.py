@@ -2,10 +2,11 @@
 
 import json
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +17,10 @@ import tomli_w
 from metaqnn.agents.base import Agent
 from metaqnn.config import RunConfig, read_toml
 from metaqnn.errors import MetaqnnError
+from metaqnn.experiences import read_experiences
 from metaqnn.networks.cost import Shape
 from metaqnn.registry import find_agent
+from metaqnn.search import Experience
 from metaqnn.spaces import bind_space
 from replay import BrokenMemory, Memory, WrongRun
 from state_space import Space
@@ -81,12 +84,22 @@ class Run:
             raise MetaqnnError(str(error)) from None
 
     def input_file(self, option: str) -> Path | None:
-        """The folder's copy of a file that an option names."""
+        """The file that an option names: the folder's copy, once the folder is there."""
         source = getattr(self.config, option)
         if source is None:
             return None
         suffix = ".csv.gz" if str(source).endswith(".gz") else ".csv"
-        return self.path / f"{INPUTS[option]}{suffix}"
+        copy = self.path / f"{INPUTS[option]}{suffix}"
+        return copy if self.path.exists() else Path(source)
+
+    def experiences(self) -> list[Experience]:
+        """What the agent is told before it proposes anything.
+
+        Raises:
+            MetaqnnError: A row makes no sense; the message names its line.
+        """
+        replay = self.input_file("replay_from")
+        return [] if replay is None else read_experiences(replay, self.space())
 
     def agent(self) -> Agent:
         """The run's agent as it was at the start: without experiences.
@@ -117,22 +130,26 @@ def create_run(run: Run, command: list[str], device: str) -> None:
     """Make the folder, whole or not at all.
 
     Raises:
-        MetaqnnError: The name is taken, the folder cannot be written, or a file that the
-            configuration names is not there.
+        MetaqnnError: The name is taken, the folder cannot be written, or a file that
+            the configuration names is not there or makes no sense.
     """
     if run.path.exists():
         raise MetaqnnError(
             f"{run.path} exists: `metaqnn resume {run.path}` goes on with it, "
             "--name chooses another name"
         )
+    run.agent()
+    run.experiences()
     building = run.path.with_name(f".{run.path.name}.partial")
     try:
         shutil.rmtree(building, ignore_errors=True)
         (building / NETWORKS).mkdir(parents=True)
         for option in INPUTS:
-            copy = run.input_file(option)
-            if copy is not None:
-                shutil.copyfile(getattr(run.config, option), building / copy.name)
+            source = run.input_file(option)
+            if source is not None:
+                copy = replace(run, path=building).input_file(option)
+                assert copy is not None
+                shutil.copyfile(source, copy)
         (building / CONFIG).write_text(run.config.to_toml(), encoding="utf-8")
         (building / SPACE).write_text(tomli_w.dumps(run.space_settings), encoding="utf-8")
         (building / ENVIRONMENT).write_text(
@@ -163,12 +180,26 @@ def open_run(path: Path) -> Run:
     )
 
 
-def free_name(results: Path, stem: str) -> str:
-    """The first of stem-1, stem-2, ... that is not taken."""
+def named_folder(results: Path, name: str) -> Path:
+    """The folder of a run of this name.
+
+    Raises:
+        MetaqnnError: The name is not one of a folder within the results.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise MetaqnnError(
+            f"the name {name!r} must be letters, digits, '_', '-' and '.', and not start with "
+            "one of the last two"
+        )
+    return results / name
+
+
+def free_folder(results: Path, stem: str) -> Path:
+    """The first of stem-1, stem-2, ... that is not there."""
     number = 1
     while (results / f"{stem}-{number}").exists():
         number += 1
-    return f"{stem}-{number}"
+    return results / f"{stem}-{number}"
 
 
 def read_csv(path: Path) -> Any:

@@ -1,5 +1,6 @@
 """The command line: one file a command, imported when it is called."""
 
+import sqlite3
 from importlib import import_module
 from typing import Any
 
@@ -57,6 +58,9 @@ class Commands(click.Group):
         except MetaqnnError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
+        except sqlite3.Error as error:
+            click.echo(f"Error: the replay memory cannot be read or written: {error}", err=True)
+            ctx.exit(1)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

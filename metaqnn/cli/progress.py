@@ -16,7 +16,6 @@ from rich.progress import (
 
 from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.executors.in_process import InProcess
-from metaqnn.experiences import read_experiences
 from metaqnn.reports.top_k import render, top_k
 from metaqnn.runs import NETWORKS, Run
 from metaqnn.search import Event, Search
@@ -75,10 +74,9 @@ def drive(run: Run, device: str, *, quiet: bool) -> None:
                 observe=observe,
             )
             best = max(search.winners.trained.values(), default=0.0) if search.winners else 0.0
-            replay = run.input_file("replay_from")
-            if replay is not None and memory.snapshot() is None:
-                progress.update(task, state="learning from the replay database")
-                search.learn_from(read_experiences(replay, space))
+            if memory.snapshot() is None:
+                progress.update(task, state="learning from experiences")
+                search.learn_from(run.experiences())
             progress.update(task, completed=len(search.trained), state="")
             ending = search.run()
         except KeyboardInterrupt:

@@ -35,8 +35,8 @@ def run(
     """
     from metaqnn.cli.progress import drive
     from metaqnn.config import RunConfig, read_toml
-    from metaqnn.runs import Run, create_run, free_name
-    from metaqnn.spaces import bind_space, read_space
+    from metaqnn.runs import Run, create_run, free_folder, named_folder
+    from metaqnn.spaces import read_space
     from metaqnn.training.data import load_split
     from metaqnn.training.device import resolve_device
 
@@ -46,9 +46,8 @@ def run(
     device = resolve_device(config.device)
     settings = read_space(config.space)
     training, _ = load_split(config.data)
-    bind_space(settings, training.shape, len(training.classes))
     stem = config.data.dataset.partition(":")[0]
-    path = results_dir / (name or free_name(results_dir, stem))
+    path = free_folder(results_dir, stem) if name is None else named_folder(results_dir, name)
     made = Run(path, config, settings, training.shape, training.classes)
     create_run(made, ["metaqnn", *sys.argv[1:]], device)
     drive(made, device, quiet=quiet)

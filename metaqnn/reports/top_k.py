@@ -1,5 +1,6 @@
 """The best networks of a run."""
 
+import json
 from typing import Any, Literal
 
 import pandas as pd
@@ -54,7 +55,8 @@ def render(best: pd.DataFrame, form: Format) -> str:
     if form == "csv":
         return best.to_csv(index=False, lineterminator="\n").rstrip("\n")
     if form == "json":
-        return best.to_json(orient="records", indent=2)
+        known = best.astype(object).where(best.notna(), None)
+        return json.dumps(known.to_dict("records"), indent=2)
     table = pd.DataFrame(
         {
             "rank": best["rank"],

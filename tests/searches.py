@@ -1,0 +1,72 @@
+"""Searches in which training costs nothing, for tests; as a script, one to be killed.
+
+python searches.py FOLDER AGENT BUDGET
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from conftest import make_space
+
+from metaqnn.agents.base import Agent
+from metaqnn.config import RunConfig
+from metaqnn.evaluators.base import Evaluator, Job
+from metaqnn.executors.in_process import InProcess
+from metaqnn.registry import find_agent
+from metaqnn.search import Search
+from replay import Memory, Outcome
+
+CLASSES = 10
+
+
+def hash_score(job: Job) -> Outcome:
+    """A score that depends on network and seed alone, and takes a millisecond."""
+    time.sleep(0.001)
+    value = (int(job.architecture.digest[:8], 16) ^ job.seed) % 2**32 / 2**32
+    return Outcome({"parameters": 1}, (value / 2, value))
+
+
+def make_search(
+    path: Path,
+    agent_name: str = "q-learning",
+    *,
+    budget: int = 20,
+    seed: int = 0,
+    space_name: str = "digits",
+    evaluator: Evaluator = hash_score,
+    **more: Any,
+) -> Search:
+    """A search in a new memory, or in the one that is there."""
+    memory = Memory.open(path, {}) if path.exists() else Memory.create(path, {})
+    space = make_space(space_name)
+    return Search(
+        space,
+        make_agent(agent_name, budget, seed, space),
+        evaluator,
+        InProcess(),
+        memory,
+        seed=seed,
+        budget=budget,
+        failure_reward=1 / CLASSES,
+        **more,
+    )
+
+
+def make_agent(name: str, budget: int, seed: int, space: Any) -> Agent:
+    """A new agent."""
+    config = RunConfig.from_flat({"agent": name, "budget": budget, "seed": seed})
+    return find_agent(name).from_config(config, space)
+
+
+def state(search: Search) -> tuple[Any, ...]:
+    """All that a search leaves behind, to the bit."""
+    memory = search.memory
+    frame = memory.frame()
+    return list(memory.history()), memory.snapshot(), frame.to_json(double_precision=15)
+
+
+if __name__ == "__main__":
+    folder, agent_name, budget = sys.argv[1:]
+    make_search(Path(folder) / "memory.sqlite", agent_name, budget=int(budget)).run()

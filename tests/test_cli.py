@@ -1,0 +1,342 @@
+"""The command line as its user sees it: outputs, and bad input answered in one line with exit 2."""
+
+import json
+import sqlite3
+import tomllib
+from io import StringIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from metaqnn.cli import COMMANDS, main
+from metaqnn.cli.options import config_options
+from metaqnn.config import RunConfig, option_names
+from metaqnn.errors import MetaqnnError
+
+FAST = ["--budget", "4", "--epochs", "1", "--device", "cpu", "--quiet"]
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    """Call a command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        return CliRunner().invoke(main, list(arguments))
+
+    return call
+
+
+@pytest.fixture
+def finished(invoke):
+    """Call a command in a folder in which the run results/r has finished."""
+    result = invoke("run", "--name", "r", *FAST)
+    assert result.exit_code == 0, result.output
+    assert result.output == ""
+    return invoke
+
+
+def refused(result, *parts):
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    line = result.output.strip().splitlines()[-1]
+    assert line.startswith("Error: ")
+    for part in parts:
+        assert part in line
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(invoke, command):
+    result = invoke(command, "--help")
+    assert result.exit_code == 0
+    assert result.output.startswith(f"Usage: main {command}")
+
+
+def test_every_key_of_the_configuration_is_an_option(invoke):
+    text = invoke("run", "--help").output
+    for name in option_names():
+        assert f"--{name}" in text
+    assert callable(config_options)
+
+
+def test_a_run_leaves_all_that_describes_it(finished, tmp_path):
+    folder = tmp_path / "results" / "r"
+    config = tomllib.loads((folder / "config.toml").read_text())
+    assert config["budget"] == 4
+    assert config["epsilon-schedule"].startswith("1.0:2,")
+    assert config["batch-size"] == 64
+    assert RunConfig.from_flat(config).flat() == config
+    environment = json.loads((folder / "environment.json").read_text())
+    assert environment["command"][0] == "metaqnn"
+    assert environment["device"] == "cpu"
+    assert environment["packages"]["torch"]
+    assert 0 < len(list((folder / "networks").glob("*.safetensors"))) <= 4
+    assert tomllib.loads((folder / "space.toml").read_text())["made-for"] == "digits"
+
+
+def test_the_configuration_of_a_run_runs_again_and_the_command_line_wins(finished, tmp_path):
+    config = str(tmp_path / "results" / "r" / "config.toml")
+    assert finished("run", "--config", config, "--name", "same", "--quiet").exit_code == 0
+    assert (
+        finished("run", "--config", config, "--seed", "1", "--name", "other", "--quiet").exit_code
+        == 0
+    )
+    first, same, other = (
+        networks(finished("top-k", f"results/{name}", "--format", "json").output)
+        for name in ("r", "same", "other")
+    )
+    assert first == same
+    assert first != other
+
+
+def networks(text):
+    return [(row["network"], row["accuracy"]) for row in json.loads(text)]
+
+
+def test_top_k_in_all_formats(finished):
+    table = finished("top-k", "results/r", "-k", "2").output.splitlines()
+    assert table[0].split() == [
+        "rank",
+        "accuracy",
+        "parameters",
+        "multiply-adds",
+        "seconds",
+        "found",
+        "epsilon",
+        "network",
+    ]
+    assert len(table) == 4
+    markdown = finished("top-k", "results/r", "-k", "2", "--format", "markdown").output
+    assert markdown.startswith("|") and markdown.count("\n") == 4
+    rows = json.loads(finished("top-k", "results/r", "--format", "json").output)
+    assert [row["rank"] for row in rows] == [1, 2, 3, 4]
+    assert sorted((row["accuracy"] for row in rows), reverse=True) == [
+        row["accuracy"] for row in rows
+    ]
+    csv = pd.read_csv(StringIO(finished("top-k", "results/r", "--format", "csv").output))
+    assert csv["network"].tolist() == [row["network"] for row in rows]
+    assert csv["accuracy"].tolist() == [row["accuracy"] for row in rows]
+
+
+def test_the_q_table_goes_out_and_warm_starts_a_run(finished, tmp_path):
+    assert finished("q-table", "results/r", "--csv", "q.csv").output.endswith("written to q.csv\n")
+    assert (
+        finished("q-table", "results/r", "--layout", "metaqnn2017", "--csv", "l.csv").exit_code == 0
+    )
+    assert list(pd.read_csv("l.csv"))[0] == "end_fc_size"
+    values = {}
+    for name in ("q", "l"):
+        arguments = ["--q-table", f"{name}.csv", "--name", name, "--budget", "0", "--quiet"]
+        result = finished("run", *arguments)
+        assert result.exit_code == 0, result.output
+        output = pd.read_csv(StringIO(finished("q-table", f"results/{name}").output))
+        values[name] = output.drop(columns="visits").sort_values(list(output)[:9])
+    original = pd.read_csv("q.csv").drop(columns="visits").sort_values(list(values["q"])[:9])
+    np.testing.assert_array_equal(values["q"]["q"], original["q"])
+    np.testing.assert_array_equal(values["l"]["q"], original["q"])
+
+
+def test_resume_extends_a_run(finished):
+    assert finished("resume", "results/r", "--budget", "6", "--quiet").exit_code == 0
+    rows = json.loads(finished("top-k", "results/r", "-k", "9", "--format", "json").output)
+    assert len(rows) == 6
+
+
+def test_it_learns_from_a_log_of_2017_without_training(invoke, tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text(
+        "net,accuracy_best_val\n"
+        '"[C(8,3,1), C(8,3,1), D(1,1), SM(10)]",0.9\n"[C(8,3,1), SM(10)]",0.3\n'
+    )
+    arguments = ["--replay-from", str(log), "--budget", "0", "--name", "r"]
+    result = invoke("run", *arguments, "--sweeps", "10")
+    assert result.exit_code == 0, result.output
+    assert "0 networks trained" in result.output
+    frame = pd.read_csv(StringIO(invoke("q-table", "results/r").output))
+    assert frame["visits"].sum() == 5
+    assert frame.query("action == 'SM(10)' and depth == 2")["q"].item() > 0.5
+    log.unlink()  # the folder has its own copy
+    assert invoke("resume", "results/r", "--quiet").exit_code == 0
+
+
+def test_a_name_that_is_taken_is_refused(finished):
+    refused(finished("run", "--name", "r", *FAST), "results/r exists", "metaqnn resume results/r")
+
+
+def test_without_a_name_the_next_number_is_taken(invoke, tmp_path):
+    for _ in range(2):
+        assert invoke("run", *FAST, "--budget", "0").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == [
+        "digits-1",
+        "digits-2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--dataset", "mnits"], ["there is no data set 'mnits'; did you mean mnist?"]),
+        (["--agent", "q-lerning"], ["there is no agent 'q-lerning'; did you mean q-learning?"]),
+        (["--space", "digit"], ["there is no space 'digit'; did you mean digits?"]),
+        (["--space", "missing.toml"], ["missing.toml cannot be read"]),
+        (["--device", "cuda:99"], ["there is no device 'cuda:99' here; there is cpu"]),
+        (["--epsilon-schedule", "1.0:x"], ["'1.0:x' is not EPSILON:NETWORKS"]),
+        (["--epsilon-schedule", "1.5:3"], ["1.5 is not from 0 to 1"]),
+        (["--epsilon-schedule", "0.1:3,0.2:3"], ["epsilon must fall"]),
+        (["--epsilon-schedule", ""], ["'' is not EPSILON:NETWORKS"]),
+        (["--epochs", "0"], ["epochs is 0: input should be greater than 0"]),
+        (["--alpha", "2"], ["alpha is 2.0: input should be less than or equal to 1"]),
+        (["--learning-rate", "nan"], ["learning-rate is nan"]),
+        (["--budget", "-1"], ["budget is -1"]),
+        (["--budget", "many"], ["'many' is not a valid int"]),
+        (["--budgett", "3"], ["No such option"]),
+        (["--validation", "3"], ["3 of 1437 images for validation"]),
+        (["--dataset", "npz:missing.npz"], ["missing.npz cannot be read"]),
+        (["--dataset", "mnist", "--data-dir", "."], ["MNIST is not in ."]),
+        (["--replay-from", "missing.csv"], ["missing.csv"]),
+        (["--q-table", "missing.csv"], ["missing.csv"]),
+        (["--config", "missing.toml"], ["missing.toml cannot be read"]),
+        (["--name", "../a"], ["the name '../a' must be letters, digits"]),
+    ],
+)
+def test_bad_options_are_answered_in_one_line(invoke, tmp_path, arguments, parts):
+    refused(invoke("run", *arguments), *parts)
+    assert not (tmp_path / "results").exists() or not any((tmp_path / "results").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("epochss = 3", ["unknown option epochss; did you mean epochs?"]),
+        ("epochs = 'three'", ["epochs is 'three': input should be a valid integer"]),
+        ("epochs = ", ["cannot be read"]),
+        ("[epochs]\nx = 1", ["epochs is {'x': 1}"]),
+    ],
+)
+def test_bad_configurations_are_answered_in_one_line(invoke, tmp_path, text, parts):
+    (tmp_path / "run.toml").write_text(text)
+    refused(invoke("run", "--config", "run.toml"), *parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("max-dept = 3", ["unknown key max-dept; did you mean max-depth?", "max-depth is missing"]),
+        ("space = 'chian'", ["there is no kind of space 'chian'; did you mean chain?"]),
+        ("max-depth = ", ["cannot be read"]),
+    ],
+)
+def test_bad_spaces_are_answered_in_one_line(invoke, tmp_path, text, parts):
+    (tmp_path / "my.toml").write_text(text)
+    refused(invoke("run", "--space", "my.toml"), *parts)
+    refused(invoke("space", "my.toml"), *parts)
+
+
+@pytest.mark.parametrize(
+    ("row", "parts"),
+    [
+        ('"[SM(10)]",1.5', ["line 3", "accuracy_best_val must be a number from 0 to 1"]),
+        ('"[X(1), SM(10)]",0.5', ["line 3", "character 2", "unknown layer 'X'"]),
+        ('"[C(8,3,1) SM(10)]",0.5', ["line 3", "character 11", "expected ','"]),
+        ('"[C(999,3,1), SM(10)]",0.5', ["line 3", "position 1: C(999,3,1) is not allowed here"]),
+    ],
+)
+def test_a_row_of_a_log_that_makes_no_sense_is_refused_with_its_line(invoke, tmp_path, row, parts):
+    (tmp_path / "log.csv").write_text(f'net,accuracy_best_val\n"[SM(10)]",0.5\n{row}\n')
+    refused(invoke("run", "--replay-from", "log.csv", "--quiet"), *parts)
+    assert not (tmp_path / "results").exists() or not any((tmp_path / "results").iterdir())
+
+
+def test_a_q_table_of_another_space_is_refused(invoke, tmp_path):
+    (tmp_path / "q.csv").write_text("layer,q\nC,0.5\n")
+    refused(invoke("run", "--q-table", "q.csv", *FAST), "the Q-table has no column")
+    result = invoke("run", "--q-table", "q.csv", "--agent", "random", *FAST)
+    refused(result, "the agent random has no Q-table to start from")
+
+
+@pytest.mark.parametrize("command", ["resume", "top-k", "q-table"])
+def test_a_folder_that_is_no_run_is_refused(invoke, command):
+    refused(invoke(command, "nowhere"), "nowhere is not the folder of a run")
+
+
+@pytest.mark.parametrize("command", ["resume", "top-k", "q-table"])
+def test_a_damaged_memory_is_refused(finished, tmp_path, command):
+    (tmp_path / "results" / "r" / "memory.sqlite").write_bytes(b"damaged" * 1000)
+    refused(finished(command, "results/r"), "is no replay memory or is damaged")
+
+
+@pytest.mark.parametrize("command", ["resume", "top-k", "q-table"])
+def test_another_configuration_is_refused_with_both_values(finished, tmp_path, command):
+    config = tmp_path / "results" / "r" / "config.toml"
+    config.write_text(config.read_text().replace("epochs = 1\n", "epochs = 2\n"))
+    refused(finished(command, "results/r"), "another run: epochs is 1 there and 2 here")
+
+
+def test_a_memory_that_is_locked_is_told_in_one_line(finished, tmp_path):
+    connection = sqlite3.connect(tmp_path / "results" / "r" / "memory.sqlite", isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = finished("resume", "results/r", "--budget", "5", "--quiet")
+    finally:
+        connection.close()
+    assert result.exit_code == 1
+    assert "database is locked" in result.output
+    assert isinstance(result.exception, SystemExit)
+
+
+def test_the_random_agent_has_no_q_table(invoke):
+    assert invoke("run", "--agent", "random", "--name", "r", *FAST).exit_code == 0
+    refused(invoke("q-table", "results/r"), "results/r has no Q-table: its agent is random")
+    assert invoke("top-k", "results/r").exit_code == 0
+
+
+def test_show(invoke):
+    lines = invoke("show", "[C(64,3,1), P(2,2), SM(10)]", "--input", "3x32x32").output.splitlines()
+    assert lines[3].split() == ["1", "C(64,3,1)", "64x32x32", "1,792", "1,769,472"]
+    assert lines[-1].split() == ["total", "165,642", "1,933,312"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["[C(64,3,1), X(1), SM(10)]"], "character 13: unknown layer 'X'"),
+        (["[P(3,2), SM(10)]", "--input", "3x2x2"], "layer 1, P(3,2): a field of 3 does not fit"),
+        (["[SM(10)]", "--input", "32x32"], "'32x32' is not CHANNELSxHEIGHTxWIDTH"),
+    ],
+)
+def test_show_says_what_is_wrong_and_where(invoke, arguments, part):
+    refused(invoke("show", *arguments), part)
+
+
+def test_space(invoke):
+    text = invoke("space", "metaqnn-cifar10").output
+    assert "states              621" in text
+    assert "architectures       289,172,459,552,993,535,842" in text
+    assert "P(5,3) P(3,2) P(2,2)" in text
+    other = invoke("space", "digits", "--input", "1x4x4", "--classes", "2").output
+    assert "for 1x4x4 images of 2 classes" in other
+    assert "metaqnn-svhn" in invoke("space").output
+
+
+def test_datasets(invoke):
+    text = invoke("datasets").output
+    for name in ("digits", "fashion-mnist", "cifar100", "npz:FILE", "folder:DIR"):
+        assert name in text
+
+
+def test_an_unknown_command_gets_the_nearest(invoke):
+    refused(invoke("topk"), "there is no command 'topk'; did you mean top-k?")
+
+
+def test_run_config_refuses_what_no_option_can_say():
+    with pytest.raises(MetaqnnError, match="initial-q is inf"):
+        RunConfig.from_flat({"initial-q": float("inf")})
+
+
+def test_the_papers_schedule_brings_its_budget():
+    config = RunConfig.from_flat({"epsilon-schedule": "paper", "dataset": "cifar10"})
+    assert (config.budget, config.space) == (2700, "metaqnn-cifar10")
+    assert RunConfig.from_flat({"epsilon-schedule": "1.0:20,0.5:10"}).budget == 30
+    assert RunConfig.from_flat({"budget": 200}).epsilon_schedule.startswith("1.0:111,")

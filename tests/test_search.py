@@ -1,0 +1,252 @@
+"""The search loop: budget, failures, repeats; and killed and resumed equals uninterrupted."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from searches import hash_score, make_search, state
+
+from metaqnn.errors import SearchStopped
+from metaqnn.registry import AGENTS
+from metaqnn.search import training_seed
+from metaqnn.winners import Winners
+from replay import Outcome
+from state_space import count_architectures
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "memory.sqlite"
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_the_budget_counts_distinct_networks_and_none_is_trained_twice(path, agent):
+    trained = []
+    search = make_search(
+        path,
+        agent,
+        budget=60,
+        evaluator=lambda job: trained.append(job.architecture.digest) or hash_score(job),
+    )
+    assert search.run() == "the budget is spent"
+    assert len(trained) == len(set(trained)) == 60
+    frame = search.memory.frame()
+    assert frame["digest"].nunique() == 60
+    assert frame["finished"].all()
+    # a repeated network has the known reward
+    assert (frame.groupby("digest")["reward"].nunique() == 1).all()
+
+
+def test_the_same_seed_gives_the_same_search_and_another_another(tmp_path):
+    results = []
+    for number, seed in enumerate([1, 1, 2]):
+        search = make_search(tmp_path / f"{number}.sqlite", seed=seed)
+        search.run()
+        results.append(state(search))
+    assert results[0] == results[1]
+    assert results[0] != results[2]
+
+
+def test_a_networks_seed_is_a_function_of_run_seed_and_digest_alone():
+    assert training_seed(1, "a") == training_seed(1, "a")
+    assert len({training_seed(1, "a"), training_seed(2, "a"), training_seed(1, "b")}) == 3
+    assert 0 <= training_seed(1, "a") < 2**63
+
+
+def test_a_failed_network_costs_its_trial_and_is_told_as_chance(path):
+    def fails_sometimes(job):
+        if job.seed % 3 == 0:
+            raise MemoryError("out of memory:\n 3 GB wanted")
+        return hash_score(job)
+
+    search = make_search(path, budget=30, evaluator=fails_sometimes)
+    search.run()
+    frame = search.memory.frame()
+    failed = frame[frame["error"].notna()]
+    assert 0 < failed["digest"].nunique() < 30
+    assert frame["digest"].nunique() == 30
+    assert set(failed["reward"]) == {0.1}
+    assert set(failed["error"]) == {"MemoryError: out of memory: 3 GB wanted"}
+
+
+def test_a_score_that_is_not_finite_is_a_failure(path):
+    search = make_search(path, budget=3, evaluator=lambda job: Outcome(curve=(0.5, float("nan"))))
+    search.run()
+    assert set(search.memory.frame()["error"]) == {"the score is not a finite number"}
+
+
+def test_ten_failures_in_a_row_stop_the_search_and_resume_goes_on(path):
+    def fails(job):
+        raise RuntimeError("the disk is gone")
+
+    search = make_search(path, budget=30, evaluator=fails)
+    with pytest.raises(SearchStopped, match="10 networks in a row failed, .* the disk is gone"):
+        search.run()
+    assert search.memory.frame()["digest"].nunique() == 10
+    search.memory.close()
+    resumed = make_search(path, budget=30)
+    resumed.run()
+    assert resumed.memory.frame()["digest"].nunique() == 30
+
+
+def test_an_exhausted_space_ends_the_run(path, monkeypatch):
+    search = make_search(path, "random", budget=10**6, space_name="tiny")
+    search._size = 40
+    assert search.run() == "the space is exhausted, it has 40 architectures"
+    assert search.memory.frame()["digest"].nunique() == 40
+
+
+def test_nothing_new_in_many_proposals_ends_the_run(path, monkeypatch):
+    monkeypatch.setattr("metaqnn.search.PATIENCE", 50)
+    search = make_search(path, budget=10**6, space_name="tiny")
+    search.agent.schedule = type(search.agent.schedule)(((0.0, 1),))
+    assert search.run() == "nothing new came up in 50 proposals"
+    assert len(search.trained) < count_architectures(search.space)
+    ended = state(search)
+    # resumed, it ends at once and changes nothing
+    resumed = make_search(path, budget=10**6, space_name="tiny")
+    assert resumed.run() == "nothing new came up in 50 proposals"
+    assert state(resumed) == ended
+
+
+def test_a_larger_budget_goes_on(path):
+    make_search(path, budget=5).run()
+    search = make_search(path, budget=9)
+    search.run()
+    assert search.memory.frame()["digest"].nunique() == 9
+
+
+def test_imported_experiences_teach_and_do_not_count(path):
+    search = make_search(path, budget=5)
+    walk = ("C(8,3,1)", "SM(10)")
+    search.learn_from([(walk, Outcome(curve=(0.9,)))] * 7)
+    assert search.agent.table.visits.sum() == 14
+    trained = []
+    search.evaluator = lambda job: trained.append(job) or hash_score(job)
+    search.run()
+    assert len(trained) == 5
+    assert search.memory.frame()["digest"].nunique() == 5
+
+
+def test_the_weights_of_the_best_are_kept_and_no_others(tmp_path):
+    def with_weights(job):
+        outcome = hash_score(job)
+        good = outcome.curve[-1] > job.keep_above
+        return Outcome(outcome.metrics, outcome.curve, None, b"weights" if good else None)
+
+    winners = Winners(tmp_path / "networks", 3, {})
+    search = make_search(tmp_path / "m.sqlite", budget=40, evaluator=with_weights, winners=winners)
+    search.run()
+    frame = search.memory.frame().query("first")
+    best = frame.sort_values("reward", ascending=False).head(3)["number"]
+    kept = {int(path.stem) for path in (tmp_path / "networks").iterdir()}
+    assert kept == set(best)
+
+
+def test_unfinished_weights_are_cleared_away(tmp_path):
+    folder = tmp_path / "networks"
+    folder.mkdir()
+    for name in ("00001.safetensors", "00002.safetensors", "00003.partial"):
+        (folder / name).write_bytes(b"")
+    Winners(folder, 1, {1: 0.5, 2: 0.9})
+    assert [path.name for path in folder.iterdir()] == ["00002.safetensors"]
+
+
+def test_each_interruption_point_resumes_to_the_same_end(tmp_path):
+    """An exception in the evaluator at every trial in turn, as Ctrl-C raises it."""
+    whole = make_search(tmp_path / "whole.sqlite", budget=12)
+    whole.run()
+
+    def interrupt(job):
+        if search.memory.unfinished() and len(search.trained) == point:
+            raise KeyboardInterrupt
+        return hash_score(job)
+
+    for point in range(12):
+        path = tmp_path / f"{point}.sqlite"
+        search = make_search(path, budget=12, evaluator=interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            search.run()
+        search.memory.close()
+        resumed = make_search(path, budget=12)
+        resumed.run()
+        assert state(resumed) == state(whole)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_killed_at_random_and_resumed_equals_uninterrupted(tmp_path, agent):
+    budget = 400
+    whole = make_search(tmp_path / "whole.sqlite", agent, budget=budget)
+    whole.run()
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    command = [sys.executable, str(HERE / "searches.py"), str(killed), agent, str(budget)]
+    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    generator = random.Random(0)
+    kills = 0
+    while kills < 5:
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 30
+        before = rows(killed)
+        while rows(killed) == before and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(generator.uniform(0, 0.2))
+        process.send_signal(signal.SIGKILL)
+        _, errors = process.communicate()
+        assert process.returncode == -signal.SIGKILL, errors
+        kills += 1
+    resumed = make_search(killed / "memory.sqlite", agent, budget=budget)
+    assert 0 < len(resumed.trained) < budget
+    resumed.run()
+    assert state(resumed) == state(whole)
+
+
+def rows(folder):
+    """How large the write-ahead log is: it grows with every commit."""
+    log = folder / "memory.sqlite-wal"
+    return log.stat().st_size if log.exists() else 0
+
+
+@pytest.mark.slow
+def test_a_real_run_killed_at_random_and_resumed_equals_uninterrupted(tmp_path):
+    def metaqnn(*arguments):
+        command = [sys.executable, "-m", "metaqnn", *arguments]
+        return subprocess.Popen(command, cwd=tmp_path)
+
+    options = ["--budget", "12", "--epochs", "2", "--seed", "5", "--device", "cpu", "--quiet"]
+    assert metaqnn("run", "--name", "whole", *options).wait() == 0
+    generator = random.Random(0)
+    process = metaqnn("run", "--name", "killed", *options)
+    memory = tmp_path / "results" / "killed" / "memory.sqlite"
+    for _ in range(3):
+        while not memory.exists() and process.poll() is None:
+            time.sleep(0.05)
+        time.sleep(generator.uniform(0.5, 3.5))
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        process = metaqnn("resume", "results/killed", "--quiet")
+    assert process.wait() == 0
+
+    def left(name):
+        for arguments in (["top-k", "-k", "12", "--format", "json"], ["q-table"]):
+            yield subprocess.check_output(
+                [sys.executable, "-m", "metaqnn", arguments[0], f"results/{name}", *arguments[1:]],
+                cwd=tmp_path,
+                text=True,
+            )
+
+    whole, resumed = tuple(left("whole")), tuple(left("killed"))
+    assert without_seconds(resumed[0]) == without_seconds(whole[0])
+    assert resumed[1] == whole[1]
+
+
+def without_seconds(text):
+    return [{**row, "seconds": None} for row in json.loads(text)]

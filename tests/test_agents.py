@@ -129,20 +129,21 @@ def test_without_exploration_it_takes_the_best_known_and_ties_at_random():
 
 
 def test_replay_draws_uniformly_from_the_rows_of_the_memory():
-    # one move (SM) and alpha 1: the Q-value is the reward drawn last; it must be each row's in turn
+    # one move (SM) and alpha 1: after a sweep its Q-value is the reward of the row drawn
     space = make_space("tiny")
-    counts = np.zeros(4)
     agent = q_learning(space, alpha=1.0, sweeps=1)
-    for number, reward in enumerate([0.1, 0.2, 0.3]):
+    rewards = [0.25, 0.5, 0.5, 1.0]  # a network told twice stands there twice
+    counts = dict.fromkeys(rewards, 0)
+    for number, reward in enumerate(rewards[:3]):
         agent.tell(trial(number, ("SM(10)",), space), reward)
-    for _ in range(4000):
-        agent._replay = agent._replay[:3]
-        agent.tell(trial(9, ("SM(10)",), space), 0.4)
-        counts[round(agent.table.frame().query("action == 'SM(10)'")["q"].item() * 10) - 1] += 1
-        if counts.sum() == 1200:
-            break
-    # four rows, expectation 300 each, deviation 15: 5 deviations are one false alarm in a million
-    assert np.all(abs(counts - 300) < 75)
+    for _ in range(1200):
+        del agent._replay[3:]
+        agent.tell(trial(3, ("SM(10)",), space), rewards[3])
+        counts[agent.table.q[-1]] += 1  # SM is the last option of the only row
+    # 300 draws of a row are expected, with a deviation of 15; five of them are one in a million
+    assert counts[0.25] == pytest.approx(300, abs=75)
+    assert counts[0.5] == pytest.approx(600, abs=87)
+    assert counts[1.0] == pytest.approx(300, abs=75)
 
 
 def test_the_papers_schedule():

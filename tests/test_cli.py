@@ -1,6 +1,7 @@
 """The command line as its user sees it: outputs, and bad input answered in one line with exit 2."""
 
 import json
+import shutil
 import sqlite3
 import tomllib
 from io import StringIO
@@ -29,12 +30,21 @@ def invoke(tmp_path, monkeypatch):
     return call
 
 
-@pytest.fixture
-def finished(invoke):
-    """Call a command in a folder in which the run results/r has finished."""
-    result = invoke("run", "--name", "r", *FAST)
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    """The folder of a run that has finished; not to be changed."""
+    results = tmp_path_factory.mktemp("finished")
+    arguments = ["run", "--name", "r", "--results-dir", str(results), *FAST]
+    result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     assert result.output == ""
+    return results / "r"
+
+
+@pytest.fixture
+def finished(invoke, finished_run, tmp_path):
+    """Call a command in a folder in which the run results/r has finished."""
+    shutil.copytree(finished_run, tmp_path / "results" / "r")
     return invoke
 
 
@@ -340,3 +350,14 @@ def test_the_papers_schedule_brings_its_budget():
     assert (config.budget, config.space) == (2700, "metaqnn-cifar10")
     assert RunConfig.from_flat({"epsilon-schedule": "1.0:20,0.5:10"}).budget == 30
     assert RunConfig.from_flat({"budget": 200}).epsilon_schedule.startswith("1.0:111,")
+
+
+def test_ctrl_c_says_how_to_resume_and_exits_with_130(invoke, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("metaqnn.search.attempt", interrupted)
+    result = invoke("run", "--name", "r", *FAST)
+    assert result.exit_code == 130
+    assert result.output == "stopped after 0 of 4 networks; `metaqnn resume results/r` goes on\n"
+    monkeypatch.undo()

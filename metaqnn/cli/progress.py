@@ -83,7 +83,7 @@ def drive(run: Run, device: str, *, quiet: bool) -> None:
             progress.stop()
             folder = shlex.quote(str(run.path))
             click.echo(
-                f"stopped after {memory.frame()['digest'].nunique()} networks; "
+                f"stopped after {len(_trained(memory))} of {config.budget} networks; "
                 f"`metaqnn resume {folder}` goes on",
                 err=True,
             )

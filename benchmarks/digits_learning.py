@@ -2,9 +2,9 @@
 
     python benchmarks/digits_learning.py --out results/published/digits-learning.csv
 
-Runs the default search with several seeds, and compares the mean validation accuracy of the distinct
-networks proposed at the smallest epsilon with that of those at epsilon 1: a table a seed, and the
-mean difference with its 95 % confidence interval (Student's t over the seeds).
+Runs the default search with several seeds, and compares the mean validation accuracy of the
+distinct networks proposed at the smallest epsilon with that of those at epsilon 1: a row a seed,
+the mean difference, and its 95 % confidence interval (Student's t over the seeds).
 """
 
 import tempfile

@@ -87,11 +87,14 @@ class Search:
         self.observe = observe
         history = list(memory.history())
         agent.restore(memory.snapshot(), history)
-        own = [trial for trial, _ in history if not trial.imported]
-        self.trained = {trial.digest for trial in own}
+        own = [(trial, reward) for trial, reward in history if not trial.imported]
+        first = {trial.digest: (trial.number, reward) for trial, reward in reversed(own)}
+        self.trained = set(first)
+        if winners:
+            winners.restore(dict(first.values()))
         self.budget = budget
         self._size = count_architectures(space)
-        self._repeats = _trailing_repeats(own)
+        self._repeats = _trailing_repeats([trial for trial, _ in own])
         self._failures = 0
         self._running: dict[Future[Outcome], Trial] = {}
         self._waiting: dict[str, list[Trial]] = {}

@@ -11,12 +11,16 @@ class Winners:
     Of networks with equal rewards those that were found first are better.
     """
 
-    def __init__(self, folder: Path, size: int, trained: dict[int, float]) -> None:
-        """Go on with the rewards of the networks trained so far, by trial number."""
+    def __init__(self, folder: Path, size: int) -> None:
+        """Keep the weights of so many networks in a folder."""
         self.folder = folder
         self.size = size
-        self.trained = trained
+        self.trained: dict[int, float] = {}
         folder.mkdir(exist_ok=True)
+
+    def restore(self, trained: dict[int, float]) -> None:
+        """Go on with the rewards of the networks trained so far, by trial number."""
+        self.trained = trained
         self._prune()
 
     @property

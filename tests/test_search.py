@@ -142,7 +142,7 @@ def test_the_weights_of_the_best_are_kept_and_no_others(tmp_path):
         good = outcome.curve[-1] > job.keep_above
         return Outcome(outcome.metrics, outcome.curve, None, b"weights" if good else None)
 
-    winners = Winners(tmp_path / "networks", 3, {})
+    winners = Winners(tmp_path / "networks", 3)
     search = make_search(tmp_path / "m.sqlite", budget=40, evaluator=with_weights, winners=winners)
     search.run()
     frame = search.memory.frame().query("first")
@@ -156,7 +156,7 @@ def test_unfinished_weights_are_cleared_away(tmp_path):
     folder.mkdir()
     for name in ("00001.safetensors", "00002.safetensors", "00003.partial"):
         (folder / name).write_bytes(b"")
-    Winners(folder, 1, {1: 0.5, 2: 0.9})
+    Winners(folder, 1).restore({1: 0.5, 2: 0.9})
     assert [path.name for path in folder.iterdir()] == ["00002.safetensors"]
 
 

@@ -37,6 +37,7 @@ def drive(run: Run, device: str, *, quiet: bool) -> None:
     memory = run.memory()
     space = run.space()
     config = run.config
+    winners = Winners(run.path / NETWORKS, config.keep)
     console = Console(stderr=True, quiet=quiet or not sys.stderr.isatty())
     with Progress(
         TextColumn("[bold]{task.description}"),
@@ -70,10 +71,10 @@ def drive(run: Run, device: str, *, quiet: bool) -> None:
                 seed=config.seed,
                 budget=config.budget,
                 failure_reward=1 / len(run.classes),
-                winners=Winners(run.path / NETWORKS, config.keep, _trained(memory)),
+                winners=winners,
                 observe=observe,
             )
-            best = max(search.winners.trained.values(), default=0.0) if search.winners else 0.0
+            best = max(winners.trained.values(), default=0.0)
             if memory.snapshot() is None:
                 progress.update(task, state="learning from experiences")
                 search.learn_from(run.experiences())
@@ -83,7 +84,7 @@ def drive(run: Run, device: str, *, quiet: bool) -> None:
             progress.stop()
             folder = shlex.quote(str(run.path))
             click.echo(
-                f"stopped after {len(_trained(memory))} of {config.budget} networks; "
+                f"stopped after {len(winners.trained)} of {config.budget} networks; "
                 f"`metaqnn resume {folder}` goes on",
                 err=True,
             )
@@ -102,14 +103,3 @@ def _summarise(run: Run, memory: Memory, trained: int, ending: str) -> None:
         f"\n{trained} networks trained, {failed} of them failed; {ending}. "
         f"Results are in {run.path}"
     )
-
-
-def _trained(memory: Memory) -> dict[int, float]:
-    """The rewards of the networks trained so far, by the number of the trial that trained them."""
-    rewards: dict[int, float] = {}
-    seen: set[str] = set()
-    for trial, reward in memory.history():
-        if not trial.imported and trial.digest not in seen:
-            seen.add(trial.digest)
-            rewards[trial.number] = reward
-    return rewards

@@ -180,3 +180,34 @@ def test_folders_that_are_none(tmp_path):
     (tmp_path / "train" / "cat" / "0.png").write_bytes(b"not a picture")
     with pytest.raises(MetaqnnError, match="cannot be read"):
         load(options, "train")
+
+
+class FakeTorchvision:
+    """What torchvision's data sets look like once they are loaded."""
+
+    def __init__(self, root, download, train=None, split=None):
+        self.asked = train, split
+        pixels = np.arange(2 * 32 * 32 * 3, dtype=np.int64).reshape(2, 32, 32, 3) % 251
+        if split is None:  # CIFAR: (images, height, width, channels), a list of targets
+            self.data, self.targets, self.classes = pixels.astype(np.uint8), [1, 0], ["cat", "dog"]
+        else:  # SVHN: (images, channels, height, width), an array of labels
+            self.data, self.labels = pixels.astype(np.uint8).transpose(0, 3, 1, 2), np.array([1, 0])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "classes"),
+    [
+        ("cifar10", "CIFAR10", ("cat", "dog")),
+        ("cifar100", "CIFAR100", ("cat", "dog")),
+        ("svhn", "SVHN", ("0", "1")),
+    ],
+)
+def test_colours_and_labels_of_torchvisions_data_sets(monkeypatch, name, kind, classes):
+    monkeypatch.setattr(f"torchvision.datasets.{kind}", FakeTorchvision)
+    found = load(config(dataset=name, data_dir="anywhere"), "train")
+    assert found.images.shape == (2, 3, 32, 32)
+    # the first pixel's colours are 0, 1, 2, and the next pixel of the row goes on with 3, 4, 5
+    assert found.images[0, :, 0, 0].tolist() == [0, 1, 2]
+    assert found.images[0, :, 0, 1].tolist() == [3, 4, 5]
+    assert found.labels.tolist() == [1, 0]
+    assert found.classes == classes

@@ -1,7 +1,7 @@
 """Images and labels as tensors, and their split into training and validation."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -39,6 +39,28 @@ class Images:
     def shape(self) -> Shape:
         """(channels, height, width) of an image."""
         return tuple(self.images.shape[1:])
+
+    @cached_property
+    def statistics(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of each channel, shapes (1, channels, 1, 1)."""
+        values = torch.arange(256, dtype=torch.float64)
+        means, deviations = [], []
+        for channel in self.images.unbind(1):
+            # a histogram of bytes needs no copy of all images as floating-point numbers
+            counts = torch.bincount(channel.flatten(), minlength=256).cpu()
+            shares = counts.double() / channel.numel()
+            mean = (shares * values).sum()
+            means.append(mean)
+            deviations.append((shares * (values - mean).square()).sum().sqrt())
+        mean, deviation = torch.stack(means), torch.stack(deviations).clamp(min=1)
+        shape, place = (1, -1, 1, 1), (self.images.device, torch.float32)
+        return mean.view(shape).to(*place), deviation.view(shape).to(*place)
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Bytes of any images as floats that, for these images, have mean 0 and deviation 1."""
+        mean, deviation = self.statistics
+        values = images.to(torch.float32, memory_format=torch.channels_last)
+        return values.sub_(mean).div_(deviation)
 
     def take(self, indices: Tensor) -> "Images":
         """The images at the indices."""

@@ -22,20 +22,6 @@ class TrainingDiverged(RuntimeError):
     """The loss is not a finite number any more."""
 
 
-class _Normaliser:
-    """Turns uint8 images into floats of mean 0 and deviation 1 a channel."""
-
-    def __init__(self, training: Images) -> None:
-        pixels = training.images.transpose(0, 1).flatten(1).float()
-        shape = (1, -1, 1, 1)
-        self.mean = pixels.mean(1).view(shape)
-        self.deviation = pixels.std(1).clamp(min=1).view(shape)
-
-    def __call__(self, images: Tensor) -> Tensor:
-        values = images.to(torch.float32, memory_format=torch.channels_last)
-        return values.sub_(self.mean).div_(self.deviation)
-
-
 def train(
     architecture: Architecture,
     training: Images,
@@ -64,18 +50,17 @@ def train(
     start = time.perf_counter()
     generator = torch.Generator(training.images.device).manual_seed(seed)
     chance = 1 / len(training.classes)
-    normalise = _Normaliser(training)
     dressed = recipe.dress(architecture)
     curve: list[float] = []
     weights = None
     for restart in range(recipe.restarts + 1):
         rate = recipe.learning_rate * recipe.restart_factor**restart
         network = Network(dressed, training.shape, generator)
-        for accuracy in _epochs(network, training, validation, normalise, recipe, rate, generator):
+        for accuracy in _epochs(network, training, validation, recipe, rate, generator):
             if not curve and accuracy <= recipe.restart_below * chance:
                 break
             if accuracy > max(keep_above, *curve, -1):
-                weights = _weights(network, training, architecture, normalise)
+                weights = _weights(network, training)
             curve.append(accuracy)
         if curve:
             break
@@ -99,7 +84,6 @@ def _epochs(
     network: Network,
     training: Images,
     validation: Images,
-    normalise: _Normaliser,
     recipe: Recipe,
     rate: float,
     generator: torch.Generator,
@@ -123,7 +107,7 @@ def _epochs(
         losses = torch.zeros((), device=device)
         order = torch.randperm(len(training), generator=generator, device=device)
         for batch in torch.split(order, recipe.batch_size):
-            images = normalise(training.images[batch])
+            images = training.normalise(training.images[batch])
             if recipe.mirror:
                 images = _mirror(images, generator)
             with autocast:
@@ -134,7 +118,7 @@ def _epochs(
             losses += loss.detach()
         schedule.step()
         with autocast:
-            accuracy = _accuracy(network, validation, normalise)
+            accuracy = _accuracy(network, validation, training)
         if epoch and not torch.isfinite(losses):
             raise TrainingDiverged(f"the loss is not finite in epoch {epoch + 1}")
         yield accuracy
@@ -147,27 +131,26 @@ def _mirror(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 @torch.inference_mode()
-def _accuracy(network: Network, images: Images, normalise: _Normaliser) -> float:
+def _accuracy(network: Network, images: Images, training: Images) -> float:
     """The share of images whose class gets the highest score."""
     network.eval()
     correct = torch.zeros((), dtype=torch.int64, device=images.labels.device)
     for start in range(0, len(images), 512):
         batch = slice(start, start + 512)
-        scores = network(normalise(images.images[batch]))
+        scores = network(training.normalise(images.images[batch]))
         correct += (scores.argmax(1) == images.labels[batch]).sum()
     return int(correct) / len(images)
 
 
-def _weights(
-    network: Network, training: Images, architecture: Architecture, normalise: _Normaliser
-) -> bytes:
-    """A safetensors file with what it takes to use the network."""
+def _weights(network: Network, training: Images) -> bytes:
+    """A safetensors file with what it takes to build and use the network."""
     tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
+    mean, deviation = training.statistics
     metadata = {
-        "architecture": architecture.text,
+        "architecture": network.architecture.text,
         "input_shape": json.dumps(training.shape),
         "classes": json.dumps(training.classes),
-        "mean": json.dumps(normalise.mean.flatten().tolist()),
-        "deviation": json.dumps(normalise.deviation.flatten().tolist()),
+        "mean": json.dumps(mean.flatten().tolist()),
+        "deviation": json.dumps(deviation.flatten().tolist()),
     }
     return save(tensors, metadata)

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
@@ -17,6 +17,7 @@ from state_space.settings import suggestion
 DEFAULT_BUDGET = 70
 """Networks of a run that says neither budget nor schedule."""
 
+M = TypeVar("M", bound=BaseModel)
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -111,15 +112,7 @@ class RunConfig(Section):
         for name, value in _resolve(named).items():
             home = homes[name]
             (nested if home is None else nested.setdefault(home, {}))[name] = value
-        try:
-            return cls.model_validate(nested)
-        except ValidationError as error:
-            problems = [
-                f"{str(problem['loc'][-1]).replace('_', '-')} is {problem['input']!r}: "
-                f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
-                for problem in error.errors()
-            ]
-            raise MetaqnnError("; ".join(problems)) from None
+        return _validated(cls, nested)
 
     def flat(self) -> dict[str, Any]:
         """All keys that have a value, as in a TOML file."""
@@ -135,6 +128,19 @@ class RunConfig(Section):
         return tomli_w.dumps(self.flat())
 
 
+def _validated(model: type[M], values: Mapping[str, Any]) -> M:
+    """The model of the values, or one line that names all that is wrong with them."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problems = [
+            f"{str(problem['loc'][-1]).replace('_', '-')} is {problem['input']!r}: "
+            f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
+            for problem in error.errors()
+        ]
+        raise MetaqnnError("; ".join(problems)) from None
+
+
 def _resolve(values: dict[str, Any]) -> dict[str, Any]:
     """Write out the defaults of the data set and the schedules that have a name.
 
@@ -145,7 +151,9 @@ def _resolve(values: dict[str, Any]) -> dict[str, Any]:
         entry, _ = find_dataset(dataset)
         defaults = {"space": entry.space, "validation": entry.validation, **entry.options}
         values = {**defaults, **values}
-    check_name("agent", AGENTS, values.get("agent", "q-learning"))
+    agent = values.get("agent", "q-learning")
+    if isinstance(agent, str):
+        check_name("agent", AGENTS, agent)
     schedule, budget = values.get("epsilon_schedule", "scaled"), values.get("budget")
     if isinstance(schedule, str) and isinstance(budget, int | None):
         if schedule == "scaled":
@@ -156,6 +164,25 @@ def _resolve(values: dict[str, Any]) -> dict[str, Any]:
         budget = parsed.total if budget is None else budget
         values = {**values, "epsilon_schedule": str(parsed), "budget": budget}
     return values
+
+
+class OutputConfig(Section):
+    """Where a run's folder is, and what is printed: options that change no result."""
+
+    name: str | None = None
+    results_dir: str = "results"
+    quiet: bool = False
+
+
+def split_output(values: Mapping[str, Any]) -> tuple[OutputConfig, dict[str, Any]]:
+    """The options of output, and all others, which `RunConfig.from_flat` takes.
+
+    Raises:
+        MetaqnnError: A value is impossible.
+    """
+    own = {name: value for name, value in values.items() if name in OutputConfig.model_fields}
+    others = {name: value for name, value in values.items() if name not in own}
+    return _validated(OutputConfig, own), others
 
 
 def keys() -> list[tuple[str | None, str]]:

@@ -5,7 +5,9 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
+from filelock import FileLock, Timeout
 
 from metaqnn.agents.base import Agent
 from metaqnn.config import RunConfig, read_toml
@@ -29,12 +32,13 @@ CONFIG = "config.toml"
 SPACE = "space.toml"
 ENVIRONMENT = "environment.json"
 MEMORY = "memory.sqlite"
+LOCK = "lock"
 NETWORKS = "networks"
 INPUTS = {"replay_from": "replay-from", "q_table": "q-table"}
 """Options that name a file, and the name of the file's copy in the run's folder."""
 
 FREE = ("budget", "data-dir", "device", "download", "keep", "replay-from", "q-table")
-"""Options that a resumed run may change, or that are files of which it keeps a copy."""
+"""Options that do not make a run another one; of the files it keeps copies."""
 
 PACKAGES = ("metaqnn", "numpy", "pandas", "torch", "torchvision", "safetensors", "scikit-learn")
 
@@ -72,6 +76,19 @@ class Run:
         """The space, bound to the images."""
         return bind_space(self.space_settings, self.shape, len(self.classes))
 
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from working on the run; a process that dies lets go.
+
+        Raises:
+            MetaqnnError: Another process has it.
+        """
+        try:
+            with FileLock(self.path / LOCK, timeout=0):
+                yield
+        except Timeout:
+            raise MetaqnnError(f"another process is working on {self.path}") from None
+
     def memory(self) -> Memory:
         """The memory in the folder.
 
@@ -88,8 +105,7 @@ class Run:
         source = getattr(self.config, option)
         if source is None:
             return None
-        suffix = ".csv.gz" if str(source).endswith(".gz") else ".csv"
-        copy = self.path / f"{INPUTS[option]}{suffix}"
+        copy = self.path / "".join([INPUTS[option], *Path(source).suffixes[-2:]])
         return copy if self.path.exists() else Path(source)
 
     def experiences(self) -> list[Experience]:
@@ -150,7 +166,7 @@ def create_run(run: Run, command: list[str], device: str) -> None:
                 copy = replace(run, path=building).input_file(option)
                 assert copy is not None
                 shutil.copyfile(source, copy)
-        (building / CONFIG).write_text(run.config.to_toml(), encoding="utf-8")
+        write_config(replace(run, path=building))
         (building / SPACE).write_text(tomli_w.dumps(run.space_settings), encoding="utf-8")
         (building / ENVIRONMENT).write_text(
             json.dumps(_environment(run, command, device), indent=2) + "\n", encoding="utf-8"
@@ -160,6 +176,13 @@ def create_run(run: Run, command: list[str], device: str) -> None:
     except OSError as error:
         shutil.rmtree(building, ignore_errors=True)
         raise MetaqnnError(f"{run.path} cannot be made: {error}") from None
+
+
+def write_config(run: Run) -> None:
+    """Write the run's configuration anew, whole or not at all."""
+    partial = run.path / f"{CONFIG}.partial"
+    partial.write_text(run.config.to_toml(), encoding="utf-8")
+    partial.replace(run.path / CONFIG)
 
 
 def open_run(path: Path) -> Run:
@@ -212,7 +235,7 @@ def read_csv(path: Path) -> Any:
 
     try:
         return pd.read_csv(path, converters={"q": float, "utility": float}, keep_default_na=False)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise MetaqnnError(f"{path} cannot be read: {error}") from None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from metaqnn.agents.base import Agent
 from metaqnn.errors import SearchStopped
 from metaqnn.evaluators.base import Evaluator, Job, attempt
-from metaqnn.executors.in_process import Executor
+from metaqnn.executors.base import Executor
 from metaqnn.winners import Winners
 from replay import Memory, Outcome, Trial
 from state_space import Space, Token, count_architectures
@@ -142,7 +142,9 @@ class Search:
         return None
 
     def _has_free_slot(self) -> bool:
-        return len(self._running) < self.executor.slots
+        # a trial that waits for an equal one takes a slot, lest an agent propose nothing else
+        waiting = sum(map(len, self._waiting.values()))
+        return len(self._running) + waiting < self.executor.slots
 
     def _propose(self) -> None:
         """Ask until a network comes up that is not trained yet, and start it.

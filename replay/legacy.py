@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -42,7 +43,7 @@ def read_replay(path: Path) -> Iterator[LegacyRow]:
                     row["net"] or "",
                     _accuracy(path, reader.line_num, row["accuracy_best_val"]),
                 )
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise LegacyError(f"{path} cannot be read: {error}") from error
 
 

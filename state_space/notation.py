@@ -26,6 +26,7 @@ NOT_DECIDED = ("D", "BN")
 
 _NAME = re.compile(r"[A-Za-z]+")
 _ARGUMENTS = re.compile(r"\s*\(([^()]*)\)")
+_VALUE = re.compile(r"(?<=[(,])[^,()]*")
 
 
 class NotationError(ValueError):
@@ -86,8 +87,8 @@ def _layer(text: str, position: int) -> tuple[Layer, int]:
         raise _error(text, position, f"unknown layer {op!r}, known: {', '.join(PARAMETERS)}")
     parameters = PARAMETERS[op]
     arguments = _ARGUMENTS.match(text, name.end())
-    values = [value.strip() for value in arguments.group(1).split(",")] if arguments else []
-    if values == [""]:
+    values = list(_VALUE.finditer(text, *arguments.span(1))) if arguments else []
+    if len(values) == 1 and not values[0].group().strip():
         values = []
     if len(values) != len(parameters):
         raise _error(
@@ -96,10 +97,11 @@ def _layer(text: str, position: int) -> tuple[Layer, int]:
             f"{op} takes ({', '.join(parameters)}), {len(parameters)} numbers, not {len(values)}",
         )
     for parameter, value in zip(parameters, values, strict=True):
-        if not re.fullmatch("[0-9]{1,9}", value) or int(value) == 0:
-            where = text.index(value, name.end()) if value else name.end()
-            raise _error(text, where, f"{parameter} of {op} must be 1 or more, not {value!r}")
-    args = tuple(map(int, values))
+        if not re.fullmatch(r"\s*[0-9]{1,9}\s*", value.group()) or int(value.group()) == 0:
+            given = value.group().strip()
+            where = _spaces(text, value.start()) if given else value.start()
+            raise _error(text, where, f"{parameter} of {op} must be 1 or more, not {given!r}")
+    args = tuple(int(value.group()) for value in values)
     if op == "D" and args[0] > args[1]:
         raise _error(text, position, "D(i,n) is the i-th of n dropouts, so i is at most n")
     end = arguments.end() if arguments else name.end()

@@ -1,5 +1,6 @@
 """The command line as its user sees it: outputs, and bad input answered in one line with exit 2."""
 
+import gzip
 import json
 import shutil
 import sqlite3
@@ -10,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock
 
 from metaqnn.cli import COMMANDS, main
-from metaqnn.cli.options import config_options
 from metaqnn.config import RunConfig, option_names
 from metaqnn.errors import MetaqnnError
 
@@ -68,7 +69,6 @@ def test_every_key_of_the_configuration_is_an_option(invoke):
     text = invoke("run", "--help").output
     for name in option_names():
         assert f"--{name}" in text
-    assert callable(config_options)
 
 
 def test_a_run_leaves_all_that_describes_it(finished, tmp_path):
@@ -223,6 +223,9 @@ def test_bad_options_are_answered_in_one_line(invoke, tmp_path, arguments, parts
         ("epochs = 'three'", ["epochs is 'three': input should be a valid integer"]),
         ("epochs = ", ["cannot be read"]),
         ("[epochs]\nx = 1", ["epochs is {'x': 1}"]),
+        ("agent = 3", ["agent is 3: input should be a valid string"]),
+        ("name = 3", ["name is 3"]),
+        ("quiet = 'yes'", ["quiet is 'yes'"]),
     ],
 )
 def test_bad_configurations_are_answered_in_one_line(invoke, tmp_path, text, parts):
@@ -361,3 +364,74 @@ def test_ctrl_c_says_how_to_resume_and_exits_with_130(invoke, monkeypatch):
     assert result.exit_code == 130
     assert result.output == "stopped after 0 of 4 networks; `metaqnn resume results/r` goes on\n"
     monkeypatch.undo()
+
+
+def test_a_changed_budget_is_kept(finished, tmp_path):
+    assert finished("resume", "results/r", "--budget", "5", "--quiet").exit_code == 0
+    config = tomllib.loads((tmp_path / "results" / "r" / "config.toml").read_text())
+    assert config["budget"] == 5
+
+
+def test_name_results_and_quiet_may_stand_in_the_configuration(invoke, tmp_path):
+    (tmp_path / "run.toml").write_text(
+        'name = "mine"\nresults-dir = "out"\nquiet = true\nbudget = 0\n'
+    )
+    result = invoke("run", "--config", "run.toml")
+    assert (result.exit_code, result.output) == (0, "")
+    assert (tmp_path / "out" / "mine" / "config.toml").exists()
+
+
+def make_npz(path, size, classes):
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (40, size, size), dtype=np.uint8)
+    np.savez(path, x_train=images, y_train=np.arange(40) % classes)
+
+
+def test_data_that_is_gone_or_changed_is_refused_on_resume(invoke, tmp_path):
+    make_npz(tmp_path / "a.npz", 8, 2)
+    options = ["--dataset", "npz:a.npz", "--space", "digits", "--name", "r", *FAST]
+    assert invoke("run", *options, "--validation", "8").exit_code == 0
+    make_npz(tmp_path / "a.npz", 8, 4)
+    more = ["resume", "results/r", "--budget", "9", "--quiet"]
+    refused(invoke(*more), "in 4 classes; the run was made for (1, 8, 8) in 2")
+    (tmp_path / "a.npz").unlink()
+    refused(invoke(*more), "a.npz cannot be read")
+    rows = json.loads(invoke("top-k", "results/r", "-k", "9", "--format", "json").output)
+    assert len(rows) == 4
+
+
+def test_a_second_process_on_a_run_is_refused(finished, tmp_path):
+    with FileLock(tmp_path / "results" / "r" / "lock"):
+        refused(
+            finished("resume", "results/r", "--budget", "5"),
+            "another process is working on results/r",
+        )
+        assert finished("top-k", "results/r").exit_code == 0
+
+
+def test_the_real_log_of_2017_teaches_without_any_images(invoke, real_data):
+    log = real_data("metaqnn_log/replay_database.csv.gz")
+    options = ["--dataset", "svhn", "--replay-from", str(log), "--budget", "0", "--sweeps", "2"]
+    result = invoke("run", "--name", "r", *options)
+    assert result.exit_code == 0, result.output
+    frame = pd.read_csv(StringIO(invoke("q-table", "results/r").output))
+    # each of the 1,910 rows took one first layer, and each of its other layers
+    assert frame.query("layer == 'start'")["visits"].sum() == 1910
+    assert frame["visits"].sum() == 10396 + 1910 + 1793 + 664 + 343
+
+
+@pytest.mark.parametrize("name", ["log.csv.gz", "q.csv.gz"])
+def test_broken_archives_are_answered_in_one_line(invoke, tmp_path, name):
+    content = bytearray(gzip.compress(b"net,accuracy_best_val\n" * 1000))
+    content[15:25] = b"\xff" * 10
+    (tmp_path / name).write_bytes(content)
+    option = "--replay-from" if name.startswith("log") else "--q-table"
+    refused(invoke("run", option, name, *FAST), f"{name} cannot be read")
+
+
+def test_a_row_of_a_2017_q_table_that_does_not_fit_is_refused_with_its_line(invoke, real_data):
+    table = real_data("metaqnn_log/q_values.csv.gz")
+    options = ["--q-table", str(table), "--budget", "0"]
+    refused(invoke("run", *options), "of the Q-table: ", "is not in this space")
+    pd.read_csv(table).drop(columns="start_image_size").to_csv("cut.csv", index=False)
+    refused(invoke("run", "--q-table", "cut.csv", "--budget", "0"), "no column start_image_size")

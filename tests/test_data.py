@@ -91,6 +91,16 @@ def test_mnist_that_is_not_there(tmp_path):
         load(config(dataset="mnist", data_dir=str(tmp_path)), "train")
 
 
+def test_mnist_that_is_broken(tmp_path):
+    folder = tmp_path / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    for part in ("train", "t10k"):
+        for kind in ("images-idx3", "labels-idx1"):
+            (folder / f"{part}-{kind}-ubyte").write_bytes(b"\x00\x00\x07\x03broken")
+    with pytest.raises(MetaqnnError, match="MNIST is not in .*, or broken"):
+        load(config(dataset="mnist", data_dir=str(tmp_path)), "train")
+
+
 def write_npz(path, **arrays):
     rng = np.random.default_rng(0)
     content = {
@@ -131,6 +141,7 @@ def test_npz_of_grey_floating_point_images_resized(tmp_path):
         ({"y_train": np.linspace(0, 1, 40)}, "y_train must be a list of whole numbers"),
         ({"y_train": np.array([["a"] * 40], dtype=object)}, "cannot be read as an npz file"),
         ({"x_train": np.zeros((40, 36), np.uint8)}, "x_train must have the shape"),
+        ({"x_train": np.full((40, 6, 6), "a")}, "x_train must be numbers, not <U1"),
         ({"x_train": np.full((40, 6, 6), 300)}, "it is int64 from 300 to 300"),
         ({"x_train": np.zeros((40, 6, 8), np.uint8)}, "are 6x8, not square; say with --image-size"),
     ],
@@ -144,7 +155,8 @@ def test_broken_npz_files_are_answered_in_one_line(tmp_path, arrays, problem):
 
 def test_npz_files_that_are_none(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 broken")
-    for path in ("a.npz", "missing.npz", "."):
+    np.save(tmp_path / "a.npy", np.zeros(3))
+    for path in ("a.npz", "missing.npz", ".", "a.npy"):
         with pytest.raises(MetaqnnError, match="cannot be read as an npz file"):
             load(config(dataset=f"npz:{tmp_path / path}"), "train")
 

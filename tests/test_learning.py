@@ -40,15 +40,15 @@ def test_the_greedy_network_beats_chance():
     """300 networks of the scaled schedule, 20 seeds: 18 beat the 95th percentile of chance.
 
     A greedy network no better than chance would do so in 18 of 20 with a probability of 1e-21.
-    Chance is 10,000 random walks, and each network counts once, as in a budget: "[SM(10)]" alone
-    is 7 % of the walks, so that where it scores high it would itself be the percentile.
+    To beat the percentile means that at most 5 % of 10,000 random networks are better: "[SM(10)]"
+    alone is 7 % of them, and no network beats it where it is the best.
     """
     space = make_space("digits")
     better = 0
     for seed in range(20):
         landscape = Landscape(space, seed)
         generator = np.random.default_rng([seed, 54321])
-        chance = [*map(landscape, {random_walk(space, generator) for _ in range(10_000)})]
+        chance = np.array([landscape(random_walk(space, generator)) for _ in range(10_000)])
         walk = greedy_after_search(space, landscape, seed, 300)
-        better += landscape(walk) > np.quantile(chance, 0.95)
+        better += np.mean(chance > landscape(walk)) <= 0.05
     assert better >= 18

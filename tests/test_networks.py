@@ -72,6 +72,7 @@ def test_costs_by_hand():
     ("text", "problem"),
     [
         ("[C(4,3,1), P(9,2), SM(10)]", "layer 2, P(9,2): a field of 9 does not fit into 8x8"),
+        ("[C(4,2,1), SM(10)]", "layer 1, C(4,2,1): a field must be odd"),
         ("[FC(4), C(4,3,1), SM(10)]", "layer 2, C(4,3,1): it needs an image, and reads 4 numbers"),
         ("[GAP(10), P(2,2), SM(10)]", "layer 2, P(2,2): it needs an image"),
     ],

@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
+from threading import Event
 
 import pytest
 from searches import hash_score, make_search, state
 
+from metaqnn.agents.base import Proposal
 from metaqnn.errors import SearchStopped
 from metaqnn.registry import AGENTS
 from metaqnn.search import training_seed
@@ -250,3 +253,57 @@ def test_a_real_run_killed_at_random_and_resumed_equals_uninterrupted(tmp_path):
 
 def without_seconds(text):
     return [{**row, "seconds": None} for row in json.loads(text)]
+
+
+class Threads:
+    """An executor with several slots."""
+
+    def __init__(self, slots):
+        self.slots = slots
+        self.pool = ThreadPoolExecutor(slots)
+        self.submit = self.pool.submit
+        self.shutdown = self.pool.shutdown
+
+    def wait(self, futures):
+        return wait(futures, return_when=FIRST_COMPLETED).done
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_with_several_slots_no_network_is_trained_twice_and_none_is_lost(path, agent):
+    trained = []
+
+    def slow(job):
+        trained.append(job.architecture.digest)
+        time.sleep(job.seed % 7 / 1000)
+        return Outcome(curve=(0.5,))
+
+    search = make_search(path, agent, budget=60, space_name="tiny", evaluator=slow)
+    search.executor = Threads(4)
+    search.run()
+    search.executor.shutdown()
+    assert len(trained) == len(set(trained)) == 60
+    frame = search.memory.frame()
+    assert frame["digest"].nunique() == 60
+    assert frame["finished"].all()
+
+
+def test_a_proposal_that_equals_a_running_one_waits_for_it(path):
+    search = make_search(path, budget=2, space_name="tiny", evaluator=hash_score)
+    search.executor = Threads(3)
+    walks = iter([("SM(10)",), ("SM(10)",), ("GAP(10)", "SM(10)")])
+    search.agent.ask = lambda: Proposal(next(walks))
+    hold = Event()
+    search.evaluator = lambda job: hold.wait(5) and hash_score(job)
+    proposing = search._propose
+
+    def propose():
+        proposing()
+        if len(search._running) == 2:
+            hold.set()
+
+    search._propose = propose
+    search.run()
+    frame = search.memory.frame()
+    assert frame["walk"].tolist() == [("SM(10)",), ("SM(10)",), ("GAP(10)", "SM(10)")]
+    assert frame["reward"][0] == frame["reward"][1]
+    assert frame["finished"].all()

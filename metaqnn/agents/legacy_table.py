@@ -5,10 +5,31 @@ from typing import Any
 import pandas as pd
 
 from metaqnn.agents.q_table import QTable
+from metaqnn.errors import MetaqnnError
 from state_space.chain import START, ChainObservation, ChainSpace, Layer
 
 _TYPES = {"start": "start", "C": "conv", "P": "pool", "FC": "fc", "GAP": "gap"}
 _LAYERS = {name: layer for layer, name in _TYPES.items()}
+
+
+COLUMNS = (
+    *(
+        f"{side}_{name}"
+        for side in ("end", "start")
+        for name in (
+            "fc_size",
+            "filter_depth",
+            "filter_size",
+            "image_size",
+            "layer_depth",
+            "layer_type",
+            "stride",
+            "terminate",
+        )
+    ),
+    "utility",
+)
+"""The columns of `q_values.csv`: an action is the state that it leads to."""
 
 
 def to_legacy(frame: pd.DataFrame) -> pd.DataFrame:
@@ -42,7 +63,13 @@ def from_legacy(frame: pd.DataFrame, space: ChainSpace) -> pd.DataFrame:
 
     Rows of FC and GAP states with an image size above 1 are left out: the 2017 code lists them, but
     learns at size 1 only.
+
+    Raises:
+        MetaqnnError: A column is missing.
     """
+    missing = [name for name in COLUMNS if name not in frame]
+    if missing:
+        raise MetaqnnError(f"the Q-table has no column {' and no '.join(missing)}")
     types = frame["start_layer_type"]
     frame = frame[~(types.isin(["fc", "gap"]) & (frame["start_image_size"] > 1))]
     tokens = {
@@ -63,7 +90,7 @@ def from_legacy(frame: pd.DataFrame, space: ChainSpace) -> pd.DataFrame:
         )
         action = tokens.get(Layer("SM") if terminates else end, end.layer)
         records.append({**state._asdict(), "action": action, "q": float(values.utility)})
-    return pd.DataFrame(records)
+    return pd.DataFrame(records, index=frame.index)
 
 
 def load_q_table(table: QTable, frame: pd.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""The table of Q-values: pandas is its face, flat numpy arrays are its memory."""
+"""The table of Q-values: pandas is its face, flat arrays are its memory."""
 
 from array import array
 from collections.abc import Sequence
@@ -129,6 +129,8 @@ class QTable:
     def load(self, frame: pd.DataFrame) -> None:
         """Take over the values of a frame such as `frame` returns; visits are not taken over.
 
+        Its index counts the lines of its file, from 0 behind the heading.
+
         Raises:
             MetaqnnError: A column is missing, or a pair does not exist in the space.
         """
@@ -139,8 +141,8 @@ class QTable:
         if missing:
             raise MetaqnnError(f"the Q-table has no column {' and no '.join(missing)}")
         values = self.q.tolist()
-        for line, record in enumerate(frame[columns].itertuples(index=False, name=None), start=2):
-            *fields, action, q = record
+        for record in frame[columns].itertuples(name=None):
+            line, fields, action, q = record[0] + 2, record[1:-2], *record[-2:]
             observation = observation_type(*fields)
             decision = known.get(observation)
             if decision is None or action not in decision.options:

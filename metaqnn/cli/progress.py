@@ -14,11 +14,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.executors.in_process import InProcess
 from metaqnn.reports.top_k import render, top_k
-from metaqnn.runs import NETWORKS, Run
+from metaqnn.runs import NETWORKS, Run, write_config
 from metaqnn.search import Event, Search
+from metaqnn.training.data import load_split
 from metaqnn.winners import Winners
 from replay import Memory
 
@@ -32,12 +34,48 @@ def drive(run: Run, device: str, *, quiet: bool) -> None:
     Ctrl-C leaves the memory whole, says how to resume, and exits with 130.
 
     Raises:
-        MetaqnnError: The run's memory or inputs are broken, or the search cannot go on.
+        MetaqnnError: Another process works on the run, its data, memory or inputs are broken, or
+            the search cannot go on.
     """
-    memory = run.memory()
-    space = run.space()
+    with run.lock():
+        memory = run.memory()
+        write_config(run)  # `resume` may have changed it
+        if run.config.budget:
+            check_images(run)
+        winners = Winners(run.path / NETWORKS, run.config.keep)
+        try:
+            ending = _search(run, device, memory, winners, quiet=quiet)
+        except KeyboardInterrupt:
+            folder = shlex.quote(str(run.path))
+            click.echo(
+                f"stopped after {len(winners.trained)} of {run.config.budget} networks; "
+                f"`metaqnn resume {folder}` goes on",
+                err=True,
+            )
+            sys.exit(INTERRUPTED)
+        if not quiet:
+            _summarise(run, memory, ending)
+        memory.close()
+
+
+def check_images(run: Run) -> None:
+    """Load the images of a run.
+
+    Raises:
+        MetaqnnError: They cannot be loaded, or are not those for which the run was made.
+    """
+    training, _ = load_split(run.config.data)
+    if (training.shape, len(training.classes)) != (run.shape, len(run.classes)):
+        raise MetaqnnError(
+            f"{run.config.data.dataset} has images of shape {training.shape} in "
+            f"{len(training.classes)} classes; the run was made for {run.shape} in "
+            f"{len(run.classes)}"
+        )
+
+
+def _search(run: Run, device: str, memory: Memory, winners: Winners, *, quiet: bool) -> str:
+    """Search with a progress bar; returns why the search ended."""
     config = run.config
-    winners = Winners(run.path / NETWORKS, config.keep)
     console = Console(stderr=True, quiet=quiet or not sys.stderr.isatty())
     with Progress(
         TextColumn("[bold]{task.description}"),
@@ -46,60 +84,49 @@ def drive(run: Run, device: str, *, quiet: bool) -> None:
         TextColumn("{task.fields[state]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
+        TimeRemainingColumn(),
         console=console,
+        speed_estimate_period=86_400,  # a network may take many minutes
     ) as progress:
         task = progress.add_task(run.path.name, total=config.budget, state="")
-        best = 0.0
 
         def observe(event: Event) -> None:
-            nonlocal best
-            best = max(best, event.reward)
+            best = max(winners.trained.values(), default=0.0)
             epsilon = event.trial.note.get("epsilon")
             state = "" if epsilon is None else f"epsilon {epsilon:g}  "
             last = f"{event.reward:.2%}" if event.outcome.error is None else "failed"
             state += f"last {last}  best {best:.2%} "
             progress.update(task, completed=event.trained, state=state)
 
+        executor = InProcess()
+        search = Search(
+            run.space(),
+            run.agent(),
+            TrainEvaluator(config.data, config.recipe, device),
+            executor,
+            memory,
+            seed=config.seed,
+            budget=config.budget,
+            failure_reward=1 / len(run.classes),
+            winners=winners,
+            observe=observe,
+        )
+        if memory.snapshot() is None:
+            progress.update(task, state="learning from experiences")
+            search.learn_from(run.experiences())
+        progress.update(task, completed=len(search.trained), state="")
         try:
-            search = Search(
-                space,
-                run.agent(),
-                TrainEvaluator(config.data, config.recipe, device),
-                InProcess(),
-                memory,
-                seed=config.seed,
-                budget=config.budget,
-                failure_reward=1 / len(run.classes),
-                winners=winners,
-                observe=observe,
-            )
-            best = max(winners.trained.values(), default=0.0)
-            if memory.snapshot() is None:
-                progress.update(task, state="learning from experiences")
-                search.learn_from(run.experiences())
-            progress.update(task, completed=len(search.trained), state="")
-            ending = search.run()
-        except KeyboardInterrupt:
-            progress.stop()
-            folder = shlex.quote(str(run.path))
-            click.echo(
-                f"stopped after {len(winners.trained)} of {config.budget} networks; "
-                f"`metaqnn resume {folder}` goes on",
-                err=True,
-            )
-            sys.exit(INTERRUPTED)
-    if not quiet:
-        _summarise(run, memory, len(search.trained), ending)
-    memory.close()
+            return search.run()
+        finally:
+            executor.shutdown()
 
 
-def _summarise(run: Run, memory: Memory, trained: int, ending: str) -> None:
+def _summarise(run: Run, memory: Memory, ending: str) -> None:
     trials = memory.frame()
-    if trained:
-        click.echo(render(top_k(trials, run.space(), 5), "table"))
-    failed = int((trials["first"] & trials["error"].notna()).sum())
+    trained = trials[trials["first"]]
+    if len(trained):
+        click.echo(render(top_k(trials, run.space(), 5), "table") + "\n")
     click.echo(
-        f"\n{trained} networks trained, {failed} of them failed; {ending}. "
-        f"Results are in {run.path}"
+        f"{len(trained)} networks trained, {trained['error'].notna().sum()} of them failed; "
+        f"{ending}. Results are in {run.path}"
     )

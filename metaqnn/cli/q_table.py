@@ -1,6 +1,5 @@
 """metaqnn q-table."""
 
-import sys
 from pathlib import Path
 
 import click
@@ -35,9 +34,12 @@ def q_table(folder: Path, csv: Path | None, layout: str) -> None:
     frame = agent.table.frame()
     if layout == "metaqnn2017":
         frame = to_legacy(frame)
+    text = frame.to_csv(index=False, lineterminator="\n")
+    if csv is None:
+        click.echo(text, nl=False)
+        return
     try:
-        frame.to_csv(csv or sys.stdout, index=False, lineterminator="\n")
+        csv.write_text(text, encoding="utf-8")
     except OSError as error:
         raise MetaqnnError(f"{csv} cannot be written: {error}") from None
-    if csv is not None:
-        click.echo(f"{len(frame)} rows written to {csv}")
+    click.echo(f"{len(frame)} rows written to {csv}")

@@ -16,7 +16,10 @@ from metaqnn.cli.options import config_option, given, run_folder
 @config_option("data_dir")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def resume(folder: Path, quiet: bool, **options: Any) -> None:
-    """Go on with the run in FOLDER, if need be with a larger budget or on another device."""
+    """Go on with the run in FOLDER, if need be with a larger budget or on another device.
+
+    The run keeps what is given here for the next time.
+    """
     from metaqnn.cli.progress import drive
     from metaqnn.config import RunConfig
     from metaqnn.runs import open_run

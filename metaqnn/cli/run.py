@@ -2,52 +2,61 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from metaqnn.cli.options import config_options, given
 
+if TYPE_CHECKING:
+    from metaqnn.config import RunConfig
+    from metaqnn.networks.cost import Shape
+
 
 @click.command()
 @click.option("--name", help="Name of the run's folder.  [default: DATASET-1, DATASET-2, ...]")
-@click.option(
-    "--results-dir",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of the runs' folders.",
-)
+@click.option("--results-dir", help="Folder of the runs' folders.  [default: results]")
+@click.option("--quiet/--no-quiet", default=None, help="Print nothing but errors.")
 @click.option(
     "--config",
-    "config_file",
     type=click.Path(path_type=Path),
-    help="TOML file with any of the options below as keys; the command line wins.",
+    help="TOML file with any of the other options as keys; the command line wins.",
 )
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @config_options
-def run(
-    name: str | None, results_dir: Path, config_file: Path | None, quiet: bool, **options: Any
-) -> None:
+def run(config: Path | None, **options: Any) -> None:
     """Search for networks that fit a data set.
 
     Without options: the scans of digits that come with scikit-learn, 70 networks.
     """
     from metaqnn.cli.progress import drive
-    from metaqnn.config import RunConfig, read_toml
+    from metaqnn.config import RunConfig, read_toml, split_output
     from metaqnn.runs import Run, create_run, free_folder, named_folder
     from metaqnn.spaces import read_space
-    from metaqnn.training.data import load_split
     from metaqnn.training.device import resolve_device
 
-    from_file = {} if config_file is None else read_toml(config_file)
+    from_file = {} if config is None else read_toml(config)
     from_file = {key.replace("-", "_"): value for key, value in from_file.items()}
-    config = RunConfig.from_flat({**from_file, **given(options)})
-    device = resolve_device(config.device)
-    settings = read_space(config.space)
-    training, _ = load_split(config.data)
-    stem = config.data.dataset.partition(":")[0]
-    path = free_folder(results_dir, stem) if name is None else named_folder(results_dir, name)
-    made = Run(path, config, settings, training.shape, training.classes)
+    output, flat = split_output({**from_file, **given(options)})
+    asked = RunConfig.from_flat(flat)
+    device = resolve_device(asked.device)
+    settings = read_space(asked.space)
+    shape, classes = _images(asked)
+    results = Path(output.results_dir)
+    stem = asked.data.dataset.partition(":")[0]
+    path = named_folder(results, output.name) if output.name else free_folder(results, stem)
+    made = Run(path, asked, settings, shape, classes)
     create_run(made, ["metaqnn", *sys.argv[1:]], device)
-    drive(made, device, quiet=quiet)
+    drive(made, device, quiet=output.quiet)
+
+
+def _images(config: "RunConfig") -> "tuple[Shape, tuple[str, ...]]":
+    """Shape and classes of the images, which are needed only if something is to be trained."""
+    from metaqnn.registry import find_dataset
+    from metaqnn.training.data import load_split
+
+    entry, _ = find_dataset(config.data.dataset)
+    if config.budget == 0 and entry.shape and entry.classes:
+        size = config.data.image_size or entry.shape[1]
+        return (entry.shape[0], size, size), tuple(map(str, range(entry.classes)))
+    training, _ = load_split(config.data)
+    return training.shape, training.classes

@@ -2,7 +2,7 @@
 
 import click
 
-from metaqnn.cli.shapes import InputShape
+from metaqnn.cli.shapes import parse_shape
 from metaqnn.networks.cost import Shape
 
 
@@ -11,7 +11,8 @@ from metaqnn.networks.cost import Shape
 @click.option(
     "--input",
     "input_shape",
-    type=InputShape(),
+    metavar="CxHxW",
+    callback=parse_shape,
     default="3x32x32",
     show_default=True,
     help="Shape of the images.",

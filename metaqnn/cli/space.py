@@ -2,7 +2,7 @@
 
 import click
 
-from metaqnn.cli.shapes import InputShape
+from metaqnn.cli.shapes import parse_shape
 from metaqnn.networks.cost import Shape
 
 
@@ -11,7 +11,8 @@ from metaqnn.networks.cost import Shape
 @click.option(
     "--input",
     "input_shape",
-    type=InputShape(),
+    metavar="CxHxW",
+    callback=parse_shape,
     help="Shape of the images.  [default: that of the data set for which the space was made]",
 )
 @click.option("--classes", type=click.IntRange(2), help="Number of classes.  [default: likewise]")

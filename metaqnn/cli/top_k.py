@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from metaqnn.cli.options import run_folder
+from metaqnn.reports.formats import FORMATS, Format
 
 
 @click.command()
@@ -13,12 +14,12 @@ from metaqnn.cli.options import run_folder
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "markdown", "csv", "json"]),
+    type=click.Choice(FORMATS),
     default="table",
     show_default=True,
     help="csv and json carry all digits.",
 )
-def top_k(folder: Path, k: int, form: str) -> None:
+def top_k(folder: Path, k: int, form: Format) -> None:
     """Show the best networks of the run in FOLDER, also while it runs.
 
     The columns: validation accuracy, parameters, multiply-adds an image, seconds of training, which
@@ -33,4 +34,4 @@ def top_k(folder: Path, k: int, form: str) -> None:
     best = find_best(memory.frame(), run.space(), k)
     if best.empty:
         click.echo("no network is trained yet", err=True)
-    click.echo(render(best, form))  # type: ignore[arg-type]
+    click.echo(render(best, form))

@@ -1,33 +1,11 @@
 """The executor without processes."""
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import Any, ParamSpec, Protocol, TypeVar
+from concurrent.futures import Future
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Executor(Protocol):
-    """Where evaluators run; the semantics are those of `concurrent.futures`.
-
-    Attributes:
-        slots: How many calls run at once.
-    """
-
-    slots: int
-
-    def submit(self, fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """Start a call."""
-        ...
-
-    def wait(self, futures: Iterable[Future[Any]]) -> set[Future[Any]]:
-        """Those that are done, at least one."""
-        ...
-
-    def shutdown(self) -> None:
-        """End the workers."""
-        ...
 
 
 class InProcess:
@@ -38,12 +16,15 @@ class InProcess:
     def submit(self, fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Call, and return the finished future."""
         future: Future[R] = Future()
-        future.set_result(fn(*args, **kwargs))
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
         return future
 
     def wait(self, futures: Iterable[Future[Any]]) -> set[Future[Any]]:
-        """All of them."""
-        return set(wait(futures, return_when=FIRST_COMPLETED).done)
+        """All of them: a submitted call is done."""
+        return set(futures)
 
     def shutdown(self) -> None:
         """There is nothing to end."""

@@ -35,6 +35,8 @@ Args = tuple[int, ...]
 def _convolution(args: Args, shape: Shape) -> LayerCost:
     filters, field, stride = args
     channels, height, width = _image(shape)
+    if field % 2 == 0:
+        raise ShapeError(f'a field must be odd for "same" padding, not {field}')
     output = (filters, -(-height // stride), -(-width // stride))
     weights = filters * channels * field * field
     return LayerCost(output, weights + filters, weights * output[1] * output[2])

@@ -1,15 +1,13 @@
 """The best networks of a run."""
 
 import json
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
 
+from metaqnn.reports.formats import Format
 from state_space import Space
-
-Format = Literal["table", "markdown", "csv", "json"]
-FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json")
 
 COLUMNS = [
     "rank",

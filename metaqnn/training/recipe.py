@@ -28,7 +28,7 @@ class Recipe(BaseModel):
     mirror: bool = Field(False, description="Mirror half of the training images.")
     dropout: bool = Field(True, description="Dropout after every two layers.")
     dropout_after_fc: bool = Field(
-        False, description="A dropout after every FC layer instead (2017 code)."
+        False, description="A dropout after every FC and every second other layer (2017 code)."
     )
     restarts: int = Field(
         5, ge=0, description="New starts of a network that is at chance after its first epoch."
@@ -42,24 +42,31 @@ class Recipe(BaseModel):
         """The network with the dropout that no agent decides, the i-th of n as D(i,n).
 
         It stands after every second layer; with dropout_after_fc, after every FC and after every
-        second one of the others. GAP, whose outputs are class scores, is not counted. A network
-        that has dropout already stays as it is.
+        second one of the others. GAP, whose outputs are class scores, is not counted. n is the
+        number of dropouts; in the 2017 code's way, with dropout_after_fc, it counts SM and the
+        first FC as layers too, and is sometimes one more. A network that has dropout already stays
+        as it is.
         """
         nodes = architecture.nodes
         if not self.dropout or any(node.op == "D" for node in nodes):
             return architecture
         places = []
-        counted = 0
+        counted = fully_connected = 0
         for position, node in enumerate(nodes):
             if node.op == "FC" and self.dropout_after_fc:
                 places.append(position)
+                fully_connected += 1
             elif node.op in ("C", "P", "FC"):
                 counted += 1
                 if counted % 2 == 0:
                     places.append(position)
+        total = len(places)
+        if self.dropout_after_fc:
+            has_gap = any(node.op == "GAP" for node in nodes)
+            total = (counted + bool(fully_connected) + (not has_gap)) // 2 + fully_connected
         layers: list[tuple[str, tuple[int | str, ...]]] = []
         for position, node in enumerate(nodes):
             layers.append((node.op, node.args))
             if position in places:
-                layers.append(("D", (places.index(position) + 1, len(places))))
+                layers.append(("D", (places.index(position) + 1, total)))
         return chain(layers)

@@ -4,6 +4,7 @@ All have the signature of `metaqnn.training.data.Source`.
 """
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def npz(part: Part, path: Path | None, image_size: int | None, download: bool) -
                     f"{path} has no array {' and no '.join(missing)}, only {', '.join(arrays)}"
                 )
             x, y = (arrays[name] for name in names)
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise MetaqnnError(f"{path} cannot be read as an npz file: {error}") from None
     labels = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
@@ -117,7 +118,7 @@ def _torchvision(
     which: dict[str, Any] = {"split": part} if name == "SVHN" else {"train": part == "train"}
     try:
         found = kind(root=str(path), download=download, **which)
-    except (RuntimeError, OSError, ValueError, EOFError) as error:
+    except Exception as error:  # whatever torchvision trips over in a broken file, it is told
         advice = "" if download else "; --download fetches it"
         reason = " ".join(str(error).split())
         raise MetaqnnError(f"{name} is not in {path}, or broken: {reason}{advice}") from None
@@ -137,6 +138,8 @@ def _bytes(x: np.ndarray, name: str) -> np.ndarray:
         )
     if x.dtype == np.uint8:
         return x
+    if not np.issubdtype(x.dtype, np.number) or np.iscomplexobj(x):
+        raise MetaqnnError(f"{name} must be numbers, not {x.dtype}")
     low, high = float(x.min()), float(x.max())
     if np.issubdtype(x.dtype, np.floating) and low >= 0 and high <= 1:
         return np.round(x * 255).astype(np.uint8)

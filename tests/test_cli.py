@@ -16,6 +16,7 @@ from filelock import FileLock
 from metaqnn.cli import COMMANDS, main
 from metaqnn.config import RunConfig, option_names
 from metaqnn.errors import MetaqnnError
+from metaqnn.training.data import load_split
 
 FAST = ["--budget", "4", "--epochs", "1", "--device", "cpu", "--quiet"]
 
@@ -391,9 +392,11 @@ def test_data_that_is_gone_or_changed_is_refused_on_resume(invoke, tmp_path):
     make_npz(tmp_path / "a.npz", 8, 2)
     options = ["--dataset", "npz:a.npz", "--space", "digits", "--name", "r", *FAST]
     assert invoke("run", *options, "--validation", "8").exit_code == 0
+    load_split.cache_clear()  # as in another process
     make_npz(tmp_path / "a.npz", 8, 4)
     more = ["resume", "results/r", "--budget", "9", "--quiet"]
     refused(invoke(*more), "in 4 classes; the run was made for (1, 8, 8) in 2")
+    load_split.cache_clear()
     (tmp_path / "a.npz").unlink()
     refused(invoke(*more), "a.npz cannot be read")
     rows = json.loads(invoke("top-k", "results/r", "-k", "9", "--format", "json").output)

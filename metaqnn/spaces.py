@@ -10,7 +10,8 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import Shape
 from metaqnn.registry import SPACES, find
 from state_space import Space
-from state_space.chain import ChainSpace, Limits
+from state_space.chain import ChainSpace
+from state_space.limits import Limits
 from state_space.settings import SettingsError, suggestion
 
 PRESETS = files("state_space") / "presets"

@@ -4,11 +4,12 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from replay.trial import Outcome, Trial
 
 FORMAT = 1
 
@@ -38,47 +39,6 @@ class WrongRun(ValueError):
 
 class BrokenMemory(ValueError):
     """The file is no replay memory, or it is damaged."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One proposal of an agent, or one imported experience.
-
-    Attributes:
-        number: 1, 2, ... in the order of proposing.
-        walk: The decisions.
-        stage: The stage of the space in which the walk was proposed.
-        digest: Names the architecture: equal networks have equal digests.
-        seed: Of the training; a function of the run's seed and the digest.
-        note: What the agent says of the proposal, such as its epsilon.
-        imported: The experience comes from another run: it teaches the agent, and appears in no
-            budget, top-k or epsilon count.
-    """
-
-    number: int
-    walk: tuple[str, ...]
-    stage: int
-    digest: str
-    seed: int
-    note: Mapping[str, float]
-    imported: bool = False
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a training.
-
-    Attributes:
-        metrics: parameters, multiply_adds, seconds and such.
-        curve: Validation score an epoch, higher is better.
-        error: Why the network failed; None where it did not.
-        weights: A safetensors file, where the score earned its keeping. Not stored in the memory.
-    """
-
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    curve: tuple[float, ...] = ()
-    error: str | None = None
-    weights: bytes | None = None
 
 
 class Memory:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from metaqnn.experiences import read_experiences
 from metaqnn.spaces import bind_space
 from state_space import IllegalMove, count_architectures, enumerate_rows
-from state_space.chain import ChainSpace, Limits
+from state_space.chain import ChainSpace
+from state_space.limits import Limits
 from state_space.notation import NotationError
 from state_space.settings import SettingsError
 

@@ -64,6 +64,7 @@ class ChainSpace(Space[ChainState]):
             Layer("SM"),
         ]
         self._layers = {self._token(layer): layer for layer in layers}
+        self._nodes = {token: read_token(token) for token in self._layers}
         self._decisions: dict[tuple[Layer, bool, int, int], Decision] = {}
         self.vocabulary = {"layer": tuple(self._layers)}
 
@@ -152,7 +153,7 @@ class ChainSpace(Space[ChainState]):
         """The chain of the walk's layers."""
         for _ in legal_walk(self, walk):
             pass
-        return chain(map(read_token, walk))
+        return chain(self._nodes[token] for token in walk)
 
     def parse(self, text: str) -> tuple[Token, ...]:
         """The walk of a network in the 2017 notation; dropout and batch norm are no decisions."""

@@ -22,10 +22,15 @@ CLASSES = 10
 
 
 def hash_score(job: Job) -> Outcome:
-    """A score that depends on network and seed alone, and takes a millisecond."""
-    time.sleep(0.001)
+    """A score that depends on network and seed alone."""
     value = (int(job.architecture.digest[:8], 16) ^ job.seed) % 2**32 / 2**32
     return Outcome({"parameters": 1}, (value / 2, value))
+
+
+def slow_score(job: Job) -> Outcome:
+    """The same, slow enough that the search can be killed several times."""
+    time.sleep(0.003)
+    return hash_score(job)
 
 
 def make_search(
@@ -69,4 +74,5 @@ def state(search: Search) -> tuple[Any, ...]:
 
 if __name__ == "__main__":
     folder, agent_name, budget = sys.argv[1:]
-    make_search(Path(folder) / "memory.sqlite", agent_name, budget=int(budget)).run()
+    path = Path(folder) / "memory.sqlite"
+    make_search(path, agent_name, budget=int(budget), evaluator=slow_score).run()

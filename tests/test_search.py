@@ -186,7 +186,7 @@ def test_each_interruption_point_resumes_to_the_same_end(tmp_path):
 
 @pytest.mark.parametrize("agent", AGENTS)
 def test_killed_at_random_and_resumed_equals_uninterrupted(tmp_path, agent):
-    budget = 400
+    budget = 600
     whole = make_search(tmp_path / "whole.sqlite", agent, budget=budget)
     whole.run()
     killed = tmp_path / "killed"
@@ -201,7 +201,7 @@ def test_killed_at_random_and_resumed_equals_uninterrupted(tmp_path, agent):
         before = rows(killed)
         while rows(killed) == before and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)
-        time.sleep(generator.uniform(0, 0.2))
+        time.sleep(generator.uniform(0, 0.15))
         process.send_signal(signal.SIGKILL)
         _, errors = process.communicate()
         assert process.returncode == -signal.SIGKILL, errors
@@ -224,22 +224,23 @@ def test_a_real_run_killed_at_random_and_resumed_equals_uninterrupted(tmp_path):
         command = [sys.executable, "-m", "metaqnn", *arguments]
         return subprocess.Popen(command, cwd=tmp_path)
 
-    options = ["--budget", "12", "--epochs", "2", "--seed", "5", "--device", "cpu", "--quiet"]
+    options = ["--budget", "30", "--epochs", "2", "--seed", "5", "--device", "cpu", "--quiet"]
     assert metaqnn("run", "--name", "whole", *options).wait() == 0
     generator = random.Random(0)
     process = metaqnn("run", "--name", "killed", *options)
-    memory = tmp_path / "results" / "killed" / "memory.sqlite"
+    killed = tmp_path / "results" / "killed"
     for _ in range(3):
-        while not memory.exists() and process.poll() is None:
-            time.sleep(0.05)
-        time.sleep(generator.uniform(0.5, 3.5))
+        before = rows(killed)
+        while rows(killed) == before and process.poll() is None:
+            time.sleep(0.02)
+        time.sleep(generator.uniform(0, 1))
         process.kill()
         assert process.wait() == -signal.SIGKILL
         process = metaqnn("resume", "results/killed", "--quiet")
     assert process.wait() == 0
 
     def left(name):
-        for arguments in (["top-k", "-k", "12", "--format", "json"], ["q-table"]):
+        for arguments in (["top-k", "-k", "30", "--format", "json"], ["q-table"]):
             yield subprocess.check_output(
                 [sys.executable, "-m", "metaqnn", arguments[0], f"results/{name}", *arguments[1:]],
                 cwd=tmp_path,

@@ -31,8 +31,8 @@ def top_k(trials: pd.DataFrame, space: Space[Any], k: int) -> pd.DataFrame:
 
     Returns:
         The columns rank, accuracy (validation, 0 to 1), parameters, multiply_adds (an image),
-        seconds (of training), found (the how manieth distinct network), epsilon (empty for agents
-        without) and network.
+        seconds (of training), found (its place among the distinct networks), epsilon (empty for
+        agents without) and network.
     """
     trained = trials[trials["finished"] & trials["first"]].copy()
     trained["found"] = range(1, len(trained) + 1)

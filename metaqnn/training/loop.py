@@ -113,7 +113,7 @@ def _epochs(
             with autocast:
                 loss = cross_entropy(network(images), training.labels[batch])
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
             optimizer.step()
             losses += loss.detach()
         schedule.step()

@@ -11,7 +11,7 @@ from state_space.settings import suggestion
 if TYPE_CHECKING:
     from metaqnn.agents.base import Agent
 
-SPACES = {"chain": "metaqnn.spaces:chain"}
+SPACES = {"chain": "metaqnn.spaces:chain", "skip": "metaqnn.spaces:skip"}
 """Kind of space to the function that makes one of a mapping, image shape and classes."""
 
 AGENTS = {

@@ -13,6 +13,8 @@ from state_space import Space
 from state_space.chain import ChainSpace
 from state_space.limits import Limits
 from state_space.settings import SettingsError, suggestion
+from state_space.skip import SkipSpace
+from state_space.skip_limits import SkipLimits
 
 PRESETS = files("state_space") / "presets"
 
@@ -57,3 +59,8 @@ def bind_space(mapping: Mapping[str, Any], shape: Shape, classes: int) -> Space[
 def chain(limits: Mapping[str, Any], shape: Shape, classes: int) -> Space[Any]:
     """MetaQNN's chain."""
     return ChainSpace(Limits.from_mapping(limits), shape[1], classes)
+
+
+def skip(limits: Mapping[str, Any], shape: Shape, classes: int) -> Space[Any]:
+    """Layers with skip connections; they fit images of any shape."""
+    return SkipSpace(SkipLimits.from_mapping(limits), classes)

@@ -308,7 +308,7 @@ def test_the_random_agent_has_no_q_table(invoke):
 
 def test_show(invoke):
     lines = invoke("show", "[C(64,3,1), P(2,2), SM(10)]", "--input", "3x32x32").output.splitlines()
-    assert lines[3].split() == ["1", "C(64,3,1)", "64x32x32", "1,792", "1,769,472"]
+    assert lines[3].split() == ["0", "C(64,3,1)", "64x32x32", "1,792", "1,769,472"]
     assert lines[-1].split() == ["total", "165,642", "1,933,312"]
 
 

@@ -92,4 +92,4 @@ def test_the_digest_covers_nodes_outputs_and_settings():
 
 
 def test_every_layer_has_named_parameters():
-    assert set(PARAMETERS) == {"C", "P", "FC", "GAP", "SM", "D", "BN"}
+    assert set(PARAMETERS) == {"C", "P", "FC", "GAP", "SM", "D", "BN", "CB", "MP", "AP"}

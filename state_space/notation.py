@@ -142,8 +142,8 @@ def _positions(text: str, start: int, low: int, high: int) -> tuple[tuple[int, .
     for number in _NUMBER.finditer(text, start, numbers.end()):
         position = int(number.group())
         if not low <= position <= high:
-            allowed = f"from {low} to {high}; layers count from 0, and -1 is the images"
-            raise _error(text, number.start(), f"a position must be {allowed}, not {position}")
+            problem = f"{position} is not from {low} to {high}: layers count from 0"
+            raise _error(text, number.start(), problem + ", -1 is the images" * (low < 0))
         if position in found:
             raise _error(text, number.start(), f"{position} stands here twice")
         found.append(position)

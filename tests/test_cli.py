@@ -131,6 +131,12 @@ def test_top_k_in_all_formats(finished):
     assert csv["accuracy"].tolist() == [row["accuracy"] for row in rows]
 
 
+def test_the_layout_of_2017_is_for_chains(invoke):
+    run = invoke("run", "--space", "nas-digits", "--name", "n", "--budget", "0", "--quiet")
+    assert run.exit_code == 0, run.output
+    refused(invoke("q-table", "results/n", "--layout", "metaqnn2017"), "is for chains")
+
+
 def test_the_q_table_goes_out_and_warm_starts_a_run(finished, tmp_path):
     assert finished("q-table", "results/r", "--csv", "q.csv").output.endswith("written to q.csv\n")
     assert (
@@ -312,6 +318,18 @@ def test_show(invoke):
     assert lines[-1].split() == ["total", "165,642", "1,933,312"]
 
 
+def test_show_says_what_the_layers_of_a_graph_read(invoke):
+    text = "[CB(8,3,5,1,1), MP(3,3,2,2)@-1, AP(3,3,1,1)@-1,0, SM(10)@0,1,2]"
+    lines = invoke("show", text, "--input", "1x8x8").output.splitlines()
+    assert [line.split()[:3] for line in lines[2:7]] == [
+        ["-1", "input", "1x8x8"],
+        ["0", "CB(8,3,5,1,1)", "8x8x8"],
+        ["1", "MP(3,3,2,2)@-1", "1x4x4"],
+        ["2", "AP(3,3,1,1)@-1,0", "9x8x8"],
+        ["3", "SM(10)@0,1,2", "10"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
@@ -332,6 +350,7 @@ def test_space(invoke):
     other = invoke("space", "digits", "--input", "1x4x4", "--classes", "2").output
     assert "for 1x4x4 images of 2 classes" in other
     assert "metaqnn-svhn" in invoke("space").output
+    assert "height:1 height:3 height:5\n" in invoke("space", "nas-digits").output
 
 
 def test_datasets(invoke):

@@ -59,6 +59,11 @@ class Architecture:
             text += f" {name}={value!r}"
         return text
 
+    @property
+    def edges(self) -> int:
+        """The number of connections between nodes, those from the graph's inputs included."""
+        return sum(len(node.inputs) for node in self.nodes)
+
     @cached_property
     def digest(self) -> str:
         """32 hexadecimal digits over nodes, outputs and settings, the same in every process."""

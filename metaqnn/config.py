@@ -1,7 +1,7 @@
 """The configuration of a run: checked, and TOML in and out."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
@@ -10,15 +10,24 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
 from metaqnn.errors import MetaqnnError
-from metaqnn.registry import AGENTS, check_name, find_dataset
+from metaqnn.registry import AGENTS, EVALUATORS, check_name, find_dataset
+from metaqnn.rewards import REWARDS
 from metaqnn.training.recipe import Recipe
 from state_space.settings import suggestion
 
 DEFAULT_BUDGET = 70
 """Networks of a run that says neither budget nor schedule."""
 
+CHOICES: tuple[tuple[str, Iterable[str], str], ...] = (
+    ("agent", AGENTS, "q-learning"),
+    ("evaluator", EVALUATORS, "train"),
+    ("reward", REWARDS, "accuracy"),
+)
+"""Options whose values are names: the option, the known names and the default."""
+
 M = TypeVar("M", bound=BaseModel)
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
@@ -62,6 +71,45 @@ class QLearningConfig(Section):
     )
 
 
+class RewardConfig(Section):
+    """What the agent is told of a training, and which networks are refused before it."""
+
+    reward: str = Field(
+        "accuracy",
+        description="accuracy (best of all epochs), nas (best of the last five, cubed), or "
+        "block-qnn (accuracy - flops-weight log10(FLOPs) - density-weight log10(edges / nodes)).",
+    )
+    flops_weight: NotNegative = Field(
+        0.01, description="Of block-qnn: accuracy that a tenfold of FLOPs must gain."
+    )
+    density_weight: NotNegative = Field(0.01, description="Of block-qnn: likewise for density.")
+    max_parameters: PositiveInt | None = Field(
+        None, description="Refuse networks with more weights and biases before they are trained."
+    )
+    max_flops: PositiveInt | None = Field(
+        None,
+        description="Refuse networks with more floating-point operations an image, forward, two "
+        "a multiply-add.",
+    )
+
+
+class EvaluatorConfig(Section):
+    """What scores the networks."""
+
+    evaluator: str = Field(
+        "train",
+        description="train, table (--table), surrogate (--surrogate-from) or bandit.",
+    )
+    table: str | None = Field(
+        None, description="JSON file [.gz] of published accuracies, such as NAS-Bench-Macro's."
+    )
+    surrogate_from: str | None = Field(
+        None,
+        description="A run's folder, or a replay_database.csv[.gz] of the 2017 code: the "
+        "recorded networks to which a regression is fitted.",
+    )
+
+
 class RunConfig(Section):
     """Everything that decides what a run does.
 
@@ -86,6 +134,16 @@ class RunConfig(Section):
         "proportions over the budget).",
     )
     q_learning: QLearningConfig = QLearningConfig()
+    evaluation: EvaluatorConfig = EvaluatorConfig()
+    rewards: RewardConfig = RewardConfig()
+    start_from: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        (),
+        description="A network to train first, such as '[C(64,3,1), SM(10)]', from which the "
+        "agent goes on; may be given several times.",
+    )
+    grow_every: PositiveInt = Field(
+        1600, description="Networks after which a space that grows is raised by a stage."
+    )
     recipe: Recipe = Recipe()
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of the whole run.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
@@ -151,9 +209,10 @@ def _resolve(values: dict[str, Any]) -> dict[str, Any]:
         entry, _ = find_dataset(dataset)
         defaults = {"space": entry.space, "validation": entry.validation, **entry.options}
         values = {**defaults, **values}
-    agent = values.get("agent", "q-learning")
-    if isinstance(agent, str):
-        check_name("agent", AGENTS, agent)
+    for option, known, default in CHOICES:
+        choice = values.get(option, default)
+        if isinstance(choice, str):
+            check_name(option, known, choice)
     schedule, budget = values.get("epsilon_schedule", "scaled"), values.get("budget")
     if isinstance(schedule, str) and isinstance(budget, int | None):
         if schedule == "scaled":

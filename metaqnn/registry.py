@@ -10,13 +10,25 @@ from state_space.settings import suggestion
 
 if TYPE_CHECKING:
     from metaqnn.agents.base import Agent
+    from metaqnn.evaluators.base import Evaluator
 
-SPACES = {"chain": "metaqnn.spaces:chain", "skip": "metaqnn.spaces:skip"}
+SPACES = {
+    "chain": "metaqnn.spaces:chain",
+    "macro": "metaqnn.spaces:macro",
+    "skip": "metaqnn.spaces:skip",
+}
 """Kind of space to the function that makes one of a mapping, image shape and classes."""
 
 AGENTS = {
     "q-learning": "metaqnn.agents.q_learning:QLearning",
     "random": "metaqnn.agents.random:RandomSearch",
+}
+
+EVALUATORS = {
+    "train": "metaqnn.evaluators.train:TrainEvaluator",
+    "table": "metaqnn.evaluators.table:TableEvaluator",
+    "surrogate": "metaqnn.evaluators.surrogate:SurrogateEvaluator",
+    "bandit": "metaqnn.evaluators.bandit:BanditEvaluator",
 }
 
 
@@ -150,6 +162,16 @@ def find_agent(name: str) -> "type[Agent]":
         MetaqnnError: There is no such agent.
     """
     found: type[Agent] = find("agent", AGENTS, name)
+    return found
+
+
+def find_evaluator(name: str) -> "type[Evaluator]":
+    """The class of an evaluator.
+
+    Raises:
+        MetaqnnError: There is no such evaluator.
+    """
+    found: type[Evaluator] = find("evaluator", EVALUATORS, name)
     return found
 
 

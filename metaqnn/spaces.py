@@ -8,11 +8,12 @@ from typing import Any
 from metaqnn.config import read_toml
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import Shape
-from metaqnn.registry import SPACES, find
+from metaqnn.registry import DATASETS, SPACES, check_name, find
 from state_space import Space
 from state_space.chain import ChainSpace
 from state_space.limits import Limits
-from state_space.settings import SettingsError, suggestion
+from state_space.macro import MacroSpace
+from state_space.settings import SettingsError, check, suggestion
 from state_space.skip import SkipSpace
 from state_space.skip_limits import SkipLimits
 
@@ -41,6 +42,17 @@ def read_space(name: str) -> dict[str, Any]:
     raise MetaqnnError(f"there is no space {name!r}{suggestion(name, preset_names())}")
 
 
+def made_for(mapping: Mapping[str, Any]) -> tuple[Shape, int]:
+    """Image shape and number of classes of the data set for which a space was made.
+
+    Raises:
+        MetaqnnError: There is no such data set.
+    """
+    entry = DATASETS[check_name("data set", DATASETS, str(mapping.get("made-for", "cifar10")))]
+    assert entry.shape is not None and entry.classes is not None, "a named data set has a shape"
+    return entry.shape, entry.classes
+
+
 def bind_space(mapping: Mapping[str, Any], shape: Shape, classes: int) -> Space[Any]:
     """The space of a mapping, for images of a shape (channels, size, size) and their classes.
 
@@ -64,3 +76,9 @@ def chain(limits: Mapping[str, Any], shape: Shape, classes: int) -> Space[Any]:
 def skip(limits: Mapping[str, Any], shape: Shape, classes: int) -> Space[Any]:
     """Layers with skip connections; they fit images of any shape."""
     return SkipSpace(SkipLimits.from_mapping(limits), classes)
+
+
+def macro(limits: Mapping[str, Any], shape: Shape, classes: int) -> Space[Any]:
+    """NAS-Bench-Macro, which has no keys of its own."""
+    check(limits, {})
+    return MacroSpace()

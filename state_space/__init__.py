@@ -11,6 +11,7 @@ from state_space.base import (
     enumerate_rows,
     legal_walk,
     random_walk,
+    stage_of,
 )
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "enumerate_rows",
     "legal_walk",
     "random_walk",
+    "stage_of",
 ]

@@ -55,6 +55,11 @@ class Architecture:
             text += f" {name}={value!r}"
         return text
 
+    @property
+    def edges(self) -> int:
+        """The number of connections between nodes, those from the graph's inputs included."""
+        return sum(len(node.inputs) for node in self.nodes)
+
     @cached_property
     def layers(self) -> tuple[str, ...]:
         """The text of every node; with what it reads, where that is not the node before it."""

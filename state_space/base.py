@@ -41,9 +41,11 @@ class Space(ABC, Generic[State]):
 
     Attributes:
         vocabulary: Every kind of decision with all its tokens, in a fixed order.
+        trainable: Whether its networks can be built; else they are only scored by a table.
     """
 
     vocabulary: Mapping[str, tuple[Token, ...]]
+    trainable: bool = True
 
     @abstractmethod
     def initial_state(self, stage: int = 0) -> State:
@@ -114,6 +116,24 @@ def legal_walk(
             f"position {len(walk) + 1}: the architecture is not complete; "
             f"one of these must follow: {', '.join(decision.options)}"
         )
+
+
+def stage_of(space: Space[State], walk: Sequence[Token]) -> int:
+    """The first stage in which a complete walk is legal.
+
+    Raises:
+        IllegalMove: There is none.
+    """
+    stage = 0
+    while True:
+        try:
+            for _ in legal_walk(space, walk, stage):
+                pass
+            return stage
+        except IllegalMove:
+            if stage > len(walk) or space.initial_state(stage) == space.initial_state(stage + 1):
+                raise
+            stage += 1
 
 
 def random_walk(

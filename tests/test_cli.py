@@ -81,7 +81,7 @@ def test_a_run_leaves_all_that_describes_it(finished, tmp_path):
     assert RunConfig.from_flat(config).flat() == config
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["command"][0] == "metaqnn"
-    assert environment["device"] == "cpu"
+    assert environment["evaluator"] == {"device": "cpu"}
     assert environment["packages"]["torch"]
     assert 0 < len(list((folder / "networks").glob("*.safetensors"))) <= 4
     assert tomllib.loads((folder / "space.toml").read_text())["made-for"] == "digits"

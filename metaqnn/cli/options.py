@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import click
 from pydantic.fields import FieldInfo
@@ -24,7 +24,7 @@ def config_options(function: F) -> F:
 
 def given(options: dict[str, Any]) -> dict[str, Any]:
     """The options that were given on the command line."""
-    return {name: value for name, value in options.items() if value is not None}
+    return {name: value for name, value in options.items() if value not in (None, ())}
 
 
 def config_option(name: str) -> Callable[[F], F]:
@@ -42,8 +42,9 @@ def _field(section: str | None, name: str) -> FieldInfo:
 def _option(name: str, field: FieldInfo) -> Callable[[F], F]:
     flag = name.replace("_", "-")
     kind = _type(field.annotation)
+    several = get_origin(field.annotation) is tuple
     text = field.description or ""
-    if field.default is not None and "Default" not in text:
+    if field.default not in (None, ()) and "Default" not in text:
         default = (
             {True: "on", False: "off"}.get(field.default, field.default)
             if kind is bool
@@ -51,7 +52,7 @@ def _option(name: str, field: FieldInfo) -> Callable[[F], F]:
         )
         text += f"  [default: {default}]"
     declaration = f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}"
-    return click.option(declaration, name, type=kind, default=None, help=text)
+    return click.option(declaration, name, type=kind, default=None, multiple=several, help=text)
 
 
 def _type(annotation: Any) -> type:
@@ -59,4 +60,4 @@ def _type(annotation: Any) -> type:
     if annotation in (bool, int, float, str):
         plain: type = annotation
         return plain
-    return next(_type(part) for part in get_args(annotation) if part is not type(None))
+    return next(_type(part) for part in get_args(annotation) if part not in (type(None), ...))

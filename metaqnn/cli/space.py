@@ -18,18 +18,15 @@ from metaqnn.networks.cost import Shape
 @click.option("--classes", type=click.IntRange(2), help="Number of classes.  [default: likewise]")
 def space(name: str | None, input_shape: Shape | None, classes: int | None) -> None:
     """Describe the space NAME, a preset or a TOML file; without NAME, list the presets."""
-    from metaqnn.registry import DATASETS, check_name
-    from metaqnn.spaces import bind_space, preset_names, read_space
+    from metaqnn.spaces import bind_space, made_for, preset_names, read_space
     from state_space import count_architectures, enumerate_rows
 
     if name is None:
         click.echo("\n".join(preset_names()))
         return
     settings = read_space(name)
-    made_for = check_name("data set", DATASETS, str(settings.get("made-for", "cifar10")))
-    input_shape = input_shape or DATASETS[made_for].shape
-    classes = classes or DATASETS[made_for].classes
-    assert input_shape is not None and classes is not None, "a named data set has a shape"
+    usual_shape, usual_classes = made_for(settings)
+    input_shape, classes = input_shape or usual_shape, classes or usual_classes
     bound = bind_space(settings, input_shape, classes)
     rows = enumerate_rows(bound)
     pairs = sum(len(decision.options) for decision in rows.values())

@@ -1,11 +1,17 @@
 """What an evaluator is, and how it is called so that a failure costs one trial."""
 
 import math
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
+from metaqnn.networks.cost import Shape
 from replay import Outcome
-from state_space import Architecture
+from state_space import Architecture, Space
+
+if TYPE_CHECKING:
+    from metaqnn.config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -23,11 +29,41 @@ class Job:
     keep_above: float = math.inf
 
 
-Evaluator = Callable[[Job], Outcome]
+Evaluate = Callable[[Job], Outcome]
 """Scores an architecture; picklable, and its result depends on the job alone."""
 
 
-def attempt(evaluator: Evaluator, job: Job) -> Outcome:
+class Evaluator(ABC):
+    """An `Evaluate` that can be chosen by name.
+
+    Where the score is noisy and its expectation is known, the outcome's metric `expected` is that.
+
+    Attributes:
+        optimum: The highest expected score in the space, where it is known.
+    """
+
+    optimum: float | None = None
+
+    @classmethod
+    @abstractmethod
+    def from_config(cls, config: "RunConfig", space: Space[Any], input_shape: Shape) -> Self:
+        """The evaluator of a run.
+
+        Raises:
+            MetaqnnError: It does not fit the space, or a file that it needs is not there or broken.
+        """
+
+    @abstractmethod
+    def __call__(self, job: Job) -> Outcome:
+        """Score the job's architecture."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What a person should know of it before trusting its scores."""
+        return {}
+
+
+def attempt(evaluator: Evaluate, job: Job) -> Outcome:
     """The evaluator's outcome, or one that says why it failed.
 
     Everything is caught here, on the worker: a network that runs out of memory, diverges or breaks

@@ -70,7 +70,7 @@ def train(
             "parameters": cost.parameters,
             "multiply_adds": cost.multiply_adds,
             "nodes": len(architecture.nodes),
-            "edges": sum(len(node.inputs) for node in architecture.nodes),
+            "edges": architecture.edges,
             "restarts": restart,
             "learning_rate": rate,
             "seconds": time.perf_counter() - start,

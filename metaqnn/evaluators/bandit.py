@@ -1,0 +1,68 @@
+"""The linear bandit of Lei & Xiong: what a controller must come to prefer is known."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from metaqnn.config import RunConfig
+from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.base import Evaluator, Job
+from metaqnn.networks.cost import Shape
+from replay import Outcome
+from state_space import Architecture, Space
+
+PAYOFFS = {
+    "filters": {16: 0.90, 64: 0.925, 128: 0.95},
+    "height": {3: 0.90, 5: 0.925, 7: 0.95},
+    "width": {3: 0.90, 5: 0.925, 7: 0.95},
+}
+"""What each decision about a convolution pays on average; in the order of its arguments."""
+
+SPREAD = 0.1
+"""A payoff is multiplied by u, drawn anew for each decision, uniform in 0.9 to 1.1."""
+
+
+@dataclass(frozen=True)
+class BanditEvaluator(Evaluator):
+    """The mean payoff of a network's decisions; the preset `lei-xiong` is its space.
+
+    The metric `expected` is the payoff with every u equal to 1.
+    """
+
+    optimum: float | None = 0.95
+
+    @classmethod
+    def from_config(cls, config: RunConfig, space: Space[Any], input_shape: Shape) -> Self:
+        """There is nothing to choose."""
+        return cls()
+
+    def __call__(self, job: Job) -> Outcome:
+        """Draw every decision's payoff."""
+        expected = np.array(payoffs(job.architecture))
+        spread = np.random.default_rng(job.seed).uniform(-SPREAD, SPREAD, len(expected))
+        score = float(np.mean(expected * (1 + spread)))
+        return Outcome({"expected": float(np.mean(expected))}, (score,))
+
+
+def payoffs(architecture: Architecture) -> list[float]:
+    """The expected payoff of every decision about a convolution, layer by layer.
+
+    Raises:
+        MetaqnnError: The bandit does not know a decision.
+    """
+    found = []
+    for node in architecture.nodes:
+        if node.op == "CB":
+            for (name, known), value in zip(PAYOFFS.items(), node.args, strict=False):
+                if value not in known:
+                    raise MetaqnnError(
+                        f"{node.text}: the bandit knows no {name} {value}, only "
+                        f"{', '.join(map(str, known))}; --space lei-xiong fits it"
+                    )
+                found.append(known[int(value)])
+    if not found:
+        raise MetaqnnError(
+            f"{architecture.text}: the bandit knows only convolutions CB; --space lei-xiong fits it"
+        )
+    return found

@@ -120,17 +120,19 @@ def test_what_is_wrong_with_a_table_is_told_in_one_line(tmp_path, content, messa
     assert path in str(caught.value)
 
 
-def test_a_table_that_is_not_there_or_cut_off_is_told_in_one_line(tmp_path):
+def test_a_table_that_is_not_there_or_broken_is_told_in_one_line(tmp_path):
     with pytest.raises(MetaqnnError, match="--table FILE"):
         make_evaluator("table", "macro")
     with pytest.raises(MetaqnnError, match="cannot be read") as caught:
         make_evaluator("table", "macro", table=str(tmp_path / "missing.json"))
     assert_one_line(caught)
     path = tmp_path / "table.json.gz"
-    path.write_bytes(gzip.compress(json.dumps(ENTRIES).encode())[:-12])
-    with pytest.raises(MetaqnnError, match="cannot be read") as caught:
-        make_evaluator("table", "macro", table=str(path))
-    assert_one_line(caught)
+    whole = gzip.compress(json.dumps(ENTRIES).encode())
+    for broken in (whole[:-12], whole[:10] + b"\xff" * 20):
+        path.write_bytes(broken)
+        with pytest.raises(MetaqnnError, match="cannot be read") as caught:
+            make_evaluator("table", "macro", table=str(path))
+        assert_one_line(caught)
 
 
 def test_a_gzipped_table_is_the_same(tmp_path, table):

@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
 from metaqnn.errors import MetaqnnError
@@ -71,6 +80,39 @@ class QLearningConfig(Section):
     )
 
 
+class EvolutionConfig(Section):
+    """Options of the agent evolution."""
+
+    population: PositiveInt = Field(
+        20, description="Evolution: how many of the networks told last may become parents."
+    )
+    tournament: PositiveInt = Field(
+        5,
+        validate_default=True,
+        description="Evolution: of so many members of the population the best becomes a parent.",
+    )
+
+    @field_validator("tournament")
+    @classmethod
+    def _fits_population(cls, tournament: int, info: ValidationInfo) -> int:
+        population = info.data.get("population", tournament)
+        if tournament > population:
+            raise PydanticCustomError(
+                "tournament",
+                "Must be at most the population, {population}",
+                {"population": population},
+            )
+        return tournament
+
+
+class LocalSearchConfig(Section):
+    """Options of the agent local-search."""
+
+    random_first: PositiveInt = Field(
+        10, description="Local search: random networks before the best of them is improved."
+    )
+
+
 class RewardConfig(Section):
     """What the agent is told of a training, and which networks are refused before it."""
 
@@ -122,7 +164,7 @@ class RunConfig(Section):
         "digits",
         description="A name that `metaqnn space` lists, or a TOML file. Default: the data set's.",
     )
-    agent: str = Field("q-learning", description="q-learning or random.")
+    agent: str = Field("q-learning", description="q-learning, evolution, local-search or random.")
     budget: int = Field(
         DEFAULT_BUDGET,
         ge=0,
@@ -134,6 +176,8 @@ class RunConfig(Section):
         "proportions over the budget).",
     )
     q_learning: QLearningConfig = QLearningConfig()
+    evolution: EvolutionConfig = EvolutionConfig()
+    local_search: LocalSearchConfig = LocalSearchConfig()
     evaluation: EvaluatorConfig = EvaluatorConfig()
     rewards: RewardConfig = RewardConfig()
     start_from: Annotated[tuple[str, ...], Field(strict=False)] = Field(

@@ -17,6 +17,8 @@ SPACES = {"chain": "metaqnn.spaces:chain", "macro": "metaqnn.spaces:macro"}
 
 AGENTS = {
     "q-learning": "metaqnn.agents.q_learning:QLearning",
+    "evolution": "metaqnn.agents.evolution:Evolution",
+    "local-search": "metaqnn.agents.local_search:LocalSearch",
     "random": "metaqnn.agents.random:RandomSearch",
 }
 

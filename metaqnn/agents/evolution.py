@@ -19,12 +19,15 @@ from state_space import Space, Token, random_walk
 if TYPE_CHECKING:
     from metaqnn.config import RunConfig
 
+MUTATE_AGAIN = 20
+"""Where so many draws bring nothing new, all near networks are known: one mutation more."""
+
 
 class Evolution(Agent):
     """Keeps the trials told last as its population, and mutates the best of a random few.
 
     Until the population is complete, walks are random. A network that was told or proposed before
-    is drawn anew, tournament included.
+    is drawn anew, tournament included, and in the end mutated more than once.
     """
 
     def __init__(
@@ -52,15 +55,17 @@ class Evolution(Agent):
 
     def ask(self, stage: int = 0) -> Proposal:
         """A random walk, or once the population is complete a mutation of a tournament's best."""
-        return Proposal(self.known.propose(lambda: self._draw(stage)))
+        return Proposal(self.known.propose(lambda vain: self._draw(stage, vain)))
 
-    def _draw(self, stage: int) -> tuple[Token, ...]:
+    def _draw(self, stage: int, vain: int) -> tuple[Token, ...]:
         if len(self.population) < (self.population.maxlen or 0):
             return random_walk(self.space, self.generator, stage)
         # the order is random, so a tie falls to each with the same probability
         chosen = self.generator.choice(len(self.population), self.tournament, replace=False)
-        parent, _ = max((self.population[member] for member in chosen), key=lambda one: one[1])
-        return mutate(self.space, parent, self.generator, stage)
+        walk, _ = max((self.population[member] for member in chosen), key=lambda one: one[1])
+        for _ in range(1 + vain // MUTATE_AGAIN):
+            walk = mutate(self.space, walk, self.generator, stage)
+        return walk
 
     def tell(self, trial: Trial, reward: float) -> None:
         """The trial becomes the youngest member; the oldest of a complete population dies."""

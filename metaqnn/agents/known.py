@@ -30,10 +30,14 @@ class KnownNetworks:
         """Whether the network was told or proposed."""
         return digest in self._told or digest in self._in_flight
 
-    def propose(self, draw: Callable[[], tuple[Token, ...]]) -> tuple[Token, ...]:
-        """Draw until a walk's network is new, `TRIES` times at most; from now on it is known."""
-        for _ in range(TRIES):
-            walk = draw()
+    def propose(self, draw: Callable[[int], tuple[Token, ...]]) -> tuple[Token, ...]:
+        """Draw until a walk's network is new, `TRIES` times at most; from now on it is known.
+
+        Args:
+            draw: Makes a walk; its argument says how many were drawn in vain.
+        """
+        for vain in range(TRIES):
+            walk = draw(vain)
             digest = self.digest(walk)
             if digest not in self:
                 break

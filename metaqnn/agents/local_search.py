@@ -53,7 +53,7 @@ class LocalSearch(Agent):
 
     def ask(self, stage: int = 0) -> Proposal:
         """An untried neighbour of the best network that has one, else a random walk."""
-        return Proposal(self.known.propose(lambda: self._draw(stage)))
+        return Proposal(self.known.propose(lambda vain: self._draw(stage)))
 
     def _draw(self, stage: int) -> tuple[Token, ...]:
         if len(self._ranking) >= self.random_first:

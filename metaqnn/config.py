@@ -87,7 +87,7 @@ class EvolutionConfig(Section):
         20, description="Evolution: how many of the networks told last may become parents."
     )
     tournament: PositiveInt = Field(
-        5,
+        10,
         validate_default=True,
         description="Evolution: of so many members of the population the best becomes a parent.",
     )

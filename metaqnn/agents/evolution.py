@@ -31,7 +31,7 @@ class Evolution(Agent):
     """
 
     def __init__(
-        self, space: Space[Any], seed: int, *, population: int = 20, tournament: int = 5
+        self, space: Space[Any], seed: int, *, population: int = 20, tournament: int = 10
     ) -> None:
         """The paper's search has a population of 100 and tournaments of 25.
 

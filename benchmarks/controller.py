@@ -20,6 +20,7 @@ from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
 from metaqnn.evaluators.base import Job
 from metaqnn.executors.in_process import InProcess
+from metaqnn.rules import Rules
 from metaqnn.search import Search
 from metaqnn.spaces import bind_space, read_space
 from replay import Memory, Outcome
@@ -82,9 +83,7 @@ def main(networks: int, sweeps: int, seed: int) -> None:
             free_evaluator,
             InProcess(),
             memory,
-            seed=seed,
-            budget=networks,
-            failure_reward=0.1,
+            Rules(seed, networks, lambda outcome: max(outcome.curve), failure_reward=0.1),
             observe=observe,
         )
         times[0] = time.perf_counter()

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from metaqnn.agents.base import Agent
     from metaqnn.evaluators.base import Evaluator
 
-SPACES = {"chain": "metaqnn.spaces:chain", "macro": "metaqnn.spaces:macro"}
+SPACES = {
+    "chain": "metaqnn.spaces:chain",
+    "macro": "metaqnn.spaces:macro",
+    "skip": "metaqnn.spaces:skip",
+}
 """Kind of space to the function that makes one of a mapping, image shape and classes."""
 
 AGENTS = {

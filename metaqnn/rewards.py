@@ -9,9 +9,6 @@ from replay import Outcome
 if TYPE_CHECKING:
     from metaqnn.config import RewardConfig
 
-Reward = Callable[[Outcome, "RewardConfig"], float]
-"""The reward of a training that succeeded; never more than its best accuracy."""
-
 LAST_EPOCHS = 5
 FLOPS_A_MULTIPLY_ADD = 2
 
@@ -42,4 +39,9 @@ def block_qnn(outcome: Outcome, config: "RewardConfig") -> float:
     return reward
 
 
-REWARDS: dict[str, Reward] = {"accuracy": accuracy, "nas": nas, "block-qnn": block_qnn}
+REWARDS: dict[str, Callable[[Outcome, "RewardConfig"], float]] = {
+    "accuracy": accuracy,
+    "nas": nas,
+    "block-qnn": block_qnn,
+}
+"""The reward of a training that succeeded; never more than its best accuracy."""

@@ -2,10 +2,8 @@
 
 import json
 import platform
-import re
 import shutil
 import sys
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,9 +18,11 @@ from filelock import FileLock, Timeout
 from metaqnn.agents.base import Agent
 from metaqnn.config import RunConfig, read_toml
 from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.base import Evaluator
 from metaqnn.experiences import read_experiences
 from metaqnn.networks.cost import Shape
-from metaqnn.registry import find_agent
+from metaqnn.registry import find_agent, find_evaluator
+from metaqnn.rules import Rules
 from metaqnn.search import Experience
 from metaqnn.spaces import bind_space
 from replay import BrokenMemory, Memory, WrongRun
@@ -108,6 +108,23 @@ class Run:
         copy = self.path / "".join([INPUTS[option], *Path(source).suffixes[-2:]])
         return copy if self.path.exists() else Path(source)
 
+    def rules(self) -> Rules:
+        """What the search goes by.
+
+        Raises:
+            MetaqnnError: See `Rules.from_config`.
+        """
+        return Rules.from_config(self.config, self.space(), self.shape, len(self.classes))
+
+    def evaluator(self) -> Evaluator:
+        """What scores the networks.
+
+        Raises:
+            MetaqnnError: It does not fit the space, or its file is broken.
+        """
+        made = find_evaluator(self.config.evaluation.evaluator)
+        return made.from_config(self.config, self.space(), self.shape)
+
     def experiences(self) -> list[Experience]:
         """What the agent is told before it proposes anything.
 
@@ -126,11 +143,12 @@ class Run:
         agent = find_agent(self.config.agent).from_config(self.config, self.space())
         table = self.input_file("q_table")
         if table is not None:
+            from metaqnn.agents.legacy_table import read_q_table
             from metaqnn.agents.q_learning import QLearning
 
             if not isinstance(agent, QLearning):
                 raise MetaqnnError(f"the agent {self.config.agent} has no Q-table to start from")
-            agent.warm_start(read_csv(table))
+            agent.warm_start(read_q_table(table))
         return agent
 
     def trained_agent(self) -> Agent:
@@ -142,8 +160,8 @@ class Run:
         return agent
 
 
-def create_run(run: Run, command: list[str], device: str) -> None:
-    """Make the folder, whole or not at all.
+def create_run(run: Run, command: list[str], facts: Mapping[str, Any]) -> None:
+    """Make the folder, whole or not at all; the facts are the evaluator's.
 
     Raises:
         MetaqnnError: The name is taken, the folder cannot be written, or a file that
@@ -155,6 +173,7 @@ def create_run(run: Run, command: list[str], device: str) -> None:
             "--name chooses another name"
         )
     run.agent()
+    run.rules()
     run.experiences()
     building = run.path.with_name(f".{run.path.name}.partial")
     try:
@@ -169,7 +188,7 @@ def create_run(run: Run, command: list[str], device: str) -> None:
         write_config(replace(run, path=building))
         (building / SPACE).write_text(tomli_w.dumps(run.space_settings), encoding="utf-8")
         (building / ENVIRONMENT).write_text(
-            json.dumps(_environment(run, command, device), indent=2) + "\n", encoding="utf-8"
+            json.dumps(_environment(run, command, facts), indent=2) + "\n", encoding="utf-8"
         )
         Memory.create(building / MEMORY, run.identity).close()
         building.rename(run.path)
@@ -203,47 +222,11 @@ def open_run(path: Path) -> Run:
     )
 
 
-def named_folder(results: Path, name: str) -> Path:
-    """The folder of a run of this name.
-
-    Raises:
-        MetaqnnError: The name is not one of a folder within the results.
-    """
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise MetaqnnError(
-            f"the name {name!r} must be letters, digits, '_', '-' and '.', and not start with "
-            "one of the last two"
-        )
-    return results / name
-
-
-def free_folder(results: Path, stem: str) -> Path:
-    """The first of stem-1, stem-2, ... that is not there."""
-    number = 1
-    while (results / f"{stem}-{number}").exists():
-        number += 1
-    return results / f"{stem}-{number}"
-
-
-def read_csv(path: Path) -> Any:
-    """A CSV file as a DataFrame, numbers to the last bit.
-
-    Raises:
-        MetaqnnError: It is not there or not readable.
-    """
-    import pandas as pd
-
-    try:
-        return pd.read_csv(path, converters={"q": float, "utility": float}, keep_default_na=False)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise MetaqnnError(f"{path} cannot be read: {error}") from None
-
-
-def _environment(run: Run, command: list[str], device: str) -> dict[str, Any]:
+def _environment(run: Run, command: list[str], facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "command": command,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": device,
+        "evaluator": dict(facts),
         "platform": platform.platform(),
         "python": sys.version.split()[0],
         "packages": {name: version(name) for name in PACKAGES},

@@ -5,15 +5,17 @@ import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from metaqnn.agents.base import Agent
+from metaqnn.agents.base import Agent, Proposal
 from metaqnn.errors import SearchStopped
-from metaqnn.evaluators.base import Evaluator, Job, attempt
+from metaqnn.evaluators.base import Evaluate, Job, attempt
 from metaqnn.executors.base import Executor
+from metaqnn.rules import Rules
 from metaqnn.winners import Winners
 from replay import Memory, Outcome, Trial
-from state_space import Space, Token, count_architectures
+from state_space import Space, Token, count_architectures, stage_of
 
 MOST_FAILURES = 10
 """So many networks that fail in a row stop the search: something else is broken."""
@@ -52,13 +54,11 @@ class Search:
         self,
         space: Space[Any],
         agent: Agent,
-        evaluator: Evaluator,
+        evaluator: Evaluate,
         executor: Executor,
         memory: Memory,
+        rules: Rules,
         *,
-        seed: int,
-        budget: int,
-        failure_reward: float,
         winners: Winners | None = None,
         observe: Callable[[Event], None] = lambda event: None,
     ) -> None:
@@ -70,9 +70,7 @@ class Search:
             evaluator: Scores the networks.
             executor: Where it runs.
             memory: Of the run, new or not.
-            seed: Of the run.
-            budget: Distinct networks to train, those in the memory included.
-            failure_reward: Reward of a network that fails.
+            rules: What it goes by; the budget counts the networks in the memory too.
             winners: Keeps the weights of the best networks; without it none are kept.
             observe: Called after every trial.
         """
@@ -81,8 +79,7 @@ class Search:
         self.evaluator = evaluator
         self.executor = executor
         self.memory = memory
-        self.seed = seed
-        self.failure_reward = failure_reward
+        self.rules = rules
         self.winners = winners
         self.observe = observe
         history = list(memory.history())
@@ -92,9 +89,10 @@ class Search:
         self.trained = set(first)
         if winners:
             winners.restore(dict(first.values()))
-        self.budget = budget
-        self._size = count_architectures(space)
-        self._repeats = _trailing_repeats([trial for trial, _ in own])
+        refused, unfinished = memory.refused(), memory.unfinished()
+        self.refused = {trial.digest for trial in refused}
+        self._proposed = len(own) + len(refused) + len(unfinished)
+        self._repeats = _trailing_repeats([trial for trial, _ in own], refused)
         self._failures = 0
         self._running: dict[Future[Outcome], Trial] = {}
         self._waiting: dict[str, list[Trial]] = {}
@@ -104,7 +102,8 @@ class Search:
         with self.memory.transaction():
             for walk, outcome in experiences:
                 digest = self.space.architecture(walk).digest
-                trial = self.memory.add(walk, 0, digest, 0, {}, imported=True)
+                stage = stage_of(self.space, walk)
+                trial = self.memory.add(walk, stage, digest, 0, {}, imported=True)
                 self._tell(trial, outcome)
             self.memory.keep_snapshot(self.agent.snapshot())
 
@@ -126,17 +125,20 @@ class Search:
                 trial = self._running.pop(future)
                 self._finish(trial, future.result())
 
-    def reward(self, outcome: Outcome) -> float:
-        """The best validation score of all epochs; the failure reward where there is none."""
-        return max(outcome.curve) if outcome.error is None else self.failure_reward
+    @property
+    def stage(self) -> int:
+        """How far the space has grown."""
+        every = self.rules.grow_every
+        return 0 if every is None else len(self.trained) // every
 
     def _ending(self) -> str | None:
         """Why no network is proposed any more; None while one is."""
         begun = len(self.trained) + len(self._running)
-        if begun >= self.budget:
+        if begun >= self.rules.budget:
             return "the budget is spent"
-        if begun >= self._size:
-            return f"the space is exhausted, it has {self._size} architectures"
+        size = _size(self.space, self.stage)
+        if begun + len(self.refused) >= size:
+            return f"the space is exhausted, it has {size} architectures"
         if self._repeats >= PATIENCE:
             return f"nothing new came up in {PATIENCE} proposals"
         return None
@@ -154,8 +156,7 @@ class Search:
         """
         with self.memory.transaction():
             trial = self._ask()
-            while trial.digest in self.trained:
-                self._repeat(trial)
+            while self._settle(trial):
                 if self._ending() is not None:
                     self.memory.keep_snapshot(self.agent.snapshot())
                     return
@@ -164,10 +165,30 @@ class Search:
         self._start(trial)
 
     def _ask(self) -> Trial:
-        proposal = self.agent.ask()
+        """Record the next proposal: of the person who began the search, then of the agent."""
+        if self._proposed < len(self.rules.start_from):
+            proposal = Proposal(self.rules.start_from[self._proposed])
+            stage = stage_of(self.space, proposal.walk)
+        else:
+            stage = self.stage
+            proposal = self.agent.ask(stage)
+        self._proposed += 1
         digest = self.space.architecture(proposal.walk).digest
-        seed = training_seed(self.seed, digest)
-        return self.memory.add(proposal.walk, 0, digest, seed, proposal.note)
+        seed = training_seed(self.rules.seed, digest)
+        return self.memory.add(proposal.walk, stage, digest, seed, proposal.note)
+
+    def _settle(self, trial: Trial) -> bool:
+        """Whether a trial needs no training, since its network is known or refused."""
+        if trial.digest in self.trained:
+            self._repeat(trial)
+            return True
+        reason = self.rules.refuse(self.space.architecture(trial.walk))
+        if reason is None:
+            return False
+        self.memory.refuse(trial, reason)
+        self.refused.add(trial.digest)
+        self._repeats += 1
+        return True
 
     def _start(self, trial: Trial) -> None:
         if trial.digest in self.trained:
@@ -211,7 +232,7 @@ class Search:
             )
 
     def _tell(self, trial: Trial, outcome: Outcome) -> float:
-        reward = self.reward(outcome)
+        reward = self.rules.reward(outcome) if outcome.error is None else self.rules.failure_reward
         self.agent.tell(trial, reward)
         self.memory.finish(trial, outcome, reward)
         return reward
@@ -223,11 +244,18 @@ def training_seed(run_seed: int, digest: str) -> int:
     return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest()) >> 1
 
 
-def _trailing_repeats(trials: list[Trial]) -> int:
+def _trailing_repeats(told: Iterable[Trial], refused: Iterable[Trial]) -> int:
     """How many of the last trials brought nothing new."""
-    seen: set[str] = set()
+    seen = {trial.digest for trial in refused}
     repeats = 0
-    for trial in sorted(trials, key=lambda trial: trial.number):
+    for trial in sorted([*told, *refused], key=lambda trial: trial.number):
         repeats = repeats + 1 if trial.digest in seen else 0
         seen.add(trial.digest)
     return repeats
+
+
+@lru_cache(maxsize=8)
+def _size(space: Space[Any], stage: int) -> int:
+    """The number of architectures in the stages so far; walks of equal networks count apart."""
+    stages = stage + 1 if space.initial_state(0) != space.initial_state(stage) else 1
+    return sum(count_architectures(space, each) for each in range(stages))

@@ -14,6 +14,8 @@ from state_space.chain import ChainSpace
 from state_space.limits import Limits
 from state_space.macro import MacroSpace
 from state_space.settings import SettingsError, check, suggestion
+from state_space.skip import SkipSpace
+from state_space.skip_limits import SkipLimits
 
 PRESETS = files("state_space") / "presets"
 
@@ -69,6 +71,11 @@ def bind_space(mapping: Mapping[str, Any], shape: Shape, classes: int) -> Space[
 def chain(limits: Mapping[str, Any], shape: Shape, classes: int) -> Space[Any]:
     """MetaQNN's chain."""
     return ChainSpace(Limits.from_mapping(limits), shape[1], classes)
+
+
+def skip(limits: Mapping[str, Any], shape: Shape, classes: int) -> Space[Any]:
+    """Layers with skip connections; they fit images of any shape."""
+    return SkipSpace(SkipLimits.from_mapping(limits), classes)
 
 
 def macro(limits: Mapping[str, Any], shape: Shape, classes: int) -> Space[Any]:

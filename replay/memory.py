@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from replay.frame import make_frame
 from replay.trial import Outcome, Trial
 
-FORMAT = 1
+FORMAT = 2
 
 SCHEMA = """
 CREATE TABLE run (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -23,6 +24,7 @@ CREATE TABLE trials (
     seed INTEGER NOT NULL,
     note TEXT NOT NULL,
     imported INTEGER NOT NULL,
+    refused TEXT,  -- why; then it is neither trained nor told
     finished INTEGER UNIQUE,  -- 1, 2, ... in the order in which the agent was told
     reward REAL,
     metrics TEXT,
@@ -163,6 +165,17 @@ class Memory:
             if changed != 1:
                 raise ValueError(f"trial {trial.number} is unknown or has finished already")
 
+    def refuse(self, trial: Trial, reason: str) -> None:
+        """Record that a trial is not to be trained, and that the agent is not told of it."""
+        with self.transaction():
+            self._connection.execute(
+                "UPDATE trials SET refused = ? WHERE number = ?", (reason, trial.number)
+            )
+
+    def refused(self) -> list[Trial]:
+        """The trials that were refused."""
+        return self._trials("refused IS NOT NULL")
+
     def keep_snapshot(self, snapshot: bytes) -> None:
         """Record what the agent is now, in place of what it was."""
         with self.transaction():
@@ -184,12 +197,8 @@ class Memory:
             yield _trial(row[:-1]), row[-1]
 
     def unfinished(self) -> list[Trial]:
-        """The trials that were proposed and have not finished."""
-        rows = self._rows(
-            "SELECT number, walk, stage, digest, seed, note, imported FROM trials "
-            "WHERE finished IS NULL ORDER BY number"
-        )
-        return [_trial(row) for row in rows]
+        """The trials that are still to be trained."""
+        return self._trials("finished IS NULL AND refused IS NULL")
 
     def outcome(self, digest: str) -> Outcome | None:
         """The known outcome of a network trained in this run; None where there is none."""
@@ -201,51 +210,25 @@ class Memory:
         return _outcome(*rows[0]) if rows else None
 
     def frame(self) -> pd.DataFrame:
-        """All trials of this run, imported ones left out, one a row; metrics and note as columns.
+        """All trials of this run as `replay.frame.make_frame` lays them out.
 
-        `first` marks the trial with which a network came up first; re-sampled ones repeat it.
+        Imported and refused ones are left out.
         """
-        rows = self._rows(
+        query = (
             "SELECT number, walk, stage, digest, seed, note, finished, reward, metrics, curve, "
-            "error FROM trials WHERE NOT imported ORDER BY number"
+            "error FROM trials WHERE NOT imported AND refused IS NULL ORDER BY number"
         )
-        records = []
-        for (
-            number,
-            walk,
-            stage,
-            digest,
-            seed,
-            note,
-            finished,
-            reward,
-            metrics,
-            curve,
-            error,
-        ) in rows:
-            outcome = _outcome(metrics or "{}", curve or "[]", error)
-            records.append(
-                {
-                    "number": number,
-                    "walk": tuple(json.loads(walk)),
-                    "stage": stage,
-                    "digest": digest,
-                    "seed": seed,
-                    "finished": finished is not None,
-                    "reward": reward,
-                    "curve": outcome.curve,
-                    "error": error,
-                    **json.loads(note),
-                    **outcome.metrics,
-                }
-            )
-        columns = ["number", "walk", "stage", "digest", "seed", "finished", "reward", "curve"]
-        frame = pd.DataFrame(records, columns=None if records else [*columns, "error"])
-        frame["first"] = ~frame["digest"].duplicated()
-        return frame
+        return make_frame(self._rows(query))
 
     def _next(self, column: str) -> int:
         return int(self._rows(f"SELECT COALESCE(MAX({column}), 0) + 1 FROM trials")[0][0])
+
+    def _trials(self, condition: str) -> list[Trial]:
+        rows = self._rows(
+            "SELECT number, walk, stage, digest, seed, note, imported FROM trials "
+            f"WHERE {condition} ORDER BY number"
+        )
+        return [_trial(row) for row in rows]
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._connection.execute(query, values).fetchall()

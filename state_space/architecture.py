@@ -48,11 +48,7 @@ class Architecture:
         A node that reads anything but the node before it says so ("C(64,3,1)@0,1"), and so do
         outputs other than the last node and settings, behind the list.
         """
-        parts = []
-        for position, node in enumerate(self.nodes):
-            usual = node.inputs == (position - 1,)
-            parts.append(node.text + ("" if usual else f"@{_commas(node.inputs)}"))
-        text = f"[{', '.join(parts)}]"
+        text = f"[{', '.join(self.layers)}]"
         if self.outputs != (len(self.nodes) - 1,):
             text += f" -> {_commas(self.outputs)}"
         for name, value in sorted(self.settings.items()):
@@ -63,6 +59,14 @@ class Architecture:
     def edges(self) -> int:
         """The number of connections between nodes, those from the graph's inputs included."""
         return sum(len(node.inputs) for node in self.nodes)
+
+    @cached_property
+    def layers(self) -> tuple[str, ...]:
+        """The text of every node; with what it reads, where that is not the node before it."""
+        return tuple(
+            node.text + ("" if node.inputs == (position - 1,) else f"@{_commas(node.inputs)}")
+            for position, node in enumerate(self.nodes)
+        )
 
     @cached_property
     def digest(self) -> str:

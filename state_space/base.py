@@ -149,17 +149,24 @@ def random_walk(
 
 
 def count_architectures(space: Space[State], stage: int = 0) -> int:
-    """The exact number of complete walks, by dynamic programming over the states."""
-    counts: dict[State, int] = {}
+    """The exact number of complete walks, by dynamic programming over the states.
 
-    def count(state: State) -> int:
-        if state not in counts:
+    Where several walks make one network, as skip connections do, there are fewer networks.
+    """
+    complete = 0
+    frontier = {space.initial_state(stage): 1}
+    while frontier:
+        following: dict[State, int] = {}
+        for state, walks in frontier.items():
             decision = space.decision(state)
-            options = () if decision is None else decision.options
-            counts[state] = sum(count(space.step(state, token)) for token in options) or 1
-        return counts[state]
-
-    return count(space.initial_state(stage))
+            if decision is None:
+                complete += walks
+                continue
+            for token in decision.options:
+                successor = space.step(state, token)
+                following[successor] = following.get(successor, 0) + walks
+        frontier = following
+    return complete
 
 
 def enumerate_rows(space: Space[State], stage: int = 0) -> dict[Observation, Decision]:

@@ -1,10 +1,14 @@
-"""The notation of the 2017 MetaQNN code: "[C(64,3,1), P(2,2), D(1,2), FC(128), SM(10)]"."""
+"""The notation of the 2017 MetaQNN code: "[C(64,3,1), P(2,2), D(1,2), FC(128), SM(10)]".
 
+Graphs are written as `Architecture.text` writes them: "[C(8,3,1), C(8,3,1)@-1, SM(10)@0,1]".
+"""
+
+import math
 import re
 
-from state_space.architecture import Architecture, chain
+from state_space.architecture import Architecture, Node, chain
 
-Layer = tuple[str, tuple[int, ...]]
+Layer = tuple[str, tuple[int | str, ...]]
 
 PARAMETERS = {
     "C": ("filters", "field", "stride"),
@@ -14,11 +18,15 @@ PARAMETERS = {
     "SM": ("classes",),
     "D": ("i", "n"),
     "BN": (),
+    "CB": ("filters", "height", "width", "stride height", "stride width"),
+    "MP": ("height", "width", "stride height", "stride width"),
+    "AP": ("height", "width", "stride height", "stride width"),
 }
 """The layers of the notation with the names of their parameters, all positive whole numbers.
 
 C convolution, P max pooling, FC fully connected, GAP global average pooling, SM softmax,
-D(i,n) dropout with probability i/(2n), BN batch normalisation.
+D(i,n) dropout with probability i/(2n), BN batch normalisation, CB convolution with batch
+normalisation, MP and AP max and average pooling with "same" padding.
 """
 
 NOT_DECIDED = ("D", "BN")
@@ -27,42 +35,59 @@ NOT_DECIDED = ("D", "BN")
 _NAME = re.compile(r"[A-Za-z]+")
 _ARGUMENTS = re.compile(r"\s*\(([^()]*)\)")
 _VALUE = re.compile(r"(?<=[(,])[^,()]*")
+_NUMBER = re.compile(r"-?[0-9]{1,9}")
+_NUMBERS = re.compile(rf"\s*{_NUMBER.pattern}(\s*,\s*{_NUMBER.pattern})*")
+_OUTPUTS = re.compile(r"\s*->")
+_SETTING = re.compile(r"\s+([A-Za-z][A-Za-z0-9_-]*)=(\S*)")
 
 
 class NotationError(ValueError):
     """A network's text is malformed; the message names the character, counted from 1."""
 
 
-def read_layers(text: str) -> tuple[Layer, ...]:
-    """The layers of a network's text, as (op, args).
+def read(text: str) -> Architecture:
+    """The network of a text: a layer without @ reads the one before it.
 
     Raises:
-        NotationError: The text is malformed or names an unknown layer.
+        NotationError: The text is malformed, names an unknown layer or reads a later one.
     """
     position = _skip(text, 0, "[")
-    layers: list[Layer] = []
+    nodes: list[Node] = []
     while True:
-        layer, end = _layer(text, position)
-        layers.append(layer)
+        (op, args), end = _layer(text, position)
+        inputs: tuple[int, ...] = (len(nodes) - 1,)
+        if text[end : end + 1] == "@":
+            inputs, end = _positions(text, end + 1, -1, len(nodes) - 1)
+            end = _spaces(text, end)
+        nodes.append(Node(op, args, inputs))
         if text[end : end + 1] == "]":
             break
-        if layer[0] == "SM":
+        if op == "SM":
             raise _error(text, end, "SM ends a network, ']' must follow")
         position = _skip(text, end, ",")
-    if text[end + 1 :].strip():
-        raise _error(text, end + 1, "nothing may follow ']'")
-    if layers[-1][0] != "SM":
+    if op != "SM":
         raise _error(text, end, "the last layer must be SM(classes)")
-    return tuple(layers)
+    end += 1
+    outputs: tuple[int, ...] = (len(nodes) - 1,)
+    if arrow := _OUTPUTS.match(text, end):
+        outputs, end = _positions(text, arrow.end(), 0, len(nodes) - 1)
+    return Architecture(tuple(nodes), outputs, _settings(text, end))
 
 
-def read(text: str) -> Architecture:
-    """The network of a text: every layer reads the one before it.
+def read_layers(text: str) -> tuple[Layer, ...]:
+    """The layers of a chain's text, as (op, args).
 
     Raises:
-        NotationError: The text is malformed or names an unknown layer.
+        NotationError: See `read`; or the network is no chain.
     """
-    return chain(read_layers(text))
+    architecture = read(text)
+    layers = tuple((node.op, node.args) for node in architecture.nodes)
+    if architecture != chain(layers):
+        raise NotationError(
+            f"{text!r}: a chain is expected; every layer reads the one before it, "
+            "without @, -> and settings"
+        )
+    return layers
 
 
 def read_token(token: str) -> Layer:
@@ -106,6 +131,42 @@ def _layer(text: str, position: int) -> tuple[Layer, int]:
         raise _error(text, position, "D(i,n) is the i-th of n dropouts, so i is at most n")
     end = arguments.end() if arguments else name.end()
     return (op, args), _spaces(text, end)
+
+
+def _positions(text: str, start: int, low: int, high: int) -> tuple[tuple[int, ...], int]:
+    """Distinct numbers from low to high, with commas between, and where the text goes on."""
+    numbers = _NUMBERS.match(text, start)
+    if numbers is None:
+        raise _error(text, start, "expected positions of layers, such as 0,1")
+    found: list[int] = []
+    for number in _NUMBER.finditer(text, start, numbers.end()):
+        position = int(number.group())
+        if not low <= position <= high:
+            problem = f"{position} is not from {low} to {high}: layers count from 0"
+            raise _error(text, number.start(), problem + ", -1 is the images" * (low < 0))
+        if position in found:
+            raise _error(text, number.start(), f"{position} stands here twice")
+        found.append(position)
+    return tuple(found), numbers.end()
+
+
+def _settings(text: str, position: int) -> dict[str, float]:
+    """The settings behind a network, up to the text's end."""
+    settings: dict[str, float] = {}
+    while setting := _SETTING.match(text, position):
+        name, value = setting.groups()
+        if name in settings:
+            raise _error(text, setting.start(1), f"{name} is set twice")
+        try:
+            settings[name] = float(value)
+        except ValueError:
+            settings[name] = math.nan
+        if not math.isfinite(settings[name]):
+            raise _error(text, setting.start(2), f"{name} must be a number, not {value!r}")
+        position = setting.end()
+    if text[position:].strip():
+        raise _error(text, position, "nothing may follow ']' but -> outputs and name=value")
+    return settings
 
 
 def _skip(text: str, position: int, character: str) -> int:

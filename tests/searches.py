@@ -12,10 +12,12 @@ from conftest import make_space
 
 from metaqnn.agents.base import Agent
 from metaqnn.config import RunConfig
-from metaqnn.evaluators.base import Evaluator, Job
+from metaqnn.evaluators.base import Evaluate, Job
 from metaqnn.executors.in_process import InProcess
 from metaqnn.registry import find_agent
+from metaqnn.rules import Rules
 from metaqnn.search import Search
+from metaqnn.winners import Winners
 from replay import Memory, Outcome
 
 CLASSES = 10
@@ -40,7 +42,8 @@ def make_search(
     budget: int = 20,
     seed: int = 0,
     space_name: str = "digits",
-    evaluator: Evaluator = hash_score,
+    evaluator: Evaluate = hash_score,
+    winners: Winners | None = None,
     **more: Any,
 ) -> Search:
     """A search in a new memory, or in the one that is there."""
@@ -52,10 +55,14 @@ def make_search(
         evaluator,
         InProcess(),
         memory,
-        seed=seed,
-        budget=budget,
-        failure_reward=1 / CLASSES,
-        **more,
+        Rules(
+            seed=seed,
+            budget=budget,
+            reward=lambda outcome: max(outcome.curve),
+            failure_reward=1 / CLASSES,
+            **more,
+        ),
+        winners=winners,
     )
 
 

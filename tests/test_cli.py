@@ -81,7 +81,7 @@ def test_a_run_leaves_all_that_describes_it(finished, tmp_path):
     assert RunConfig.from_flat(config).flat() == config
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["command"][0] == "metaqnn"
-    assert environment["device"] == "cpu"
+    assert environment["evaluator"] == {"device": "cpu"}
     assert environment["packages"]["torch"]
     assert 0 < len(list((folder / "networks").glob("*.safetensors"))) <= 4
     assert tomllib.loads((folder / "space.toml").read_text())["made-for"] == "digits"
@@ -129,6 +129,12 @@ def test_top_k_in_all_formats(finished):
     csv = pd.read_csv(StringIO(finished("top-k", "results/r", "--format", "csv").output))
     assert csv["network"].tolist() == [row["network"] for row in rows]
     assert csv["accuracy"].tolist() == [row["accuracy"] for row in rows]
+
+
+def test_the_layout_of_2017_is_for_chains(invoke):
+    run = invoke("run", "--space", "nas-digits", "--name", "n", "--budget", "0", "--quiet")
+    assert run.exit_code == 0, run.output
+    refused(invoke("q-table", "results/n", "--layout", "metaqnn2017"), "is for chains")
 
 
 def test_the_q_table_goes_out_and_warm_starts_a_run(finished, tmp_path):
@@ -308,8 +314,20 @@ def test_the_random_agent_has_no_q_table(invoke):
 
 def test_show(invoke):
     lines = invoke("show", "[C(64,3,1), P(2,2), SM(10)]", "--input", "3x32x32").output.splitlines()
-    assert lines[3].split() == ["1", "C(64,3,1)", "64x32x32", "1,792", "1,769,472"]
+    assert lines[3].split() == ["0", "C(64,3,1)", "64x32x32", "1,792", "1,769,472"]
     assert lines[-1].split() == ["total", "165,642", "1,933,312"]
+
+
+def test_show_says_what_the_layers_of_a_graph_read(invoke):
+    text = "[CB(8,3,5,1,1), MP(3,3,2,2)@-1, AP(3,3,1,1)@-1,0, SM(10)@0,1,2]"
+    lines = invoke("show", text, "--input", "1x8x8").output.splitlines()
+    assert [line.split()[:3] for line in lines[2:7]] == [
+        ["-1", "input", "1x8x8"],
+        ["0", "CB(8,3,5,1,1)", "8x8x8"],
+        ["1", "MP(3,3,2,2)@-1", "1x4x4"],
+        ["2", "AP(3,3,1,1)@-1,0", "9x8x8"],
+        ["3", "SM(10)@0,1,2", "10"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -332,6 +350,7 @@ def test_space(invoke):
     other = invoke("space", "digits", "--input", "1x4x4", "--classes", "2").output
     assert "for 1x4x4 images of 2 classes" in other
     assert "metaqnn-svhn" in invoke("space").output
+    assert "height:1 height:3 height:5\n" in invoke("space", "nas-digits").output
 
 
 def test_datasets(invoke):

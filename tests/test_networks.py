@@ -5,9 +5,9 @@ import pytest
 import torch
 from conftest import SHAPES, make_space
 
-from metaqnn.networks.build import Network
+from metaqnn.networks.build import Network, join
 from metaqnn.networks.cost import ShapeError, layer_costs, total_cost
-from metaqnn.networks.layers import Dropout
+from metaqnn.networks.layers import LAYERS, Dropout
 from state_space import random_walk
 from state_space.notation import read
 
@@ -68,9 +68,45 @@ def test_costs_by_hand():
     assert total_cost(read("[GAP(10), SM(10)]"), (3, 8, 8)) == ((10,), 150, 3 * 10 * 64 + 100)
 
 
+def test_costs_of_layers_with_height_and_width_by_hand():
+    costs = layer_costs(read("[CB(4,3,1,2,1), MP(5,3,1,3), AP(1,3,2,1)@0,1, SM(10)]"), (3, 7, 8))
+    assert costs == [
+        ((4, 4, 8), 4 * 3 * 3 + 2 * 4, 4 * 3 * 3 * 4 * 8 + 4 * 4 * 8),
+        ((4, 4, 3), 0, 0),
+        ((8, 2, 8), 0, 0),
+        ((10,), 8 * 2 * 8 * 10 + 10, 8 * 2 * 8 * 10),
+    ]
+    vectors = layer_costs(read("[FC(3), FC(4)@-1, SM(10)@1,0]"), (1, 2, 2))
+    assert vectors[2] == ((10,), 7 * 10 + 10, 7 * 10)
+
+
+def test_pooling_does_not_count_the_padding():
+    generator = torch.Generator()
+    image = torch.tensor([[[[-1.0, -2.0, -3.0], [-4.0, -5.0, -6.0]]]])
+    maxima = LAYERS["MP"]((3, 3, 1, 2), (1, 2, 3), generator)(image)
+    assert maxima.tolist() == [[[[-1, -2], [-1, -2]]]]
+    means = LAYERS["AP"]((1, 3, 1, 2), (1, 2, 3), generator)(image)
+    assert means.tolist() == [[[[-1.5, -2.5], [-4.5, -5.5]]]]
+
+
+def test_vectors_and_images_are_joined_in_the_order_of_the_inputs():
+    a, b = torch.ones(1, 2), torch.zeros(1, 1)
+    assert join([a, b]).tolist() == [[1, 1, 0]]
+    assert join([b, a]).tolist() == [[0, 1, 1]]
+    small, large = torch.ones(1, 1, 1, 2), torch.full((1, 1, 2, 1), 2.0)
+    assert join([small, large]).tolist() == [[[[1, 1], [0, 0]], [[2, 0], [2, 0]]]]
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        ("[CB(4,2,1,1,1), SM(10)]", "layer 1, CB(4,2,1,1,1): its height must be odd"),
+        ("[AP(1,4,1,1), SM(10)]", "layer 1, AP(1,4,1,1): its width must be odd"),
+        (
+            "[C(4,3,1), FC(2), SM(10)@0,1]",
+            "layer 3, SM(10): it cannot read images together with vectors: 4x8x8 and 2",
+        ),
+        ("[C(4,3,1), SM(10)] -> 0,1", "the only output must be the last layer, 1, not 0, 1"),
         ("[C(4,3,1), P(9,2), SM(10)]", "layer 2, P(9,2): a field of 9 does not fit into 8x8"),
         ("[C(4,2,1), SM(10)]", "layer 1, C(4,2,1): a field must be odd"),
         ("[FC(4), C(4,3,1), SM(10)]", "layer 2, C(4,3,1): it needs an image, and reads 4 numbers"),

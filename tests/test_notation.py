@@ -34,8 +34,38 @@ def test_a_network_cut_short_is_refused(network, data):
         read(text[:end])
 
 
+@st.composite
+def graphs(draw):
+    body = draw(st.lists(layers, max_size=6))
+    nodes = []
+    for position, (op, args) in enumerate([*body, ("SM", (10,))]):
+        earlier = st.lists(st.integers(-1, position - 1), min_size=1, unique=True)
+        nodes.append(Node(op, args, tuple(draw(earlier))))
+    outputs = draw(st.lists(st.integers(0, len(body)), min_size=1, unique=True))
+    numbers = st.floats(allow_nan=False, allow_infinity=False)
+    names = st.sampled_from(["rate", "learning-rate", "x_1"])
+    return Architecture(
+        tuple(nodes), tuple(outputs), draw(st.dictionaries(names, numbers, max_size=3))
+    )
+
+
+@given(graphs())
+def test_a_graph_comes_back_from_its_text(graph):
+    assert read(graph.text) == graph
+    assert read(graph.text).text == graph.text
+
+
 def test_spaces_do_not_matter():
     assert read(" [ C( 64 , 3,1 ),P(2,2) ,SM(10) ] ").text == "[C(64,3,1), P(2,2), SM(10)]"
+    graph = read("[C(8,3,1),FC(9)@ -1,SM(10) @0 , 1]->0,2  rate=1e-3 ")
+    assert graph.text == "[C(8,3,1), FC(9)@-1, SM(10)@0,1] -> 0,2 rate=0.001"
+
+
+def test_layers_are_read_of_chains_only():
+    assert read_layers("[BN@-1, SM(10)@0] -> 1") == (("BN", ()), ("SM", (10,)))
+    for text in ("[BN, SM(10)@-1]", "[BN, SM(10)] -> 0", "[BN, SM(10)] rate=1.0"):
+        with pytest.raises(NotationError, match="a chain is expected"):
+            read_layers(text)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +85,21 @@ def test_spaces_do_not_matter():
         ("[SM(10)] x", 9, "nothing may follow"),
         ("[D(3,2), SM(10)]", 2, "i is at most n"),
         ("[]", 2, "expected a layer"),
+        ("[CB(8,3,1,1), SM(10)]", 4, "CB takes (filters, height, width, stride height, stride w"),
+        ("[MP(3,3,0,1), SM(10)]", 9, "stride height of MP must be 1 or more, not '0'"),
+        ("[BN, BN@, SM(10)]", 9, "expected positions of layers, such as 0,1"),
+        ("[BN, BN@x, SM(10)]", 9, "expected positions of layers, such as 0,1"),
+        ("[BN, BN@-2, SM(10)]", 9, "-2 is not from -1 to 0: layers count from 0, -1 is the ima"),
+        ("[BN, BN@0,1, SM(10)]", 11, "1 is not from -1 to 0"),
+        ("[BN, BN@0,0, SM(10)]", 11, "0 stands here twice"),
+        ("[BN, SM(10)@0 1]", 15, "SM ends a network"),
+        ("[BN, SM(10)] ->", 16, "expected positions of layers"),
+        ("[BN, SM(10)] -> 2", 17, "2 is not from 0 to 1: layers count from 0"),
+        ("[BN, SM(10)] -> -1", 17, "-1 is not from 0 to 1"),
+        ("[BN, SM(10)] -> 1 1", 18, "nothing may follow ']' but -> outputs and name=value"),
+        ("[BN, SM(10)] a=1 a=2", 18, "a is set twice"),
+        ("[BN, SM(10)] a=x", 16, "a must be a number, not 'x'"),
+        ("[BN, SM(10)] a=nan", 16, "a must be a number, not 'nan'"),
     ],
 )
 def test_errors_say_where_and_what(text, character, problem):
@@ -92,4 +137,4 @@ def test_the_digest_covers_nodes_outputs_and_settings():
 
 
 def test_every_layer_has_named_parameters():
-    assert set(PARAMETERS) == {"C", "P", "FC", "GAP", "SM", "D", "BN"}
+    assert set(PARAMETERS) == {"C", "P", "FC", "GAP", "SM", "D", "BN", "CB", "MP", "AP"}

@@ -9,10 +9,9 @@ from conftest import make_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaqnn.agents.legacy_table import load_q_table, to_legacy
+from metaqnn.agents.legacy_table import load_q_table, read_q_table, to_legacy
 from metaqnn.agents.q_table import QTable
 from metaqnn.errors import MetaqnnError
-from metaqnn.runs import read_csv
 from state_space import enumerate_rows, legal_walk, random_walk
 
 LONG = ("C(2,3,1)", "P(2,2)", "FC(4)", "SM(10)")
@@ -110,7 +109,7 @@ def test_a_table_goes_through_csv_without_loss(name, tmp_path):
     frame = table.frame()
     text = frame.to_csv(index=False)
     (tmp_path / "q.csv").write_text(text)
-    back = read_csv(tmp_path / "q.csv")
+    back = read_q_table(tmp_path / "q.csv")
     pd.testing.assert_frame_equal(back, frame, check_exact=True)
     again = QTable(table.space, 0.5)
     again.load(back)

@@ -102,7 +102,7 @@ def test_ten_failures_in_a_row_stop_the_search_and_resume_goes_on(path):
 
 def test_an_exhausted_space_ends_the_run(path, monkeypatch):
     search = make_search(path, "random", budget=10**6, space_name="tiny")
-    search._size = 40
+    monkeypatch.setattr("metaqnn.search.count_architectures", lambda space, stage: 40)
     assert search.run() == "the space is exhausted, it has 40 architectures"
     assert search.memory.frame()["digest"].nunique() == 40
 
@@ -292,7 +292,7 @@ def test_a_proposal_that_equals_a_running_one_waits_for_it(path):
     search = make_search(path, budget=2, space_name="tiny", evaluator=hash_score)
     search.executor = Threads(3)
     walks = iter([("SM(10)",), ("SM(10)",), ("GAP(10)", "SM(10)")])
-    search.agent.ask = lambda: Proposal(next(walks))
+    search.agent.ask = lambda stage: Proposal(next(walks))
     hold = Event()
     search.evaluator = lambda job: hold.wait(5) and hash_score(job)
     proposing = search._propose

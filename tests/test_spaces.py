@@ -41,9 +41,17 @@ def test_illegal_short_and_long_walks_are_refused_with_their_position(space):
             space.architecture(["nonsense", *walk[1:]])
 
 
+def has_a_walk_a_network(space):
+    """With skip connections, the same layers in another order are another walk."""
+    return "skip" not in space.vocabulary
+
+
 def test_an_architecture_comes_back_from_its_text(space):
     for walk in walks(space):
-        assert space.parse(space.architecture(walk).text) == walk
+        architecture = space.architecture(walk)
+        assert space.architecture(space.parse(architecture.text)) == architecture
+        if has_a_walk_a_network(space):
+            assert space.parse(architecture.text) == walk
 
 
 def test_states_of_one_row_have_the_same_decision(space):
@@ -53,9 +61,12 @@ def test_states_of_one_row_have_the_same_decision(space):
             assert rows[space.observation(state)] == decision
 
 
-def test_different_walks_have_different_digests(space):
-    known = {walk: space.architecture(walk).digest for walk in walks(space, 200)}
-    assert len(set(known.values())) == len(known)
+def test_different_networks_have_different_digests(space):
+    known = {walk: space.architecture(walk) for walk in walks(space, 200)}
+    digests = {architecture.digest for architecture in known.values()}
+    assert len(digests) == len({architecture.text for architecture in known.values()})
+    if has_a_walk_a_network(space):
+        assert len(digests) == len(known)
 
 
 @pytest.mark.parametrize("space_name", SPACE_NAMES)

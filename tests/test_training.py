@@ -168,6 +168,16 @@ def test_mirroring_flips_about_half_of_the_images():
         ),
         (Recipe(dropout=False), "[C(8,3,1), C(8,3,1), SM(10)]", "[C(8,3,1), C(8,3,1), SM(10)]"),
         (Recipe(), "[C(8,3,1), C(8,3,1), D(1,4), SM(10)]", "[C(8,3,1), C(8,3,1), D(1,4), SM(10)]"),
+        (
+            Recipe(),
+            "[C(8,3,1), C(8,3,1), C(4,1,1)@0,1, C(4,1,1)@1, SM(10)@2,3] a=1.0",
+            "[C(8,3,1), C(8,3,1), D(1,2), C(4,1,1)@0,2, C(4,1,1)@2, D(2,2), SM(10)@3,5] a=1.0",
+        ),
+        (
+            Recipe(),
+            "[CB(8,3,3,1,1), MP(3,3,1,1)@-1, SM(10)@0,1]",
+            "[CB(8,3,3,1,1), MP(3,3,1,1)@-1, SM(10)@0,1]",
+        ),
     ],
 )
 def test_dropout_stands_where_the_recipe_says(recipe, text, dressed):

@@ -1,5 +1,7 @@
 """The columns in which the 2017 MetaQNN code writes a chain's Q-values."""
 
+import zlib
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -91,6 +93,18 @@ def from_legacy(frame: pd.DataFrame, space: ChainSpace) -> pd.DataFrame:
         action = tokens.get(Layer("SM") if terminates else end, end.layer)
         records.append({**state._asdict(), "action": action, "q": float(values.utility)})
     return pd.DataFrame(records, index=frame.index)
+
+
+def read_q_table(path: Path) -> pd.DataFrame:
+    """A Q-table's CSV file of either layout, numbers to the last bit.
+
+    Raises:
+        MetaqnnError: It is not there or not readable.
+    """
+    try:
+        return pd.read_csv(path, converters={"q": float, "utility": float}, keep_default_na=False)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise MetaqnnError(f"{path} cannot be read: {error}") from None
 
 
 def load_q_table(table: QTable, frame: pd.DataFrame) -> None:

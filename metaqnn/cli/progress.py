@@ -15,7 +15,7 @@ from rich.progress import (
 )
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.train import TrainEvaluator
+from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.in_process import InProcess
 from metaqnn.reports.top_k import render, top_k
 from metaqnn.runs import NETWORKS, Run, write_config
@@ -28,7 +28,7 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 
-def drive(run: Run, device: str, *, quiet: bool) -> None:
+def drive(run: Run, evaluator: Evaluator, *, quiet: bool) -> None:
     """Search until the budget is spent, and print the five best networks.
 
     Ctrl-C leaves the memory whole, says how to resume, and exits with 130.
@@ -37,14 +37,17 @@ def drive(run: Run, device: str, *, quiet: bool) -> None:
         MetaqnnError: Another process works on the run, its data, memory or inputs are broken, or
             the search cannot go on.
     """
+    if not quiet and run.config.evaluation.evaluator != "train":
+        for name, value in evaluator.facts.items():
+            click.echo(f"{name}: {value}", err=True)
     with run.lock():
         memory = run.memory()
         write_config(run)  # `resume` may have changed it
-        if run.config.budget:
+        if run.config.budget and run.config.evaluation.evaluator == "train":
             check_images(run)
         winners = Winners(run.path / NETWORKS, run.config.keep)
         try:
-            ending = _search(run, device, memory, winners, quiet=quiet)
+            ending = _search(run, evaluator, memory, winners, quiet=quiet)
         except KeyboardInterrupt:
             folder = shlex.quote(str(run.path))
             click.echo(
@@ -73,7 +76,9 @@ def check_images(run: Run) -> None:
         )
 
 
-def _search(run: Run, device: str, memory: Memory, winners: Winners, *, quiet: bool) -> str:
+def _search(
+    run: Run, evaluator: Evaluator, memory: Memory, winners: Winners, *, quiet: bool
+) -> str:
     """Search with a progress bar; returns why the search ended."""
     config = run.config
     console = Console(stderr=True, quiet=quiet or not sys.stderr.isatty())
@@ -102,12 +107,10 @@ def _search(run: Run, device: str, memory: Memory, winners: Winners, *, quiet: b
         search = Search(
             run.space(),
             run.agent(),
-            TrainEvaluator(config.data, config.recipe, device),
+            evaluator,
             executor,
             memory,
-            seed=config.seed,
-            budget=config.budget,
-            failure_reward=1 / len(run.classes),
+            run.rules(),
             winners=winners,
             observe=observe,
         )
@@ -126,7 +129,9 @@ def _summarise(run: Run, memory: Memory, ending: str) -> None:
     trained = trials[trials["first"]]
     if len(trained):
         click.echo(render(top_k(trials, run.space(), 5), "table") + "\n")
+    refused = len({trial.digest for trial in memory.refused()})
     click.echo(
         f"{len(trained)} networks trained, {trained['error'].notna().sum()} of them failed; "
-        f"{ending}. Results are in {run.path}"
+        + (f"{refused} refused as too large; " if refused else "")
+        + f"{ending}. Results are in {run.path}"
     )

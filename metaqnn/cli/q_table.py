@@ -26,6 +26,7 @@ def q_table(folder: Path, csv: Path | None, layout: str) -> None:
     from metaqnn.agents.q_learning import QLearning
     from metaqnn.errors import MetaqnnError
     from metaqnn.runs import open_run
+    from state_space.chain import ChainSpace
 
     run = open_run(folder)
     agent = run.trained_agent()
@@ -33,6 +34,8 @@ def q_table(folder: Path, csv: Path | None, layout: str) -> None:
         raise MetaqnnError(f"{folder} has no Q-table: its agent is {run.config.agent}")
     frame = agent.table.frame()
     if layout == "metaqnn2017":
+        if not isinstance(agent.space, ChainSpace):
+            raise MetaqnnError(f"the layout metaqnn2017 is for chains, which {folder} is not about")
         frame = to_legacy(frame)
     text = frame.to_csv(index=False, lineterminator="\n")
     if csv is None:

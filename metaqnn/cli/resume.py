@@ -23,8 +23,8 @@ def resume(folder: Path, quiet: bool, **options: Any) -> None:
     from metaqnn.cli.progress import drive
     from metaqnn.config import RunConfig
     from metaqnn.runs import open_run
-    from metaqnn.training.device import resolve_device
 
     found = open_run(folder)
     config = RunConfig.from_flat({**found.config.flat(), **given(options)})
-    drive(replace(found, config=config), resolve_device(config.device), quiet=quiet)
+    run = replace(found, config=config)
+    drive(run, run.evaluator(), quiet=quiet)

@@ -1,6 +1,7 @@
 """metaqnn run."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,30 +31,35 @@ def run(config: Path | None, **options: Any) -> None:
     """
     from metaqnn.cli.progress import drive
     from metaqnn.config import RunConfig, read_toml, split_output
-    from metaqnn.runs import Run, create_run, free_folder, named_folder
+    from metaqnn.folders import free_folder, named_folder
+    from metaqnn.runs import Run, create_run
     from metaqnn.spaces import read_space
-    from metaqnn.training.device import resolve_device
 
     from_file = {} if config is None else read_toml(config)
     from_file = {key.replace("-", "_"): value for key, value in from_file.items()}
     output, flat = split_output({**from_file, **given(options)})
     asked = RunConfig.from_flat(flat)
-    device = resolve_device(asked.device)
     settings = read_space(asked.space)
-    shape, classes = _images(asked)
+    shape, classes = _images(asked, settings)
     results = Path(output.results_dir)
-    stem = asked.data.dataset.partition(":")[0]
+    trains = asked.evaluation.evaluator == "train"
+    stem = asked.data.dataset.partition(":")[0] if trains else Path(asked.space).stem
     path = named_folder(results, output.name) if output.name else free_folder(results, stem)
     made = Run(path, asked, settings, shape, classes)
-    create_run(made, ["metaqnn", *sys.argv[1:]], device)
-    drive(made, device, quiet=output.quiet)
+    evaluator = made.evaluator()
+    create_run(made, ["metaqnn", *sys.argv[1:]], evaluator.facts)
+    drive(made, evaluator, quiet=output.quiet)
 
 
-def _images(config: "RunConfig") -> "tuple[Shape, tuple[str, ...]]":
-    """Shape and classes of the images, which are needed only if something is to be trained."""
+def _images(config: "RunConfig", settings: Mapping[str, Any]) -> "tuple[Shape, tuple[str, ...]]":
+    """Shape and classes of the images, which are loaded only if something is to be trained."""
     from metaqnn.registry import find_dataset
+    from metaqnn.spaces import made_for
     from metaqnn.training.data import load_split
 
+    if config.evaluation.evaluator != "train":
+        shape, classes = made_for(settings)
+        return shape, tuple(map(str, range(classes)))
     entry, _ = find_dataset(config.data.dataset)
     if config.budget == 0 and entry.shape and entry.classes:
         size = config.data.image_size or entry.shape[1]

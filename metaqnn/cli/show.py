@@ -21,7 +21,8 @@ def show(network: str, input_shape: Shape) -> None:
     """Describe NETWORK, such as "[C(64,3,1), P(2,2), SM(10)]".
 
     Prints every layer with the shape of its output, its parameters and its multiply-adds an image;
-    or what is wrong, and where.
+    or what is wrong, and where. A layer that does not read the one before it has the positions of
+    those that it reads behind an @; the first column counts them.
     """
     from tabulate import tabulate
 
@@ -34,15 +35,15 @@ def show(network: str, input_shape: Shape) -> None:
     except NotationError as error:
         raise MetaqnnError(str(error)) from None
     costs = layer_costs(architecture, input_shape)
-    rows = [["", "input", "x".join(map(str, input_shape)), "", ""]]
-    for position, (node, cost) in enumerate(zip(architecture.nodes, costs, strict=True), start=1):
-        rows.append([str(position), node.text, *_columns(cost.shape, *cost[1:])])
+    rows = [["-1", "input", "x".join(map(str, input_shape)), "", ""]]
+    for position, (layer, cost) in enumerate(zip(architecture.layers, costs, strict=True)):
+        rows.append([str(position), layer, *_columns(cost.shape, *cost[1:])])
     total = total_cost(architecture, input_shape)
     rows.append(["", "total", "", *_columns(total.shape, *total[1:])[1:]])
     click.echo(
         tabulate(
             rows,
-            headers=["", "layer", "output", "parameters", "multiply-adds"],
+            headers=["@", "layer", "output", "parameters", "multiply-adds"],
             colalign=("right", "left", "left", "right", "right"),
             disable_numparse=True,
         )

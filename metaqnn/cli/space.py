@@ -38,7 +38,8 @@ def space(name: str | None, input_shape: Shape | None, classes: int | None) -> N
     for kind, tokens in bound.vocabulary.items():
         by_op: dict[str, list[str]] = {}
         for token in tokens:
-            by_op.setdefault(token.partition("(")[0], []).append(token)
+            op, parenthesis, _ = token.partition("(")
+            by_op.setdefault(op if parenthesis else "", []).append(token)
         click.echo(f"\n{kind}: {len(tokens)} options")
         for op, options in by_op.items():
             click.echo(f"  {op:<4} {' '.join(options)}")

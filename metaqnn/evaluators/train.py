@@ -1,5 +1,6 @@
 """The evaluator that trains."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
@@ -39,6 +40,11 @@ class TrainEvaluator(Evaluator):
         """Train the job's network."""
         training, validation = _split_on_device(self.data, self.device)
         return train(job.architecture, training, validation, self.recipe, job.seed, job.keep_above)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """The device."""
+        return {"device": self.device}
 
 
 @lru_cache(maxsize=1)

@@ -1,9 +1,12 @@
 """Architecture to PyTorch network."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
-from metaqnn.networks.cost import Shape, layer_costs
+from metaqnn.networks.cost import Shape, layer_costs, read_shape
 from metaqnn.networks.layers import LAYERS
 from state_space import Architecture
 
@@ -32,7 +35,7 @@ class Network(nn.Module):
             self.layers = nn.ModuleList(
                 LAYERS[node.op](
                     tuple(int(value) for value in node.args),
-                    input_shape if node.inputs[0] < 0 else costs[node.inputs[0]].shape,
+                    read_shape(node, costs, input_shape),
                     generator,
                 )
                 for node in architecture.nodes
@@ -50,6 +53,23 @@ class Network(nn.Module):
         """Class scores, shape (images, classes), of images of shape (images, channels, h, w)."""
         values: list[Tensor] = []
         for node, layer in zip(self.architecture.nodes, self.layers, strict=True):
-            source = node.inputs[0]
-            values.append(layer(images if source < 0 else values[source]))
-        return values[self.architecture.outputs[0]]
+            inputs = [images if source < 0 else values[source] for source in node.inputs]
+            values.append(layer(join(inputs)))
+        return values[-1]
+
+
+def join(inputs: Sequence[Tensor]) -> Tensor:
+    """Side by side along channels; smaller images get zeros at the right and at the bottom.
+
+    Args:
+        inputs: Of shape (images, channels, height, width) all, or (images, units) all.
+    """
+    if len(inputs) == 1:
+        return inputs[0]
+    if inputs[0].dim() == 4:
+        height = max(value.shape[2] for value in inputs)
+        width = max(value.shape[3] for value in inputs)
+        inputs = [
+            pad(value, (0, width - value.shape[3], 0, height - value.shape[2])) for value in inputs
+        ]
+    return torch.cat(list(inputs), 1)

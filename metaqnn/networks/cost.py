@@ -1,14 +1,14 @@
 """Shapes, parameters and multiply-adds of an architecture, by arithmetic alone (no torch)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import NamedTuple
 
 from metaqnn.errors import MetaqnnError
-from state_space import Architecture
+from state_space import Architecture, Node
 
 Shape = tuple[int, ...]
-"""Of one image's representation: (channels, height, width), or (units,) after FC and SM."""
+"""Of one image's representation: (channels, height, width), or (units,) after FC, GAP and SM."""
 
 
 class ShapeError(MetaqnnError):
@@ -70,6 +70,27 @@ def _batch_norm(args: Args, shape: Shape) -> LayerCost:
     return LayerCost(shape, 2 * _image(shape)[0], prod(shape))
 
 
+def _same_window(args: Args, shape: Shape) -> Shape:
+    """The shape behind a window (height, width, stride height, stride width), "same" padding."""
+    channels, rows, columns = _image(shape)
+    height, width, stride_height, stride_width = args
+    for name, value in (("height", height), ("width", width)):
+        if value % 2 == 0:
+            raise ShapeError(f'its {name} must be odd for "same" padding, not {value}')
+    return channels, -(-rows // stride_height), -(-columns // stride_width)
+
+
+def _convolution_batch_norm(args: Args, shape: Shape) -> LayerCost:
+    filters, height, width, *_ = args
+    output = (filters, *_same_window(args[1:], shape)[1:])
+    weights = filters * shape[0] * height * width
+    return LayerCost(output, weights + 2 * filters, weights * output[1] * output[2] + prod(output))
+
+
+def _same_pooling(args: Args, shape: Shape) -> LayerCost:
+    return LayerCost(_same_window(args, shape), 0, 0)
+
+
 COSTS: dict[str, Callable[[Args, Shape], LayerCost]] = {
     "C": _convolution,
     "P": _max_pooling,
@@ -78,27 +99,57 @@ COSTS: dict[str, Callable[[Args, Shape], LayerCost]] = {
     "SM": _fully_connected,
     "D": _dropout,
     "BN": _batch_norm,
+    "CB": _convolution_batch_norm,
+    "MP": _same_pooling,
+    "AP": _same_pooling,
 }
 """The arithmetic of every op; `layers.LAYERS` has the same keys."""
+
+
+def joined_shape(shapes: Sequence[Shape]) -> Shape:
+    """The shape of all of these side by side: channels add up, images get the largest size.
+
+    Raises:
+        ShapeError: There are images and vectors among them.
+    """
+    if len({len(shape) for shape in shapes}) > 1:
+        together = " and ".join("x".join(map(str, shape)) for shape in shapes)
+        raise ShapeError(f"it cannot read images together with vectors: {together}")
+    sizes = zip(*(shape[1:] for shape in shapes), strict=True)
+    return sum(shape[0] for shape in shapes), *map(max, sizes)
+
+
+def read_shape(node: Node, costs: Sequence[LayerCost], input_shape: Shape) -> Shape:
+    """The shape that a node reads, all its inputs joined.
+
+    Raises:
+        ShapeError: See `joined_shape`.
+    """
+    return joined_shape(
+        [input_shape if source < 0 else costs[source].shape for source in node.inputs]
+    )
 
 
 def layer_costs(architecture: Architecture, input_shape: Shape) -> list[LayerCost]:
     """The cost of every node.
 
     Args:
-        architecture: Each of its nodes reads one other.
+        architecture: Its last node is its only output.
         input_shape: (channels, height, width) of the images.
 
     Raises:
-        ShapeError: A layer cannot read what comes before it; the message names the layer.
+        ShapeError: A layer cannot read what comes before it; the message names the layer. Or the
+            outputs are others than the last layer.
     """
+    last = len(architecture.nodes) - 1
+    if architecture.outputs != (last,):
+        outputs = ", ".join(map(str, architecture.outputs))
+        raise ShapeError(f"the only output must be the last layer, {last}, not {outputs}")
     costs: list[LayerCost] = []
     for position, node in enumerate(architecture.nodes):
-        (source,) = node.inputs
-        shape = input_shape if source < 0 else costs[source].shape
         args = tuple(int(value) for value in node.args)
         try:
-            costs.append(COSTS[node.op](args, shape))
+            costs.append(COSTS[node.op](args, read_shape(node, costs, input_shape)))
         except ShapeError as error:
             raise ShapeError(f"layer {position + 1}, {node.text}: {error}") from None
     return costs

@@ -1,6 +1,6 @@
 """The table of layers: op name to PyTorch module."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 
 import torch
@@ -66,6 +66,31 @@ def _batch_norm(args: Args, shape: Shape, generator: torch.Generator) -> nn.Modu
     return nn.BatchNorm2d(shape[0])
 
 
+def _convolution_batch_norm(args: Args, shape: Shape, generator: torch.Generator) -> nn.Module:
+    filters, *window = args
+    size, stride, padding = _same_window(window)
+    return nn.Sequential(
+        # the batch norm's shift is the bias
+        nn.Conv2d(shape[0], filters, size, stride, padding, bias=False),
+        nn.BatchNorm2d(filters),
+        nn.ReLU(inplace=True),
+    )
+
+
+def _same_max_pooling(args: Args, shape: Shape, generator: torch.Generator) -> nn.Module:
+    return nn.MaxPool2d(*_same_window(args))
+
+
+def _same_average_pooling(args: Args, shape: Shape, generator: torch.Generator) -> nn.Module:
+    return nn.AvgPool2d(*_same_window(args), count_include_pad=False)
+
+
+def _same_window(args: Sequence[int]) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """Size, stride and padding of a window (height, width, stride height, stride width)."""
+    height, width, stride_height, stride_width = args
+    return (height, width), (stride_height, stride_width), (height // 2, width // 2)
+
+
 LAYERS: dict[str, Callable[[Args, Shape, torch.Generator], nn.Module]] = {
     "C": _convolution,
     "P": _max_pooling,
@@ -74,5 +99,8 @@ LAYERS: dict[str, Callable[[Args, Shape, torch.Generator], nn.Module]] = {
     "SM": _softmax,
     "D": _dropout,
     "BN": _batch_norm,
+    "CB": _convolution_batch_norm,
+    "MP": _same_max_pooling,
+    "AP": _same_average_pooling,
 }
 """A module of every op, from its parameters and the shape that it reads."""

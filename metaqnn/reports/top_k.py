@@ -22,7 +22,7 @@ COLUMNS = [
 
 
 def top_k(trials: pd.DataFrame, space: Space[Any], k: int) -> pd.DataFrame:
-    """The k best distinct networks, those found first before others of the same accuracy.
+    """The k distinct networks of the highest rewards, those found first before their equals.
 
     Args:
         trials: `Memory.frame`.
@@ -40,7 +40,7 @@ def top_k(trials: pd.DataFrame, space: Space[Any], k: int) -> pd.DataFrame:
     best = succeeded.sort_values("reward", ascending=False, kind="stable").head(k)
     best = best.assign(
         rank=range(1, len(best) + 1),
-        accuracy=best["reward"],
+        accuracy=best["curve"].map(max),
         network=[space.architecture(walk).text for walk in best["walk"]],
     )
     best = best.reindex(columns=COLUMNS)

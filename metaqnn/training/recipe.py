@@ -4,8 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from state_space import Architecture
-from state_space.architecture import chain
+from state_space import Architecture, Node
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -42,7 +41,8 @@ class Recipe(BaseModel):
         """The network with the dropout that no agent decides, the i-th of n as D(i,n).
 
         It stands after every second layer; with dropout_after_fc, after every FC and after every
-        second one of the others. GAP, whose outputs are class scores, is not counted. n is the
+        second one of the others. Only C, P and FC are counted: not GAP, whose outputs are class
+        scores, and not CB, MP and AP, whose networks are trained without dropout. n is the
         number of dropouts; in the 2017 code's way, with dropout_after_fc, it counts SM and the
         first FC as layers too, and is sometimes one more. A network that has dropout already stays
         as it is.
@@ -64,9 +64,15 @@ class Recipe(BaseModel):
         if self.dropout_after_fc:
             has_gap = any(node.op == "GAP" for node in nodes)
             total = (counted + bool(fully_connected) + (not has_gap)) // 2 + fully_connected
-        layers: list[tuple[str, tuple[int | str, ...]]] = []
+        dressed: list[Node] = []
+        # what reads a layer that a dropout follows now reads the dropout
+        moved: dict[int, int] = {}
         for position, node in enumerate(nodes):
-            layers.append((node.op, node.args))
+            inputs = tuple(moved.get(source, source) for source in node.inputs)
+            dressed.append(Node(node.op, node.args, inputs))
             if position in places:
-                layers.append(("D", (places.index(position) + 1, total)))
-        return chain(layers)
+                dropout = (places.index(position) + 1, total)
+                dressed.append(Node("D", dropout, (len(dressed) - 1,)))
+            moved[position] = len(dressed) - 1
+        outputs = tuple(moved[output] for output in architecture.outputs)
+        return Architecture(tuple(dressed), outputs, architecture.settings)

@@ -1,0 +1,90 @@
+"""What a search goes by: budget, reward, and what is trained first or not at all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
+
+from metaqnn.config import RewardConfig, RunConfig
+from metaqnn.errors import MetaqnnError
+from metaqnn.networks.cost import Shape, total_cost
+from metaqnn.rewards import FLOPS_A_MULTIPLY_ADD, REWARDS
+from replay import Outcome
+from state_space import Architecture, IllegalMove, Space, Token, stage_of
+from state_space.notation import NotationError
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a search goes by.
+
+    Attributes:
+        seed: Of the run.
+        budget: Distinct networks to train.
+        reward: Of a network that does not fail.
+        failure_reward: Of one that fails.
+        refuse: Why a network is not to be trained, None if it is. A refused one is recorded, not
+            told to the agent, and counts in no budget.
+        start_from: Walks to train before the agent is asked.
+        grow_every: Distinct networks after which the space is raised by a stage.
+    """
+
+    seed: int
+    budget: int
+    reward: Callable[[Outcome], float]
+    failure_reward: float
+    refuse: Callable[[Architecture], str | None] = lambda architecture: None
+    start_from: tuple[tuple[Token, ...], ...] = ()
+    grow_every: int | None = None
+
+    @classmethod
+    def from_config(
+        cls, config: RunConfig, space: Space[Any], input_shape: Shape, classes: int
+    ) -> Self:
+        """The rules of a run.
+
+        Raises:
+            MetaqnnError: There are limits, but the space's networks have no known size; or a
+                network to start from is not in the space.
+        """
+        options = config.rewards
+        if not space.trainable and (options.max_parameters or options.max_flops):
+            raise MetaqnnError(
+                "max-parameters and max-flops need networks that can be built, not only looked up"
+            )
+
+        def reward(outcome: Outcome) -> float:
+            return REWARDS[options.reward](outcome, options)
+
+        return cls(
+            seed=config.seed,
+            budget=config.budget,
+            reward=reward,
+            failure_reward=reward(Outcome(curve=(1 / classes,))),
+            refuse=partial(_refuse, options, input_shape),
+            start_from=tuple(_walk(space, text) for text in config.start_from),
+            grow_every=config.grow_every,
+        )
+
+
+def _refuse(limits: RewardConfig, input_shape: Shape, architecture: Architecture) -> str | None:
+    if limits.max_parameters is None and limits.max_flops is None:
+        return None
+    cost = total_cost(architecture, input_shape)
+    sizes = {
+        "parameters": (cost.parameters, limits.max_parameters),
+        "FLOPs": (FLOPS_A_MULTIPLY_ADD * cost.multiply_adds, limits.max_flops),
+    }
+    for name, (size, limit) in sizes.items():
+        if limit is not None and size > limit:
+            return f"{size:,} {name}, more than {limit:,}"
+    return None
+
+
+def _walk(space: Space[Any], text: str) -> tuple[Token, ...]:
+    try:
+        walk = space.parse(text)
+        stage_of(space, walk)
+    except (NotationError, IllegalMove) as error:
+        raise MetaqnnError(f"start-from {error}") from None
+    return walk

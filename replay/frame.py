@@ -1,0 +1,51 @@
+"""The trials of a run as a table."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+COLUMNS = ["number", "walk", "stage", "digest", "seed", "finished", "reward", "curve", "error"]
+
+
+def make_frame(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
+    """A row a trial, metrics and note as columns of their own.
+
+    `first` marks the trial with which a network came up first; re-sampled ones repeat it.
+
+    Args:
+        rows: Of the memory: (number, walk, stage, digest, seed, note, finished, reward, metrics,
+            curve, error), the structured ones as JSON, None where nothing is known yet.
+    """
+    records = [
+        {
+            "number": number,
+            "walk": tuple(json.loads(walk)),
+            "stage": stage,
+            "digest": digest,
+            "seed": seed,
+            "finished": finished is not None,
+            "reward": reward,
+            "curve": tuple(json.loads(curve or "[]")),
+            "error": error,
+            **json.loads(note),
+            **json.loads(metrics or "{}"),
+        }
+        for (
+            number,
+            walk,
+            stage,
+            digest,
+            seed,
+            note,
+            finished,
+            reward,
+            metrics,
+            curve,
+            error,
+        ) in rows
+    ]
+    frame = pd.DataFrame(records, columns=None if records else COLUMNS)
+    frame["first"] = ~frame["digest"].duplicated()
+    return frame

@@ -1,5 +1,6 @@
 """Mutation, and the agents evolution and local-search that are built on it."""
 
+import json
 from collections import Counter
 from itertools import product
 
@@ -180,6 +181,15 @@ def test_a_walk_of_an_earlier_stage_is_continued(seed):
     assert distance(walk, mutant[:4]) <= 2
 
 
+def test_what_is_added_is_random_and_yet_the_same_for_the_same_walk():
+    space, walk = Ladder(), ("a", "wide")
+    mutants = [mutate(space, walk, np.random.default_rng(seed), stage=2) for seed in range(90)]
+    # the first rung is changed, so the second one is as it was added
+    added = {mutant[3] for mutant in mutants if mutant[:2] != walk}
+    assert added == {"thin", "wide", "square"}
+    assert list(neighbours(space, walk, 9)) == list(neighbours(space, walk, 9))
+
+
 def test_a_walk_without_alternatives_stays_as_it_is():
     space = Ladder(types=("b",))
     assert mutate(space, ("b", "square"), np.random.default_rng(0)) == ("b", "square")
@@ -301,6 +311,18 @@ def test_it_lists_a_whole_space_and_then_proposes_known_networks():
     assert agent.ask().walk in walks
 
 
+def test_it_goes_on_from_the_best_network_of_an_earlier_stage():
+    space, walk = Ladder(), ("a", "thin") * 4
+    agent = LocalSearch(space, 0, random_first=1)
+    agent.tell(Trial(0, walk, 3, space.architecture(walk).digest, 0, {}), 0.5)
+    # each rung can become a "b" or wide
+    assert len({agent.ask(3).walk for _ in range(8)} & set(neighbours(space, walk, 3))) == 8
+    for _ in range(9):
+        proposed = agent.ask(4).walk
+        assert is_legal(space, proposed, 4)
+        assert distance(walk, proposed[:8]) <= 2
+
+
 # both
 
 
@@ -324,6 +346,17 @@ def test_what_is_in_flight_is_not_proposed_again_after_a_restart(make):
     proposals = [restored.ask().walk for _ in range(30)]
     assert proposals == [agent.ask().walk for _ in range(30)]
     assert not running & set(proposals)
+
+
+def test_what_was_told_is_neither_proposed_nor_in_flight(make):
+    agent = make(MACRO, 0)
+    proposed = [agent.ask().walk for _ in range(4)]
+    best = blocks("00000000")
+    told = [*proposed, *neighbours(MACRO, best), best]
+    for number, walk in enumerate(told):
+        tell(agent, number, walk, 0.9 if walk == best else 0.1)
+    assert json.loads(agent.snapshot())["in_flight"] == []
+    assert not {agent.ask().walk for _ in range(20)} & set(told)
 
 
 def test_it_goes_on_in_the_next_stage(make):
@@ -385,5 +418,5 @@ def test_the_agents_take_their_options():
     options = {"population": 7, "tournament": 4, "random-first": 3}
     config = RunConfig.from_flat(options)
     evolution = Evolution.from_config(config, MACRO)
-    assert (evolution.population.maxlen, evolution.tournament) == (7, 4)
+    assert (evolution.population, evolution.tournament) == (7, 4)
     assert LocalSearch.from_config(config, MACRO).random_first == 3

@@ -42,10 +42,11 @@ class Evolution(Agent):
             tournament: Of how many distinct members the best is mutated.
         """
         self.space = space
+        self.population = population
         self.tournament = tournament
         self.generator = np.random.default_rng(seed)
         self.known = KnownNetworks(space)
-        self.population: deque[tuple[tuple[Token, ...], float]] = deque(maxlen=population)
+        self._members: deque[tuple[tuple[Token, ...], float]] = deque(maxlen=population)
 
     @classmethod
     def from_config(cls, config: "RunConfig", space: Space[Any]) -> Self:
@@ -58,18 +59,18 @@ class Evolution(Agent):
         return Proposal(self.known.propose(lambda vain: self._draw(stage, vain)))
 
     def _draw(self, stage: int, vain: int) -> tuple[Token, ...]:
-        if len(self.population) < (self.population.maxlen or 0):
+        if len(self._members) < self.population:
             return random_walk(self.space, self.generator, stage)
         # the order is random, so a tie falls to each with the same probability
-        chosen = self.generator.choice(len(self.population), self.tournament, replace=False)
-        walk, _ = max((self.population[member] for member in chosen), key=lambda one: one[1])
+        chosen = self.generator.choice(self.population, self.tournament, replace=False)
+        walk, _ = max((self._members[member] for member in chosen), key=lambda one: one[1])
         for _ in range(1 + vain // MUTATE_AGAIN):
             walk = mutate(self.space, walk, self.generator, stage)
         return walk
 
     def tell(self, trial: Trial, reward: float) -> None:
         """The trial becomes the youngest member; the oldest of a complete population dies."""
-        self.population.append((trial.walk, reward))
+        self._members.append((trial.walk, reward))
         self.known.tell(trial.digest)
 
     def snapshot(self) -> bytes:

@@ -18,6 +18,7 @@ import numpy as np
 
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
+from metaqnn.config import QLearningConfig
 from metaqnn.evaluators.base import Job
 from metaqnn.executors.in_process import InProcess
 from metaqnn.rules import Rules
@@ -60,7 +61,7 @@ def main(networks: int, sweeps: int, seed: int) -> None:
     enumerating = time.perf_counter()
     rows = len(enumerate_rows(space))
     click.echo(f"{rows} rows enumerated in {time.perf_counter() - enumerating:.3f} s")
-    agent = QLearning(space, EpsilonSchedule.parse(PAPER), seed, sweeps=sweeps)
+    agent = QLearning(space, EpsilonSchedule.parse(PAPER), seed, QLearningConfig(sweeps=sweeps))
     ask, tell = Timed(agent.ask), Timed(agent.tell)
     # to time the methods is the point of replacing them
     agent.ask, agent.tell = ask, tell  # type: ignore[method-assign]

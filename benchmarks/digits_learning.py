@@ -2,9 +2,10 @@
 
     python benchmarks/digits_learning.py --out results/published/digits-learning.csv
 
-Searches 70 networks of digits with several seeds, 30 of them at epsilon 1 and 30 at 0.1, and
-compares the mean validation accuracy of the distinct networks proposed at either: a row a seed,
-the mean difference, and its 95 % confidence interval (Student's t over the seeds).
+The paper's Q-learning searches 70 networks of digits with several seeds, 30 of them at epsilon 1
+and 30 at 0.1, and compares the mean validation accuracy of the distinct networks proposed at
+either: a row a seed, the mean difference, and its 95 % confidence interval (Student's t over the
+seeds).
 """
 
 import tempfile
@@ -30,7 +31,8 @@ def main(seeds: int, out: Path) -> None:
         for seed in range(seeds):
             name = f"seed-{seed}"
             arguments = ["--seed", str(seed), "--name", name, "--results-dir", folder, "--quiet"]
-            metaqnn(["run", "--epsilon-schedule", SCHEDULE, *arguments], standalone_mode=False)
+            search = ["run", "--q-preset", "paper", "--epsilon-schedule", SCHEDULE]
+            metaqnn([*search, *arguments], standalone_mode=False)
             trials = open_run(Path(folder) / name).memory().frame().query("first")
             by_epsilon = trials.groupby("epsilon")["reward"]
             smallest = trials["epsilon"].min()

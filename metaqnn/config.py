@@ -68,9 +68,19 @@ class DataConfig(Section):
 
 
 class QLearningConfig(Section):
-    """Options of the agent q-learning."""
+    """Options of the agent q-learning; the defaults are the paper's.
 
-    alpha: Annotated[float, Field(gt=0, le=1)] = Field(0.01, description="Q-learning rate.")
+    `Q_PRESETS` has other values, and `_resolve` fills them in.
+    """
+
+    q_preset: str = Field(
+        "paper",
+        description="Values of the options from --alpha to --bonus: paper, or practical. "
+        "Default: practical for budgets under 1000.",
+    )
+    alpha: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.01, description="Q-learning rate. Default: 0.01 (paper), 0.05 (practical)."
+    )
     gamma: Probability = Field(1.0, description="Discount of later Q-values.")
     initial_q: float = Field(
         0.5, allow_inf_nan=False, description="Q-value of what is not learnt yet."
@@ -78,6 +88,55 @@ class QLearningConfig(Section):
     sweeps: int = Field(
         100, ge=0, description="Trajectories replayed after each network (2017 code: 128)."
     )
+    trace: Probability = Field(
+        0.0,
+        description="Lambda of the targets: 0 the best value of the next row, 1 the network's "
+        "reward. Default: 0 (paper), 1 (practical).",
+    )
+    credit: Probability = Field(
+        0.0,
+        description="Share of what the network's other layers are known to add that is taken out "
+        "of each target. Default: 0 (paper), 1 (practical).",
+    )
+    rank_rewards: bool = Field(
+        False,
+        description="Learn from the ranks of the rewards, 0 to 1. Default: off (paper), on "
+        "(practical).",
+    )
+    elite: NotNegative = Field(
+        0.0,
+        description="The best network is replayed e^ELITE times as often as the worst. Default: "
+        "0 (paper), 3 (practical).",
+    )
+    candidates: PositiveInt = Field(
+        1,
+        description="Networks drawn for each proposal, of which the most promising new one is "
+        "taken. Default: 1 (paper), 32 (practical).",
+    )
+    bonus: NotNegative = Field(
+        0.0,
+        description="Weight of the bonus that a candidate gets for what was rarely tried. "
+        "Default: 0 (paper), 0.3 (practical).",
+    )
+
+
+Q_PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {"epsilon_schedule": "scaled"},
+    "practical": {
+        "epsilon_schedule": "practical",
+        "alpha": 0.05,
+        "trace": 1.0,
+        "credit": 1.0,
+        "rank_rewards": True,
+        "elite": 3.0,
+        "candidates": 32,
+        "bonus": 0.3,
+    },
+}
+"""What a preset sets unless it is given."""
+
+PRACTICAL_BELOW = 1000
+"""A budget of fewer networks is too small for the paper's Q-learning."""
 
 
 class EvolutionConfig(Section):
@@ -164,7 +223,7 @@ class RunConfig(Section):
         "digits",
         description="A name that `metaqnn space` lists, or a TOML file. Default: the data set's.",
     )
-    agent: str = Field("q-learning", description="q-learning, evolution, local-search or random.")
+    agent: str = Field("q-learning", description=f"One of {', '.join(AGENTS)}.")
     budget: int = Field(
         DEFAULT_BUDGET,
         ge=0,
@@ -172,8 +231,9 @@ class RunConfig(Section):
     )
     epsilon_schedule: str = Field(
         "scaled",
-        description="EPSILON:NETWORKS,..., paper (2,700 networks), or scaled (the paper's "
-        "proportions over the budget).",
+        description="EPSILON:NETWORKS,..., paper (2,700 networks), scaled (the paper's "
+        "proportions over the budget), or practical (ten networks at 1, then 0.5). Default: "
+        "practical or scaled, by --q-preset.",
     )
     q_learning: QLearningConfig = QLearningConfig()
     evolution: EvolutionConfig = EvolutionConfig()
@@ -257,11 +317,21 @@ def _resolve(values: dict[str, Any]) -> dict[str, Any]:
         choice = values.get(option, default)
         if isinstance(choice, str):
             check_name(option, known, choice)
-    schedule, budget = values.get("epsilon_schedule", "scaled"), values.get("budget")
+    budget = values.get("budget")
+    preset = values.get("q_preset")
+    if preset is None:
+        planned = values.get("epsilon_schedule") == "paper" or (
+            isinstance(budget, int) and budget >= PRACTICAL_BELOW
+        )
+        preset = "paper" if planned else "practical"
+    if isinstance(preset, str):
+        check_name("q-preset", Q_PRESETS, preset)
+        values = {**Q_PRESETS[preset], **values, "q_preset": preset}
+    schedule = values.get("epsilon_schedule", "scaled")
     if isinstance(schedule, str) and isinstance(budget, int | None):
-        if schedule == "scaled":
+        if schedule in ("scaled", "practical"):
             budget = DEFAULT_BUDGET if budget is None else budget
-            parsed = EpsilonSchedule.scaled(budget)
+            parsed = getattr(EpsilonSchedule, schedule)(budget)
         else:
             parsed = EpsilonSchedule.parse(PAPER if schedule == "paper" else schedule)
         budget = parsed.total if budget is None else budget

@@ -47,15 +47,20 @@ def space(request: pytest.FixtureRequest) -> Space[Any]:
     return make_space(request.param)
 
 
-@pytest.fixture(params=AGENTS)
+AGENT_OPTIONS: dict[str, dict[str, Any]] = {
+    **{name: {"agent": name} for name in AGENTS},
+    "q-learning as in the paper": {"agent": "q-learning", "q-preset": "paper", "alpha": 0.1},
+}
+
+
+@pytest.fixture(params=AGENT_OPTIONS)
 def make_agent(request: pytest.FixtureRequest) -> Callable[[Space[Any], int], Agent]:
     """Every agent, as a function that makes one of a space and a seed."""
 
     def make(space: Space[Any], seed: int = 0) -> Agent:
-        config = RunConfig.from_flat(
-            {"agent": request.param, "seed": seed, "budget": 20, "sweeps": 8, "alpha": 0.1}
-        )
-        return find_agent(request.param).from_config(config, space)
+        options = AGENT_OPTIONS[request.param]
+        config = RunConfig.from_flat({**options, "seed": seed, "budget": 20, "sweeps": 8})
+        return find_agent(config.agent).from_config(config, space)
 
     return make
 

@@ -6,6 +6,7 @@ from conftest import make_space
 
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
+from metaqnn.config import QLearningConfig
 from metaqnn.errors import MetaqnnError
 from replay import Trial
 from state_space import legal_walk, random_walk
@@ -93,7 +94,7 @@ def test_no_global_generator_is_touched(make_agent, space):
 
 
 def q_learning(space, schedule="1.0:10", **options):
-    return QLearning(space, EpsilonSchedule.parse(schedule), 0, **options)
+    return QLearning(space, EpsilonSchedule.parse(schedule), 0, QLearningConfig(**options))
 
 
 def test_epsilon_counts_distinct_trained_networks():

@@ -76,7 +76,7 @@ def test_a_run_leaves_all_that_describes_it(finished, tmp_path):
     folder = tmp_path / "results" / "r"
     config = tomllib.loads((folder / "config.toml").read_text())
     assert config["budget"] == 4
-    assert config["epsilon-schedule"].startswith("1.0:2,")
+    assert config["epsilon-schedule"] == "1.0:1,0.5:3"
     assert config["batch-size"] == 64
     assert RunConfig.from_flat(config).flat() == config
     environment = json.loads((folder / "environment.json").read_text())
@@ -372,7 +372,9 @@ def test_the_papers_schedule_brings_its_budget():
     config = RunConfig.from_flat({"epsilon-schedule": "paper", "dataset": "cifar10"})
     assert (config.budget, config.space) == (2700, "metaqnn-cifar10")
     assert RunConfig.from_flat({"epsilon-schedule": "1.0:20,0.5:10"}).budget == 30
-    assert RunConfig.from_flat({"budget": 200}).epsilon_schedule.startswith("1.0:111,")
+    assert RunConfig.from_flat({"budget": 200, "q-preset": "paper"}).epsilon_schedule.startswith(
+        "1.0:111,"
+    )
 
 
 def test_ctrl_c_says_how_to_resume_and_exits_with_130(invoke, monkeypatch):

@@ -27,7 +27,12 @@ class Agent(ABC):
     """Proposes networks and learns from their rewards; it knows no evaluator and no memory.
 
     An agent draws from one generator of its own, which is part of its snapshot.
+
+    Attributes:
+        plans_for_budget: Whether what it does first depends on how large the budget is.
     """
+
+    plans_for_budget: bool = False
 
     @classmethod
     @abstractmethod

@@ -5,7 +5,8 @@ https://arxiv.org/abs/1611.02167, section 4 and algorithms 1 to 3.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Self
+from math import sqrt
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -16,65 +17,51 @@ from metaqnn.agents.base import Agent, Proposal, generator_from_bytes, generator
 from metaqnn.agents.legacy_table import load_q_table
 from metaqnn.agents.q_table import QTable, Trajectory
 from metaqnn.agents.schedule import EpsilonSchedule
+from metaqnn.config import QLearningConfig, RunConfig
 from replay import Trial
-from state_space import Space
+from state_space import Space, Token
 
-if TYPE_CHECKING:
-    from metaqnn.config import RunConfig
+PAPER = QLearningConfig()
 
 
 class QLearning(Agent):
     """Epsilon-greedy Q-learning.
 
-    After every trial `sweeps` trajectories are drawn uniformly from the replay memory, in which a
-    re-sampled network stands several times, and each is swept backwards through the table.
+    After every trial `sweeps` trajectories are drawn from the replay memory, in which a re-sampled
+    network stands several times, and each is swept backwards through the table.
     """
+
+    plans_for_budget = True
 
     def __init__(
         self,
         space: Space[Any],
         schedule: EpsilonSchedule,
         seed: int,
-        *,
-        alpha: float = 0.01,
-        gamma: float = 1.0,
-        initial_q: float = 0.5,
-        sweeps: int = 100,
+        options: QLearningConfig = PAPER,
     ) -> None:
-        """Defaults are the paper's; its code sweeps 128 trajectories.
+        """Without options: the paper's.
 
         Args:
             space: Where to search.
             schedule: Epsilon by the number of distinct networks trained.
             seed: Of the agent's generator.
-            alpha: Learning rate.
-            gamma: Discount.
-            initial_q: Q-value of what is not learnt yet.
-            sweeps: Trajectories replayed after each trial.
+            options: How to propose and to learn.
         """
         self.space = space
         self.schedule = schedule
-        self.alpha = alpha
-        self.gamma = gamma
-        self.sweeps = sweeps
-        self.table = QTable(space, initial_q)
+        self.options = options
+        self.table = QTable(space, options.initial_q)
         self.generator = np.random.default_rng(seed)
         self._replay: list[tuple[Trajectory, float]] = []
         self._trained: set[str] = set()
+        self._known: set[tuple[Token, ...]] = set()
 
     @classmethod
-    def from_config(cls, config: "RunConfig", space: Space[Any]) -> Self:
+    def from_config(cls, config: RunConfig, space: Space[Any]) -> Self:
         """The agent of a run."""
-        options = config.q_learning
-        return cls(
-            space,
-            EpsilonSchedule.parse(config.epsilon_schedule),
-            config.seed,
-            alpha=options.alpha,
-            gamma=options.gamma,
-            initial_q=options.initial_q,
-            sweeps=options.sweeps,
-        )
+        schedule = EpsilonSchedule.parse(config.epsilon_schedule)
+        return cls(space, schedule, config.seed, config.q_learning)
 
     @property
     def epsilon(self) -> float:
@@ -82,8 +69,18 @@ class QLearning(Agent):
         return self.schedule.epsilon(len(self._trained))
 
     def ask(self, stage: int = 0) -> Proposal:
-        """A walk of which each decision is random with probability epsilon, else the best."""
+        """A walk of which each decision is random with probability epsilon, else the best.
+
+        Of several such candidates it is the most promising one that is not known yet.
+        """
         epsilon = self.epsilon
+        candidates = self.options.candidates if epsilon < 1 else 1
+        walks = [self._walk(stage, epsilon) for _ in range(candidates)]
+        if candidates > 1:
+            walks.sort(key=lambda walk: (walk not in self._known, self._promise(walk, stage)))
+        return Proposal(walks[-1], {"epsilon": epsilon})
+
+    def _walk(self, stage: int, epsilon: float) -> tuple[Token, ...]:
         state = self.space.initial_state(stage)
         walk = []
         while (decision := self.space.decision(state)) is not None:
@@ -92,7 +89,22 @@ class QLearning(Agent):
                 options = self.table.best_options(self.space.observation(state), options)
             walk.append(options[self.generator.integers(len(options))])
             state = self.space.step(state, walk[-1])
-        return Proposal(tuple(walk), {"epsilon": epsilon})
+        return tuple(walk)
+
+    def _promise(self, walk: tuple[Token, ...], stage: int) -> float:
+        """The sum of the moves' advantages, and a bonus for what was rarely tried.
+
+        The bonus is an upper confidence bound for a sum of independent means, each known from the
+        trials that took its action (Li et al. 2010, arXiv 1003.0146, with one-hot features).
+        """
+        state = self.space.initial_state(stage)
+        promise = uncertainty = 0.0
+        for token in walk:
+            advantage, visits = self.table.standing(self.space.observation(state), token)
+            promise += advantage
+            uncertainty += 1 / (visits + 1)
+            state = self.space.step(state, token)
+        return promise + self.options.bonus * sqrt(uncertainty)
 
     def greedy(self) -> Proposal:
         """The walk of the highest Q-values, ties broken by order; changes nothing."""
@@ -107,9 +119,25 @@ class QLearning(Agent):
     def tell(self, trial: Trial, reward: float) -> None:
         """Add the trial to the replay memory and learn from a sample of it."""
         self._remember(trial, reward)
-        for number in self.generator.integers(len(self._replay), size=self.sweeps).tolist():
-            trajectory, drawn_reward = self._replay[number]
-            self.table.sweep(trajectory, drawn_reward, self.alpha, self.gamma)
+        options = self.options
+        rewards = [reward for _, reward in self._replay]
+        if options.rank_rewards or options.elite:
+            ranks = (pd.Series(rewards).rank().to_numpy() - 0.5) / len(rewards)
+        if options.elite:
+            shares = np.exp(options.elite * ranks)
+            numbers = self.generator.choice(len(rewards), options.sweeps, p=shares / shares.sum())
+        else:
+            numbers = self.generator.integers(len(rewards), size=options.sweeps)
+        if options.rank_rewards:
+            rewards = ranks.tolist()
+        for number in numbers.tolist():
+            trajectory, reward = self._replay[number][0], rewards[number]
+            if options.trace or options.credit:
+                self.table.sweep_with_traces(
+                    trajectory, reward, options.alpha, options.gamma, options.trace, options.credit
+                )
+            else:
+                self.table.sweep(trajectory, reward, options.alpha, options.gamma)
 
     def warm_start(self, frame: pd.DataFrame) -> None:
         """Begin with the Q-values of another table; in either layout."""
@@ -135,3 +163,4 @@ class QLearning(Agent):
         self._replay.append((trajectory, reward))
         if not trial.imported:
             self._trained.add(trial.digest)
+            self._known.add(trial.walk)

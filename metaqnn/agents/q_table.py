@@ -103,6 +103,47 @@ class QTable:
                 top = best[row] = max(q[first[row] : first[row + 1]])
             target = gamma * top
 
+    def sweep_with_traces(
+        self,
+        trajectory: Trajectory,
+        reward: float,
+        alpha: float,
+        gamma: float,
+        trace: float,
+        credit: float,
+    ) -> None:
+        """Learn from a walk, backwards, from targets that hold more of the reward than `sweep`'s.
+
+        The target of a move is the lambda-return (Watkins 1989; Sutton & Barto 2018, section
+        12.1): trace 0 is `sweep`'s, the best value of the next row, and trace 1 the reward itself
+        (Monte Carlo). From it goes what the walk's other moves are known to add, `credit` times
+        the sum of their advantages, so that a move is not blamed for its company. An advantage is
+        the Q-value less the mean of its row. This is a control variate that depends on the other
+        actions (Wu et al. 2018, arXiv 1803.07246); repeated, it is backfitting of an additive
+        model (Buja, Hastie & Tibshirani 1989).
+        """
+        q, first = self._q, self.first
+        advantages = [self._advantage(row, index) for row, index in trajectory] if credit else []
+        total = sum(advantages)
+        target = reward
+        for move, (row, index) in enumerate(trajectory):
+            company = total - advantages[move] if credit else 0.0
+            q[index] += alpha * (target - credit * company - q[index])
+            self._best[row] = max(q[first[row] : first[row + 1]])
+            target = gamma * ((1 - trace) * self._best[row] + trace * target)
+
+    def standing(self, observation: Observation, token: Token) -> tuple[float, int]:
+        """The advantage of an action over its row's mean, and how many trials took it."""
+        row = self.rows.get(observation)
+        if row is None:
+            return 0.0, 0
+        index = self.first[row] + self.options[row].index(token)
+        return self._advantage(row, index), self._visits[index]
+
+    def _advantage(self, row: int, index: int) -> float:
+        values = self._q[self.first[row] : self.first[row + 1]]
+        return self._q[index] - sum(values) / len(values)
+
     def set_values(self, q: npt.NDArray[np.float64]) -> None:
         """Replace all Q-values.
 

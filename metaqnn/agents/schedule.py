@@ -55,6 +55,12 @@ class EpsilonSchedule:
             before = after
         return cls(tuple(steps) or ((1.0, 1),))
 
+    @classmethod
+    def practical(cls, budget: int) -> "EpsilonSchedule":
+        """A short random phase, ten networks or a fifth of the budget; then an epsilon of 0.5."""
+        first = max(1, min(10, budget // 5))
+        return cls(((1.0, first), (0.5, max(1, budget - first))))
+
     @property
     def total(self) -> int:
         """The number of distinct networks in all steps."""

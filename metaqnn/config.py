@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
 from metaqnn.errors import MetaqnnError
@@ -130,6 +139,39 @@ PRACTICAL_BELOW = 1000
 """A budget of fewer networks is too small for the paper's Q-learning."""
 
 
+class EvolutionConfig(Section):
+    """Options of the agent evolution."""
+
+    population: PositiveInt = Field(
+        20, description="Evolution: how many of the networks told last may become parents."
+    )
+    tournament: PositiveInt = Field(
+        10,
+        validate_default=True,
+        description="Evolution: of so many members of the population the best becomes a parent.",
+    )
+
+    @field_validator("tournament")
+    @classmethod
+    def _fits_population(cls, tournament: int, info: ValidationInfo) -> int:
+        population = info.data.get("population", tournament)
+        if tournament > population:
+            raise PydanticCustomError(
+                "tournament",
+                "Must be at most the population, {population}",
+                {"population": population},
+            )
+        return tournament
+
+
+class LocalSearchConfig(Section):
+    """Options of the agent local-search."""
+
+    random_first: PositiveInt = Field(
+        10, description="Local search: random networks before the best of them is improved."
+    )
+
+
 class RewardConfig(Section):
     """What the agent is told of a training, and which networks are refused before it."""
 
@@ -194,6 +236,8 @@ class RunConfig(Section):
         "practical or scaled, by --q-preset.",
     )
     q_learning: QLearningConfig = QLearningConfig()
+    evolution: EvolutionConfig = EvolutionConfig()
+    local_search: LocalSearchConfig = LocalSearchConfig()
     evaluation: EvaluatorConfig = EvaluatorConfig()
     rewards: RewardConfig = RewardConfig()
     start_from: Annotated[tuple[str, ...], Field(strict=False)] = Field(

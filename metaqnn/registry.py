@@ -21,6 +21,8 @@ SPACES = {
 
 AGENTS = {
     "q-learning": "metaqnn.agents.q_learning:QLearning",
+    "evolution": "metaqnn.agents.evolution:Evolution",
+    "local-search": "metaqnn.agents.local_search:LocalSearch",
     "random": "metaqnn.agents.random:RandomSearch",
 }
 

@@ -1,0 +1,85 @@
+"""Regularised evolution: the best of a few mutates, the oldest of all dies.
+
+Real et al. 2019, "Regularized Evolution for Image Classifier Architecture Search",
+https://arxiv.org/abs/1802.01548, algorithm 1.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from metaqnn.agents.base import Agent, Proposal
+from metaqnn.agents.known import KnownNetworks
+from metaqnn.agents.mutation import mutate
+from replay import Trial
+from state_space import Space, Token, random_walk
+
+if TYPE_CHECKING:
+    from metaqnn.config import RunConfig
+
+MUTATE_AGAIN = 20
+"""Where so many draws bring nothing new, all near networks are known: one mutation more."""
+
+
+class Evolution(Agent):
+    """Keeps the trials told last as its population, and mutates the best of a random few.
+
+    Until the population is complete, walks are random. A network that was told or proposed before
+    is drawn anew, tournament included, and in the end mutated more than once.
+    """
+
+    def __init__(
+        self, space: Space[Any], seed: int, *, population: int = 20, tournament: int = 10
+    ) -> None:
+        """The paper's search has a population of 100 and tournaments of 25.
+
+        Args:
+            space: Where to search.
+            seed: Of the agent's generator.
+            population: How many of the trials told last are alive.
+            tournament: Of how many distinct members the best is mutated.
+        """
+        self.space = space
+        self.population = population
+        self.tournament = tournament
+        self.generator = np.random.default_rng(seed)
+        self.known = KnownNetworks(space)
+        self._members: deque[tuple[tuple[Token, ...], float]] = deque(maxlen=population)
+
+    @classmethod
+    def from_config(cls, config: "RunConfig", space: Space[Any]) -> Self:
+        """The agent of a run."""
+        options = config.evolution
+        return cls(space, config.seed, population=options.population, tournament=options.tournament)
+
+    def ask(self, stage: int = 0) -> Proposal:
+        """A random walk, or once the population is complete a mutation of a tournament's best."""
+        return Proposal(self.known.propose(lambda vain: self._draw(stage, vain)))
+
+    def _draw(self, stage: int, vain: int) -> tuple[Token, ...]:
+        if len(self._members) < self.population:
+            return random_walk(self.space, self.generator, stage)
+        # the order is random, so a tie falls to each with the same probability
+        chosen = self.generator.choice(self.population, self.tournament, replace=False)
+        walk, _ = max((self._members[member] for member in chosen), key=lambda one: one[1])
+        for _ in range(1 + vain // MUTATE_AGAIN):
+            walk = mutate(self.space, walk, self.generator, stage)
+        return walk
+
+    def tell(self, trial: Trial, reward: float) -> None:
+        """The trial becomes the youngest member; the oldest of a complete population dies."""
+        self._members.append((trial.walk, reward))
+        self.known.tell(trial.digest)
+
+    def snapshot(self) -> bytes:
+        """The generator, and what is proposed and not told yet."""
+        return self.known.snapshot(self.generator)
+
+    def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
+        """Tell the history again, which draws nothing, and take the generator back."""
+        for trial, reward in history:
+            self.tell(trial, reward)
+        if snapshot is not None:
+            self.generator = self.known.restore(snapshot)

@@ -1,0 +1,64 @@
+"""Which networks an agent need not propose again."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from metaqnn.agents.base import generator_from_bytes, generator_to_bytes
+from state_space import Space, Token
+
+TRIES = 100
+"""So many known networks in a row are drawn anew before one of them is taken."""
+
+
+class KnownNetworks:
+    """The networks that an agent was told of, and those that it proposed and is not told of yet."""
+
+    def __init__(self, space: Space[Any]) -> None:
+        """No network is known."""
+        self.space = space
+        self._told: set[str] = set()
+        self._in_flight: set[str] = set()
+
+    def digest(self, walk: tuple[Token, ...]) -> str:
+        """What names the walk's network."""
+        return self.space.architecture(walk).digest
+
+    def __contains__(self, digest: str) -> bool:
+        """Whether the network was told or proposed."""
+        return digest in self._told or digest in self._in_flight
+
+    def propose(self, draw: Callable[[int], tuple[Token, ...]]) -> tuple[Token, ...]:
+        """Draw until a walk's network is new, `TRIES` times at most; from now on it is known.
+
+        Args:
+            draw: Makes a walk; its argument says how many were drawn in vain.
+        """
+        for vain in range(TRIES):
+            walk = draw(vain)
+            digest = self.digest(walk)
+            if digest not in self:
+                break
+        self._in_flight.add(digest)
+        return walk
+
+    def tell(self, digest: str) -> None:
+        """The network has been told."""
+        self._told.add(digest)
+        self._in_flight.discard(digest)
+
+    def snapshot(self, generator: np.random.Generator) -> bytes:
+        """What is proposed and not told yet, with the agent's generator, as JSON."""
+        content = {
+            "generator": generator_to_bytes(generator).decode(),
+            "in_flight": sorted(self._in_flight),
+        }
+        return json.dumps(content).encode()
+
+    def restore(self, snapshot: bytes) -> np.random.Generator:
+        """Take back what was proposed; returns the generator. What was told is told again."""
+        content = json.loads(snapshot)
+        self._in_flight = set(content["in_flight"])
+        return generator_from_bytes(content["generator"].encode())

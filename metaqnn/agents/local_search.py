@@ -1,0 +1,89 @@
+"""Best-first hill climbing over networks that differ in one decision.
+
+White, Nolen & Savani 2020, "Local Search is State of the Art for Neural Architecture Search
+Benchmarks", https://arxiv.org/abs/2005.02960. The simplest form of the paper trains all neighbours
+of a network before it goes on from the best of them, and ends in a local optimum. Here a better
+neighbour is followed at once, and behind an optimum the search goes on from the next best network.
+"""
+
+from bisect import insort
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from metaqnn.agents.base import Agent, Proposal
+from metaqnn.agents.known import KnownNetworks
+from metaqnn.agents.mutation import neighbours
+from replay import Trial
+from state_space import Space, Token, random_walk
+
+if TYPE_CHECKING:
+    from metaqnn.config import RunConfig
+
+
+class LocalSearch(Agent):
+    """Proposes a random untried neighbour of the best network that has one.
+
+    Until `random_first` trials are told, and where no network has untried neighbours, walks are
+    random.
+    """
+
+    def __init__(self, space: Space[Any], seed: int, *, random_first: int = 10) -> None:
+        """Know no network.
+
+        Args:
+            space: Where to search.
+            seed: Of the agent's generator.
+            random_first: Random walks before the best of them is improved.
+        """
+        self.space = space
+        self.random_first = random_first
+        self.generator = np.random.default_rng(seed)
+        self.known = KnownNetworks(space)
+        # (-reward, how many were told before, walk): the best first, of equals the first told
+        self._ranking: list[tuple[float, int, tuple[Token, ...]]] = []
+        # of (walk, stage): digest to walk; what has become known is taken out when it is looked at
+        self._untried: dict[tuple[tuple[Token, ...], int], dict[str, tuple[Token, ...]]] = {}
+
+    @classmethod
+    def from_config(cls, config: "RunConfig", space: Space[Any]) -> Self:
+        """The agent of a run."""
+        return cls(space, config.seed, random_first=config.local_search.random_first)
+
+    def ask(self, stage: int = 0) -> Proposal:
+        """An untried neighbour of the best network that has one, else a random walk."""
+        return Proposal(self.known.propose(lambda vain: self._draw(stage)))
+
+    def _draw(self, stage: int) -> tuple[Token, ...]:
+        if len(self._ranking) >= self.random_first:
+            for _, _, walk in self._ranking:
+                if untried := self._untried_neighbours(walk, stage):
+                    return untried[self.generator.integers(len(untried))]
+        return random_walk(self.space, self.generator, stage)
+
+    def _untried_neighbours(self, walk: tuple[Token, ...], stage: int) -> list[tuple[Token, ...]]:
+        untried = self._untried.get((walk, stage))
+        if untried is None:
+            untried = {
+                self.known.digest(each): each for each in neighbours(self.space, walk, stage)
+            }
+        untried = {digest: each for digest, each in untried.items() if digest not in self.known}
+        self._untried[walk, stage] = untried
+        return list(untried.values())
+
+    def tell(self, trial: Trial, reward: float) -> None:
+        """The network takes its place in the ranking."""
+        insort(self._ranking, (-reward, len(self._ranking), trial.walk))
+        self.known.tell(trial.digest)
+
+    def snapshot(self) -> bytes:
+        """The generator, and what is proposed and not told yet."""
+        return self.known.snapshot(self.generator)
+
+    def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
+        """Tell the history again, which draws nothing, and take the generator back."""
+        for trial, reward in history:
+            self.tell(trial, reward)
+        if snapshot is not None:
+            self.generator = self.known.restore(snapshot)

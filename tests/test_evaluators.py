@@ -254,7 +254,7 @@ def write_run(path, space_name, outcomes):
     config = RunConfig.from_flat({"space": space_name, "budget": len(outcomes)})
     shape = SHAPES.get(space_name, CIFAR)
     run = Run(path, config, read_space(space_name), shape, tuple("0123456789"))
-    create_run(run, ["metaqnn", "run"], "cpu")
+    create_run(run, ["metaqnn", "run"], {})
     memory = run.memory()
     space = run.space()
     with memory.transaction():

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
@@ -19,6 +19,9 @@ from replay import Outcome
 from state_space import Space
 
 
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+
 class Entry(BaseModel):
     """A network of the table, in NAS-Bench-Macro's names.
 
@@ -29,8 +32,8 @@ class Entry(BaseModel):
         flops: Multiply-adds of one image, forward.
     """
 
-    test_acc: tuple[float, ...] = Field(min_length=1)
-    mean_acc: float
+    test_acc: tuple[Percent, ...] = Field(min_length=1)
+    mean_acc: Percent
     params: int | None = None
     flops: int | None = None
 

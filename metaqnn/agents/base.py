@@ -27,7 +27,13 @@ class Agent(ABC):
     """Proposes networks and learns from their rewards; it knows no evaluator and no memory.
 
     An agent draws from one generator of its own, which is part of its snapshot.
+
+    Attributes:
+        plans_for_budget: Whether what it proposes depends on the budget, so that a search with a
+            small budget is not the beginning of one with a larger.
     """
+
+    plans_for_budget: bool = False
 
     @classmethod
     @abstractmethod

@@ -30,6 +30,8 @@ class QLearning(Agent):
     re-sampled network stands several times, and each is swept backwards through the table.
     """
 
+    plans_for_budget = True  # the epsilon schedule is scaled to it
+
     def __init__(
         self,
         space: Space[Any],

@@ -4,6 +4,7 @@ import math
 import os
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 import pandas as pd
@@ -89,13 +90,16 @@ def read_searches(folder: Path) -> pd.DataFrame:
     for path in sorted((folder / SEARCHES).glob("*/*.csv")):
         name = SEARCH.fullmatch(path.name)
         try:
-            found = pd.read_csv(path, float_precision="round_trip")
+            # numbers as text first: not every pandas reads a float as it was written
+            found = pd.read_csv(path, dtype=str)
+            found = found.astype({name: float for name in found if name != "network"})
         except (OSError, ValueError) as error:
             raise MetaqnnError(f"{path} cannot be read: {error}") from None
         if name is None or not set(COLUMNS) <= set(found):
             raise MetaqnnError(f"{path} is not a search: it has no budget-B-seed-S or column")
         budget, seed = map(int, name.groups())
-        frames.append(found.assign(agent=unquote(path.parent.name), budget=budget, seed=seed))
+        place: dict[str, Any] = {"agent": unquote(path.parent.name), "budget": budget, "seed": seed}
+        frames.append(found.astype({"number": int}).assign(**place))
     if not frames:
         raise MetaqnnError(f"{folder} has no searches")
     return pd.concat(frames, ignore_index=True)

@@ -49,8 +49,7 @@ def run_searches(
                 future.result()
                 observe()
         except BaseException as error:
-            for future in futures:
-                future.cancel()
+            # the pool then fails what waits; cancelled futures would break it (CPython 3.11)
             for process in multiprocessing.active_children():
                 process.terminate()
             if isinstance(error, BrokenProcessPool):

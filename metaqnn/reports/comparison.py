@@ -180,9 +180,10 @@ def render(table: pd.DataFrame, measure: Measure, reference: str, form: Format) 
             _cell([row["median"], row["mean"]], row["low"], row["high"], digits)
             for row in rows.to_dict("records")
         ]
+        name = measure.name[0].upper() + measure.name[1:]
         parts.append(
-            f"{TITLES[str(choice)]}: {measure.name}; {measure.better} is better.\n"
-            f"Median / mean [95 % interval of the mean].\n\n{_grid(rows, cells, 'seeds', form)}"
+            f"{TITLES[str(choice)]}.\n{name}, {measure.better} is better: "
+            f"median / mean [95 % interval of the mean].\n\n{_grid(rows, cells, 'seeds', form)}"
         )
     if "difference" in table:
         rows = table[(table["choice"] == "handed over") & table["difference"].notna()]
@@ -192,8 +193,9 @@ def render(table: pd.DataFrame, measure: Measure, reference: str, form: Format) 
         ]
         side = "above" if measure.optimum is None else "below"
         parts.append(
-            f"{TITLES['handed over']}: difference to {reference} with the same seeds; "
-            f"{side} 0 is better.\nMean [95 % interval].\n\n{_grid(rows, cells, 'pairs', form)}"
+            f"{TITLES['handed over']}: difference to {reference} with the same seeds.\n"
+            f"Points, {side} 0 is better: mean [95 % interval].\n\n"
+            + _grid(rows, cells, "pairs", form)
         )
     return "\n\n".join(parts)
 

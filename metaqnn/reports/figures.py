@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from metaqnn.reports.comparison import Measure, mean_interval
 
@@ -71,8 +71,13 @@ def draw_comparison(
                 colour = COLOURS[position % len(COLOURS)]
                 _draw_line(axes, lines, agent, colour, STYLES[position % len(STYLES)])
         if measure.optimum is not None:
+            # most of a regret goes in the first few networks, and the rest would be a flat line
             axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,.0f}"))
+            axes.set_yscale("log", nonpositive="clip")
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+                axis.set_minor_formatter(NullFormatter())
         axes.margins(x=0)
         axes.set_xlabel("distinct networks")
         axes.set_ylabel(f"{measure.name}\n(mean, 95 % interval)")
@@ -86,5 +91,13 @@ def _draw_line(axes: Axes, lines: pd.DataFrame, label: str, colour: str, style: 
     drawn = np.unique(np.geomspace(1, len(lines), POINTS).round().astype(int)) - 1
     lines = lines.iloc[drawn]
     low, high = mean_interval(lines.to_numpy().T)
-    axes.plot(lines.index, lines.mean(axis=1), style, color=colour, label=label, linewidth=1.6)
-    axes.fill_between(lines.index, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.plot(
+        lines.index,
+        lines.mean(axis=1),
+        style,
+        color=colour,
+        label=label,
+        linewidth=1.6,
+        drawstyle="steps-post",
+    )
+    axes.fill_between(lines.index, low, high, color=colour, alpha=0.15, linewidth=0, step="post")

@@ -1,6 +1,6 @@
 """Optuna's samplers in a comparison of agents: the same rewards, budget and handover.
 
-    metaqnn compare results/macro --agent q-learning --agent random --seeds 20 --budgets 50,100,200 \
+    metaqnn compare results/macro --agent q-learning --agent random --budgets 50,100,200 \
         --space macro --evaluator table --table FILE
     python benchmarks/optuna_samplers.py results/macro --sampler tpe --seeds 20
     metaqnn compare ...     # the first command again: the table and the figure have optuna-tpe too
@@ -41,11 +41,8 @@ def main(folder: Path, sampler: str, seeds: int, first_seed: int) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     comparison = open_comparison(folder)
-    space, evaluator, rules = (
-        comparison.base.space(),
-        comparison.base.evaluator(),
-        comparison.base.rules(),
-    )
+    base = comparison.base
+    space, evaluator, rules = base.space(), base.evaluator(), base.rules()
     budget = comparison.budgets[-1]
     for seed in range(first_seed, first_seed + seeds):
         path = search_path(folder, f"optuna-{sampler}", budget, seed)

@@ -104,7 +104,8 @@ class Comparison:
     def plan(self, entrants: Iterable[Entrant], seeds: Sequence[int]) -> list[Run]:
         """All searches; the path of each is its file's, without .csv.
 
-        An agent that plans for its budget has one for every budget, another one for the largest.
+        An agent that plans for its budget has a search for every budget, any other agent only for
+        the largest.
 
         Raises:
             MetaqnnError: An agent, one of its options or a file that it names is impossible.

@@ -17,8 +17,8 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-
 from metaqnn.agents.reinforce import Reinforce
+
 from metaqnn.evaluators.bandit import BanditEvaluator
 from metaqnn.evaluators.base import Job
 from metaqnn.spaces import bind_space, read_space

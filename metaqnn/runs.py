@@ -188,7 +188,7 @@ def create_run(run: Run, command: list[str], facts: Mapping[str, Any]) -> None:
         write_config(replace(run, path=building))
         (building / SPACE).write_text(tomli_w.dumps(run.space_settings), encoding="utf-8")
         (building / ENVIRONMENT).write_text(
-            json.dumps(_environment(run, command, facts), indent=2) + "\n", encoding="utf-8"
+            json.dumps(describe_environment(run, command, facts), indent=2) + "\n", encoding="utf-8"
         )
         Memory.create(building / MEMORY, run.identity).close()
         building.rename(run.path)
@@ -222,7 +222,8 @@ def open_run(path: Path) -> Run:
     )
 
 
-def _environment(run: Run, command: list[str], facts: Mapping[str, Any]) -> dict[str, Any]:
+def describe_environment(run: Run, command: list[str], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What was called when, on which machine, with which versions and images."""
     return {
         "command": command,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

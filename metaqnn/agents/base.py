@@ -29,7 +29,8 @@ class Agent(ABC):
     An agent draws from one generator of its own, which is part of its snapshot.
 
     Attributes:
-        plans_for_budget: Whether what it does first depends on how large the budget is.
+        plans_for_budget: Whether what it proposes depends on the budget, so that a search with a
+            small budget is not the beginning of one with a larger.
     """
 
     plans_for_budget: bool = False

@@ -31,7 +31,7 @@ class QLearning(Agent):
     network stands several times, and each is swept backwards through the table.
     """
 
-    plans_for_budget = True
+    plans_for_budget = True  # the epsilon schedule is scaled to it
 
     def __init__(
         self,

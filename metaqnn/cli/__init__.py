@@ -12,6 +12,7 @@ from metaqnn.errors import MetaqnnError
 COMMANDS = {
     "run": "Search for networks that fit a data set.",
     "resume": "Go on with a run that was stopped.",
+    "compare": "Compare agents by searches with several seeds.",
     "top-k": "Show the best networks of a run.",
     "q-table": "Export what a run has learnt, as CSV.",
     "space": "Describe a search space: its size and its layers.",

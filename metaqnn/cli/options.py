@@ -15,11 +15,20 @@ run_folder = click.argument("folder", type=click.Path(path_type=Path))
 """The argument of commands that look at a run."""
 
 
-def config_options(function: F) -> F:
-    """Add an option for every key of RunConfig; only those that were given have a value."""
-    for section, name in reversed(keys()):
-        function = _option(name, _field(section, name))(function)
-    return function
+def config_options_without(*names: str) -> Callable[[F], F]:
+    """Add an option for every key of RunConfig but these; only those given have a value."""
+
+    def add(function: F) -> F:
+        for section, name in reversed(keys()):
+            if name not in names:
+                function = _option(name, _field(section, name))(function)
+        return function
+
+    return add
+
+
+config_options = config_options_without()
+"""Add an option for every key of RunConfig."""
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def run(config: Path | None, **options: Any) -> None:
     output, flat = split_output({**from_file, **given(options)})
     asked = RunConfig.from_flat(flat)
     settings = read_space(asked.space)
-    shape, classes = _images(asked, settings)
+    shape, classes = find_images(asked, settings)
     results = Path(output.results_dir)
     trains = asked.evaluation.evaluator == "train"
     stem = asked.data.dataset.partition(":")[0] if trains else Path(asked.space).stem
@@ -51,7 +51,9 @@ def run(config: Path | None, **options: Any) -> None:
     drive(made, evaluator, quiet=output.quiet)
 
 
-def _images(config: "RunConfig", settings: Mapping[str, Any]) -> "tuple[Shape, tuple[str, ...]]":
+def find_images(
+    config: "RunConfig", settings: Mapping[str, Any]
+) -> "tuple[Shape, tuple[str, ...]]":
     """Shape and classes of the images, which are loaded only if something is to be trained."""
     from metaqnn.registry import find_dataset
     from metaqnn.spaces import made_for

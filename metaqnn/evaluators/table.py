@@ -18,7 +18,6 @@ from metaqnn.networks.cost import Shape
 from replay import Outcome
 from state_space import Space
 
-
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 

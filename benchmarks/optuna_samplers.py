@@ -1,0 +1,97 @@
+"""Optuna's samplers in a comparison of agents: the same rewards, budget and handover.
+
+    metaqnn compare results/macro --agent q-learning --agent random --budgets 50,100,200 \
+        --space macro --evaluator table --table FILE
+    python benchmarks/optuna_samplers.py results/macro --sampler tpe --seeds 20
+    metaqnn compare ...     # the first command again: the table and the figure have optuna-tpe too
+
+The folder of the comparison says what is searched, for how long and by what it is scored. As in
+metaqnn's own loop a network's noise depends on the seed and the network alone, and a network that
+was met before costs nothing: the sampler is told its reward again, until it has repeated itself
+1,000 times in a row. Every position of a walk is a categorical parameter, so the options must be
+the same whatever came before, as they are in NAS-Bench-Macro. Samplers have their defaults. A
+search that is there already is not made again.
+"""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import click
+import optuna
+import pandas as pd
+
+from metaqnn.comparison import open_comparison
+from metaqnn.evaluators.base import Evaluator, Job
+from metaqnn.rules import Rules
+from metaqnn.search import PATIENCE, training_seed
+from metaqnn.searches import search_path, write_search
+from state_space import Space
+
+SAMPLERS = {"tpe": optuna.samplers.TPESampler, "gp": optuna.samplers.GPSampler}
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--sampler", type=click.Choice(list(SAMPLERS)), default="tpe", show_default=True)
+@click.option("--seeds", default=20, show_default=True)
+@click.option("--first-seed", default=0, show_default=True)
+def main(folder: Path, sampler: str, seeds: int, first_seed: int) -> None:
+    """Add the searches of a sampler to the comparison in FOLDER."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    comparison = open_comparison(folder)
+    base = comparison.base
+    space, evaluator, rules = base.space(), base.evaluator(), base.rules()
+    budget = comparison.budgets[-1]
+    for seed in range(first_seed, first_seed + seeds):
+        path = search_path(folder, f"optuna-{sampler}", budget, seed)
+        if not path.exists():
+            chosen = SAMPLERS[sampler](seed=seed)
+            found = search(space, evaluator, rules, chosen, seed, budget)
+            write_search(path, found)
+            click.echo(f"seed {seed}: {len(found)} networks, best {found['reward'].max():.2%}")
+
+
+def search(
+    space: Space[Any],
+    evaluator: Evaluator,
+    rules: Rules,
+    sampler: optuna.samplers.BaseSampler,
+    seed: int,
+    budget: int,
+) -> pd.DataFrame:
+    """A search as `metaqnn.searches.run_search` gives it."""
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    rows: dict[str, dict[str, Any]] = {}
+    repeats = 0
+    while len(rows) < budget and repeats < PATIENCE:
+        trial = study.ask()
+        architecture = space.architecture(suggest(space, trial))
+        repeats += 1
+        if architecture.digest not in rows:
+            repeats = 0
+            outcome = evaluator(Job(architecture, training_seed(seed, architecture.digest)))
+            rows[architecture.digest] = {
+                "number": len(rows) + 1,
+                "reward": rules.reward(outcome),
+                "accuracy": max(outcome.curve),
+                "expected": outcome.metrics["expected"],
+                "network": architecture.text,
+            }
+        study.tell(trial, rows[architecture.digest]["reward"])
+    return pd.DataFrame(list(rows.values()))
+
+
+def suggest(space: Space[Any], trial: optuna.Trial) -> list[str]:
+    """The walk of a trial, one parameter a position."""
+    state = space.initial_state()
+    walk: list[str] = []
+    while (decision := space.decision(state)) is not None:
+        walk.append(trial.suggest_categorical(f"position {len(walk) + 1}", decision.options))
+        state = space.step(state, walk[-1])
+    return walk
+
+
+if __name__ == "__main__":
+    main()

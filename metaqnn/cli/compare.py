@@ -1,0 +1,174 @@
+"""metaqnn compare."""
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metaqnn.cli.options import config_options_without, given
+from metaqnn.reports.formats import FORMATS, Format
+
+if TYPE_CHECKING:
+    from metaqnn.comparison import Comparison
+    from metaqnn.evaluators.base import Evaluator
+    from metaqnn.runs import Run
+
+
+def parse_budgets(context: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
+    """The distinct budgets of a text such as 50,100,200, ascending; a callback of click."""
+    if not re.fullmatch(r"[1-9][0-9]{0,8}(,[1-9][0-9]{0,8})*", value):
+        raise click.BadParameter(f"{value!r} is not NUMBER,NUMBER,..., such as 50,100,200")
+    return tuple(sorted(set(map(int, value.split(",")))))
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--agent",
+    "agents",
+    multiple=True,
+    required=True,
+    metavar="NAME[,OPTION=VALUE...]",
+    help="An agent, if need be with options of its own: q-learning,alpha=0.1. May be given "
+    "several times.",
+)
+@click.option(
+    "--budgets",
+    required=True,
+    metavar="N,N,...",
+    callback=parse_budgets,
+    help="Distinct networks after which the agents are compared.",
+)
+@click.option(
+    "--seeds", default=20, show_default=True, type=click.IntRange(1), help="How many seeds."
+)
+@click.option("--first-seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--reference", help="Agent to compare the others with.  [default: the first]")
+@click.option(
+    "--jobs", type=click.IntRange(1), help="Searches at a time.  [default: one a processor core]"
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="csv and json carry all digits.",
+)
+@config_options_without("agent", "seed", "budget", "keep")
+def compare(
+    folder: Path,
+    agents: tuple[str, ...],
+    budgets: tuple[int, ...],
+    seeds: int,
+    first_seed: int,
+    reference: str | None,
+    jobs: int | None,
+    form: Format,
+    **options: Any,
+) -> None:
+    """Compare agents by searches with several seeds, and keep all of it in FOLDER.
+
+    Called again, it makes only those searches that are not there yet; agents and seeds may be
+    added. Every other option is that of `metaqnn run`, and holds for all agents.
+    """
+    from metaqnn.cli.run import find_images
+    from metaqnn.comparison import Comparison, Entrant, prepare
+    from metaqnn.config import RunConfig
+    from metaqnn.registry import check_name
+    from metaqnn.runs import Run
+    from metaqnn.searches import labels, search_file
+    from metaqnn.spaces import read_space
+
+    entrants = [Entrant.parse(text) for text in dict.fromkeys(agents)]
+    shared = {key.replace("_", "-"): value for key, value in given(options).items()}
+    asked = RunConfig.from_flat(shared)
+    settings = read_space(asked.space)
+    shape, classes = find_images(asked, settings)
+    comparison = Comparison(Run(folder, asked, settings, shape, classes), shared, budgets)
+    runs = comparison.plan(entrants, range(first_seed, first_seed + seeds))
+    known = dict.fromkeys([*agents, *labels(folder)])
+    reference = check_name("agent", known, reference or agents[0])
+    evaluator = comparison.base.evaluator()
+    prepare(comparison, ["metaqnn", *sys.argv[1:]], evaluator.facts)
+    with comparison.base.lock():
+        left = [run for run in runs if not search_file(run).exists()]
+        if left:
+            _make(left, evaluator, min(jobs or os.cpu_count() or 1, len(left)), folder)
+        _report(comparison, list(known), reference, evaluator.optimum, form)
+
+
+def _make(runs: "list[Run]", evaluator: "Evaluator", jobs: int, folder: Path) -> None:
+    """Make the searches, with a progress bar where there is a terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from metaqnn.cli.progress import INTERRUPTED
+    from metaqnn.workers import run_searches
+
+    console = Console(stderr=True, quiet=not sys.stderr.isatty())
+    done = 0
+    with Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        speed_estimate_period=86_400,
+    ) as progress:
+        task = progress.add_task(f"{folder.name}: searches", total=len(runs))
+
+        def observe() -> None:
+            nonlocal done
+            done += 1
+            progress.update(task, completed=done)
+
+        try:
+            run_searches(runs, evaluator, jobs, observe)
+        except KeyboardInterrupt:
+            progress.stop()
+            click.echo(
+                f"stopped after {done} of {len(runs)} searches, which stay in {folder}; "
+                "the same command goes on",
+                err=True,
+            )
+            sys.exit(INTERRUPTED)
+
+
+def _report(
+    comparison: "Comparison",
+    agents: list[str],
+    reference: str,
+    optimum: float | None,
+    form: Format,
+) -> None:
+    """Print the table, and write table and figure into the folder."""
+    from metaqnn.errors import MetaqnnError
+    from metaqnn.reports import comparison as reports
+    from metaqnn.reports.figures import draw_comparison
+    from metaqnn.searches import read_searches
+
+    folder = comparison.path
+    searches = read_searches(folder)
+    measure = reports.Measure.of(searches, optimum)
+    table = reports.compare(searches, comparison.budgets, measure, agents, reference)
+    if table.empty:
+        raise MetaqnnError(f"no search in {folder} has a network that did not fail")
+    files: tuple[tuple[str, Format], ...] = (("csv", "csv"), ("md", "markdown"))
+    for suffix, written in files:
+        text = reports.render(table, measure, reference, written)
+        (folder / f"comparison.{suffix}").write_text(text + "\n", encoding="utf-8")
+    draw_comparison(searches, measure, agents, folder)
+    click.echo(reports.render(table, measure, reference, form))

@@ -1,0 +1,551 @@
+"""Comparisons: values and intervals by hand, and the command with its folder."""
+
+import csv
+import itertools
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+import tomllib
+from io import StringIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from filelock import FileLock
+
+from metaqnn.cli import main
+from metaqnn.comparison import Comparison, Entrant, open_comparison
+from metaqnn.config import RunConfig
+from metaqnn.errors import MetaqnnError
+from metaqnn.registry import AGENTS, find_agent
+from metaqnn.reports.comparison import Measure, best_of, compare, mean_interval, render
+from metaqnn.reports.figures import best_so_far
+from metaqnn.runs import Run
+from metaqnn.searches import labels, read_searches, run_search, search_path, write_search
+from metaqnn.spaces import read_space
+
+CLASSES = tuple("0123456789")
+
+
+# values
+
+
+def search_frame(agent, seed, budget, rewards, expected):
+    """A search as `read_searches` gives it; networks that failed are None in expected."""
+    return pd.DataFrame(
+        {
+            "number": range(1, len(rewards) + 1),
+            "reward": rewards,
+            "accuracy": [None if value is None else 0.9 for value in expected],
+            "expected": expected,
+            "network": "[SM(10)]",
+            "agent": agent,
+            "budget": budget,
+            "seed": seed,
+        }
+    ).astype({"expected": float, "accuracy": float})
+
+
+def value(searches, budget, count=1):
+    return best_of(searches, budget, "expected", count).to_dict()
+
+
+def test_the_network_of_the_highest_reward_is_handed_over_the_first_of_equals():
+    searches = search_frame("a", 3, 4, [0.5, 0.7, 0.7, 0.6], [0.50, 0.60, 0.65, 0.70])
+    assert value(searches, 1) == {("a", 3): 0.50}
+    for budget in (2, 3, 4):
+        assert value(searches, budget) == {("a", 3): 0.60}
+
+
+def test_a_search_that_ends_early_keeps_its_best():
+    searches = search_frame("a", 0, 100, [0.5, 0.4], [0.50, 0.99])
+    assert value(searches, 100) == {("a", 0): 0.50}
+
+
+def test_a_network_that_failed_is_not_handed_over():
+    searches = search_frame("a", 0, 3, [0.9, 0.2, 0.1], [None, 0.3, 0.4])
+    assert value(searches, 1) == {}
+    assert value(searches, 3) == {("a", 0): 0.3}
+
+
+def test_ten_best_is_the_best_expectation_among_the_ten_highest_rewards():
+    # network 1 has the best expectation and the 12th reward, network 2 the 11th, network 3 the 10th
+    rewards = [n / 100 for n in range(1, 13)]
+    expected = [0.99, 0.98, 0.97] + [0.5] * 9
+    searches = search_frame("a", 0, 12, rewards, expected)
+    assert value(searches, 12, 10) == {("a", 0): 0.97}
+    assert value(searches, 11, 10) == {("a", 0): 0.98}
+    assert value(searches, 4, 10) == {("a", 0): 0.99}
+
+
+def test_the_first_of_equal_rewards_are_the_ten_best():
+    searches = search_frame("a", 0, 11, [0.5] * 11, [0.1] * 9 + [0.2, 0.3])
+    assert value(searches, 11, 10) == {("a", 0): 0.2}
+
+
+def test_an_agent_with_a_search_a_budget_is_judged_by_the_fitting_one():
+    searches = pd.concat(
+        [
+            search_frame("a", 0, 2, [0.1, 0.2], [0.11, 0.12]),
+            search_frame("a", 0, 4, [0.1, 0.3, 0.2, 0.1], [0.21, 0.22, 0.23, 0.24]),
+            search_frame("b", 0, 4, [0.1, 0.2, 0.3, 0.4], [0.31, 0.32, 0.33, 0.34]),
+        ]
+    )
+    assert value(searches, 2) == {("a", 0): 0.12, ("b", 0): 0.32}
+    assert value(searches, 4) == {("a", 0): 0.22, ("b", 0): 0.34}
+    curve = best_so_far(searches, "a", "expected")
+    assert curve[0].to_dict() == {1: 0.21, 2: 0.22, 3: 0.22, 4: 0.22}
+
+
+def random_searches(generator):
+    """Three searches with equal rewards, failures and early ends."""
+    frames = []
+    for seed in range(3):
+        size = int(generator.integers(1, 9))
+        rewards = generator.integers(0, 4, size) / 4
+        expected = [None if generator.random() < 0.2 else generator.random() for _ in range(size)]
+        frames.append(search_frame("a", seed, 8, rewards, [0.5, *expected[1:]]))
+    return pd.concat(frames)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_curve_has_the_value_of_every_budget(seed):
+    searches = random_searches(np.random.default_rng(seed))
+    curve = best_so_far(searches, "a", "expected")
+    for budget in range(1, 9):
+        by_seed = {key[1]: number for key, number in value(searches, budget).items()}
+        assert curve.loc[budget].to_dict() == by_seed
+
+
+# intervals
+
+
+def test_the_interval_of_equal_values_has_no_width():
+    low, high = mean_interval(np.full((5, 2), 0.25))
+    assert low.tolist() == high.tolist() == [0.25, 0.25]
+
+
+def test_the_interval_of_two_values_spans_them():
+    # of the four equally likely resamples two have both values, one only the lower, one the higher
+    low, high = mean_interval(np.array([1.0, 3.0]))
+    assert (low, high) == (1.0, 3.0)
+
+
+def test_the_interval_of_many_values_is_that_of_the_normal_distribution():
+    # 200 coins: 0.5 with a deviation of 0.5 / sqrt(200) = 0.0354, times 1.96
+    low, high = mean_interval(np.array([0.0, 1.0] * 100))
+    assert low == pytest.approx(0.5 - 0.0693, abs=0.006)
+    assert high == pytest.approx(0.5 + 0.0693, abs=0.006)
+
+
+def test_one_seed_has_no_interval():
+    low, high = mean_interval(np.array([[1.0, 2.0]]))
+    assert np.isnan(low).all() and np.isnan(high).all()
+
+
+EXPECTED = Measure("expected")
+
+
+def two_agents():
+    """Values of a that vary widely from seed to seed, and b always 0.01 below it."""
+    values = [0.1, 0.5, 0.9, 0.3]
+    return pd.concat(
+        [search_frame("a", seed, 1, [0.5], [value]) for seed, value in enumerate(values)]
+        + [search_frame("b", seed, 1, [0.5], [value - 0.01]) for seed, value in enumerate(values)]
+        + [search_frame("b", 9, 1, [0.5], [0.2])]
+    )
+
+
+def row(table, agent, choice="handed over"):
+    (found,) = table[(table["agent"] == agent) & (table["choice"] == choice)].to_dict("records")
+    return found
+
+
+def test_statistics_by_hand():
+    table = compare(two_agents(), [1], EXPECTED, ["a", "b"], "a")
+    a, b = row(table, "a"), row(table, "b")
+    assert (a["seeds"], b["seeds"]) == (4, 5)
+    assert a["mean"] == pytest.approx(45)
+    assert a["median"] == pytest.approx(40)
+    assert b["mean"] == pytest.approx((9 + 49 + 89 + 29 + 20) / 5)
+    assert b["median"] == pytest.approx(29)
+    assert a["low"] < 45 < a["high"]
+
+
+def test_agents_are_compared_seed_by_seed():
+    table = compare(two_agents(), [1], EXPECTED, ["a", "b"], "a")
+    a, b = row(table, "a"), row(table, "b")
+    assert np.isnan(a["difference"])
+    assert b["pairs"] == 4
+    # always one point, though the interval of either mean is dozens wide
+    for name in ("difference", "difference_low", "difference_high"):
+        assert b[name] == pytest.approx(-1)
+    assert a["high"] - a["low"] > 20
+
+
+def test_regret_is_what_the_optimum_has_more():
+    searches = two_agents()
+    regret = compare(searches, [1], Measure.of(searches, 0.95), ["a", "b"], "b")
+    assert row(regret, "a")["mean"] == pytest.approx(95 - 45)
+    assert row(regret, "a")["difference"] == pytest.approx(-1)
+
+
+def test_without_expectations_the_accuracy_counts_and_nothing_is_retrained():
+    searches = two_agents().drop(columns="expected")
+    measure = Measure.of(searches, None)
+    assert measure.name == "validation accuracy in %"
+    table = compare(searches, [1], measure, ["a", "b"], "a")
+    assert set(table["choice"]) == {"handed over"}
+    assert row(table, "a")["mean"] == pytest.approx(90)
+    assert set(compare(two_agents(), [1], EXPECTED, ["a"], "a")["choice"]) == {
+        "handed over",
+        "ten best",
+    }
+
+
+def test_headings_say_which_side_is_better():
+    searches = two_agents()
+    accuracy, regret = EXPECTED, Measure.of(searches, 0.95)
+    for measure, words in ((accuracy, ("higher", "above")), (regret, ("lower", "below"))):
+        text = render(compare(searches, [1], measure, ["a", "b"], "a"), measure, "a", "table")
+        assert f", {words[0]} is better: median" in text
+        assert f", {words[1]} 0 is better: mean" in text
+        assert max(map(len, text.splitlines())) <= 120
+
+
+def test_json_and_csv_carry_all_digits():
+    table = compare(two_agents(), [1], EXPECTED, ["a", "b"], "a")
+    records = json.loads(render(table, EXPECTED, "a", "json"))
+    assert records[0]["difference"] is None and records[0]["pairs"] is None
+    assert records[1]["mean"] == row(table, "b")["mean"]
+    again = csv.DictReader(StringIO(render(table, EXPECTED, "a", "csv")))
+    assert [float(line["mean"]) for line in again] == table["mean"].tolist()
+
+
+# agents and their options
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("random", {"agent": "random"}),
+        ("q-learning,alpha=0.1", {"agent": "q-learning", "alpha": 0.1}),
+        ("q-learning, sweeps=5,gamma=1", {"agent": "q-learning", "sweeps": 5, "gamma": 1}),
+        (
+            "q-learning,epsilon-schedule=1.0:5,0.5:5,sweeps=5",
+            {"agent": "q-learning", "epsilon-schedule": "1.0:5,0.5:5", "sweeps": 5},
+        ),
+        ("q-learning,initial_q=0.2", {"agent": "q-learning", "initial-q": 0.2}),
+        ("random,start-from=['[SM(10)]']", {"agent": "random", "start-from": ["[SM(10)]"]}),
+    ],
+)
+def test_an_agent_is_a_name_and_options(text, options):
+    assert Entrant.parse(text) == Entrant(text, options)
+
+
+@pytest.mark.parametrize("option", ["seed", "budget", "space", "table", "epochs", "alpa"])
+def test_an_agent_has_no_options_that_all_must_share(option):
+    with pytest.raises(MetaqnnError, match=f"{option} is no option of a single agent.*alpha"):
+        Entrant.parse(f"q-learning,{option}=1")
+
+
+def test_labels_become_file_names_and_come_back(tmp_path):
+    strange = "q-learning,q-table=../a b/ü.csv,epsilon-schedule=1.0:5"
+    path = search_path(tmp_path, strange, 5, 0)
+    assert path.parent.parent == tmp_path / "searches"
+    write_search(path, pd.DataFrame({"number": [1]}))
+    assert labels(tmp_path) == [strange]
+
+
+# searches
+
+
+def table_entries():
+    """An accuracy for every network of the space macro, with the later blocks worth more."""
+    entries = {}
+    for digits in itertools.product(range(3), repeat=8):
+        mean = 50 + sum(digit * place for place, digit in enumerate(digits, start=1)) / 2
+        trainings = [mean - 1.5, mean + 0.5, mean + 1]
+        entries["".join(map(str, digits))] = {"test_acc": trainings, "mean_acc": mean}
+    return entries
+
+
+@pytest.fixture(scope="module")
+def table_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("table") / "table.json"
+    path.write_text(json.dumps(table_entries()))
+    return str(path)
+
+
+OPTIMUM = 50 + 2 * sum(range(1, 9)) / 2
+
+
+def planned(tmp_path, table_file, text, budgets):
+    options = {"space": "macro", "evaluator": "table", "table": table_file}
+    config = RunConfig.from_flat(options)
+    base = Run(tmp_path / "none", config, read_space("macro"), (3, 32, 32), CLASSES)
+    runs = Comparison(base, options, budgets).plan([Entrant.parse(text)], [0, 1])
+    return runs, base.evaluator()
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_search_that_does_not_plan_for_its_budget_begins_a_longer_one(
+    tmp_path, table_file, agent
+):
+    runs, evaluator = planned(tmp_path, table_file, agent, (10, 30))
+    plans = find_agent(agent).plans_for_budget
+    assert [run.config.budget for run in runs] == ([10, 10, 30, 30] if plans else [30, 30])
+    assert [run.config.seed for run in runs] == ([0, 1, 0, 1] if plans else [0, 1])
+    longer = run_search(runs[-1], evaluator)
+    if not plans:
+        short, _ = planned(tmp_path, table_file, agent, (10,))
+        shorter = run_search(short[-1], evaluator)
+        pd.testing.assert_frame_equal(shorter, longer.head(10))
+    assert longer["number"].tolist() == list(range(1, 31))
+    assert not longer["network"].duplicated().any()
+
+
+def test_a_network_that_fails_has_no_accuracy(tmp_path):
+    path = tmp_path / "table.json"
+    entries = table_entries()
+    path.write_text(json.dumps({key: entries[key] for key in entries if key[0] != "0"}))
+    runs, evaluator = planned(tmp_path, str(path), "random", (20,))
+    found = run_search(runs[0], evaluator)
+    failed = found["network"].str.startswith("[ID")
+    assert 0 < failed.sum() < 20
+    assert found["accuracy"].isna().tolist() == failed.tolist()
+    assert found["expected"].isna().tolist() == failed.tolist()
+    assert (found["reward"][failed] == 0.1).all()
+
+
+# the command
+
+
+AGENTS_COMPARED = ["--agent", "random", "--agent", "q-learning,sweeps=5"]
+
+
+def call(folder, table_file, *more, agents=AGENTS_COMPARED, budgets="5,10", jobs="2"):
+    arguments = ["compare", str(folder), *agents, "--budgets", budgets, "--jobs", jobs]
+    arguments += ["--seeds", "3", "--space", "macro", "--evaluator", "table"]
+    return CliRunner().invoke(main, [*arguments, "--table", table_file, *more])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, table_file):
+    """The folder of a comparison, and what was printed; not to be changed."""
+    folder = tmp_path_factory.mktemp("finished") / "results" / "c"
+    result = call(folder, table_file, "--format", "csv")
+    assert result.exit_code == 0, result.output
+    return folder, result.output
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    """A copy of the folder, which may be changed."""
+    return shutil.copytree(finished[0], tmp_path / "c")
+
+
+def times(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.glob("searches/*/*.csv")}
+
+
+def refused(result, *parts):
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    line = result.output.strip().splitlines()[-1]
+    assert line.startswith("Error: ")
+    for part in parts:
+        assert part in line
+
+
+def test_a_comparison_leaves_all_that_describes_it(finished, table_file):
+    folder, printed = finished
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    searches = {f"searches/random/budget-10-seed-{seed}.csv" for seed in range(3)} | {
+        f"searches/q-learning,sweeps=5/budget-{budget}-seed-{seed}.csv"
+        for budget in (5, 10)
+        for seed in range(3)
+    }
+    reports = {f"comparison.{suffix}" for suffix in ("csv", "md", "svg", "png")}
+    assert files == searches | reports | {"comparison.toml", "environment.json", "lock"}
+    assert (folder / "comparison.csv").read_text() == printed
+    settings = tomllib.loads((folder / "comparison.toml").read_text())
+    assert settings["budgets"] == [5, 10]
+    assert settings["options"] == {"space": "macro", "evaluator": "table", "table": table_file}
+    environment = json.loads((folder / "environment.json").read_text())
+    assert environment["evaluator"] == {"networks": 3**8, "best mean accuracy": OPTIMUM / 100}
+    assert "numpy" in environment["packages"]
+    assert open_comparison(folder).budgets == (5, 10)
+
+
+def test_the_table_is_that_of_the_files(finished):
+    """The same numbers from the files, with neither pandas nor the code under test."""
+    folder, printed = finished
+    entries = table_entries()
+    digits = {"ID": "0", "MB(3,3)": "1", "MB(6,5)": "2"}
+    table = list(csv.DictReader(StringIO(printed)))
+    assert len(table) == 2 * 2 * 2
+    handed_over = {}
+    for line in table:
+        budget, agent = int(line["budget"]), line["agent"]
+        size = budget if agent.startswith("q-learning") else 10
+        regrets = []
+        for seed in range(3):
+            path = folder / "searches" / agent / f"budget-{size}-seed-{seed}.csv"
+            with path.open() as file:
+                networks = list(csv.DictReader(file))[:budget]
+            best = sorted(networks, key=lambda network: -float(network["reward"]))
+            chosen = best[: 1 if line["choice"] == "handed over" else 10]
+            keys = ["".join(digits[b] for b in n["network"][1:-1].split(", ")) for n in chosen]
+            regrets.append(OPTIMUM - max(entries[key]["mean_acc"] for key in keys))
+        assert line["seeds"] == "3"
+        assert float(line["mean"]) == pytest.approx(statistics.mean(regrets))
+        assert float(line["median"]) == pytest.approx(statistics.median(regrets))
+        if line["choice"] == "handed over":
+            handed_over[budget, agent] = regrets
+            if agent != "random":
+                pairs = zip(regrets, handed_over[budget, "random"], strict=True)
+                assert float(line["difference"]) == pytest.approx(
+                    statistics.mean(own - other for own, other in pairs)
+                )
+
+
+def test_searches_are_not_repeated(folder, finished, table_file):
+    before = times(folder)
+    removed = search_path(folder, "random", 10, 1)
+    content = removed.read_bytes()
+    removed.unlink()
+    (folder / "comparison.csv").unlink()
+    result = call(folder, table_file, "--format", "csv")
+    assert result.exit_code == 0, result.output
+    assert result.output == finished[1]
+    after = times(folder)
+    assert [path for path in before if before[path] != after[path]] == [removed]
+    assert removed.read_bytes() == content
+
+
+def test_one_job_finds_what_two_find(tmp_path, finished, table_file):
+    result = call(tmp_path / "c", table_file, "--format", "csv", jobs="1")
+    assert result.output == finished[1]
+    for path in times(finished[0]):
+        other = tmp_path / "c" / path.relative_to(finished[0])
+        assert other.read_bytes() == path.read_bytes()
+
+
+def test_all_searches_of_the_folder_are_in_the_table(folder, table_file):
+    """Also those that something else wrote."""
+    for seed in range(3):
+        shutil.copyfile(
+            search_path(folder, "random", 10, seed),
+            search_path_made(folder, "my sampler", 10, seed),
+        )
+    result = call(folder, table_file, "--reference", "my sampler", "--format", "json")
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.output)
+    assert {row["agent"] for row in rows} == {"random", "q-learning,sweeps=5", "my sampler"}
+    differences = [row["difference"] for row in rows if row["agent"] == "random"]
+    assert differences == [0, 0, 0, 0]
+
+
+def search_path_made(*place):
+    path = search_path(*place)
+    path.parent.mkdir(exist_ok=True)
+    return path
+
+
+def test_seeds_and_agents_may_be_added(folder, table_file):
+    before = times(folder)
+    alone = ["--agent", "random,start-from=['00000000']"]
+    result = call(folder, table_file, "--seeds", "1", "--format", "json", agents=alone)
+    assert result.exit_code == 0, result.output
+    assert {row["agent"] for row in json.loads(result.output)} == {*alone[1:], *labels(folder)}
+    after = times(folder)
+    assert all(after[path] == before[path] for path in before)
+    assert len(after) == len(before) + 1
+    found = read_searches(folder)
+    first = found[(found["agent"] == alone[1]) & (found["number"] == 1)]
+    assert first["network"].tolist() == ["[ID, ID, ID, ID, ID, ID, ID, ID]"]
+
+
+def test_other_options_are_refused(folder, table_file, tmp_path):
+    refused(call(folder, table_file, budgets="5,20"), "budgets [5, 10], not [5, 20]", str(folder))
+    refused(call(folder, table_file, "--reward", "nas"), "reward None, not 'nas'")
+    other = shutil.copyfile(table_file, tmp_path / "other.json")
+    refused(call(folder, str(other)), "table", "other.json")
+    (tmp_path / "c2").mkdir()
+    refused(call(tmp_path / "c2", table_file), "c2 is not the folder of a comparison")
+
+
+@pytest.mark.parametrize(
+    ("agents", "more", "parts"),
+    [
+        (["--agent", "q-lerning"], [], ["'q-lerning'", "q-learning"]),
+        (["--agent", "q-learning,alpa=1"], [], ["alpa", "alpha"]),
+        (["--agent", "q-learning,alpha=x"], [], ["alpha", "'x'"]),
+        (["--agent", "random"], ["--budgets", "5,0"], ["budgets", "5,0"]),
+        (["--agent", "random"], ["--budgets", "five"], ["budgets", "five"]),
+        (["--agent", "random"], ["--table", "missing.json"], ["missing.json"]),
+        (["--agent", "random"], ["--reference", "randon"], ["'randon'", "random"]),
+        (["--agent", "random"], ["--space", "maccro"], ["'maccro'", "macro"]),
+        (["--agent", "random"], ["--start-from", "[SM(10)]"], ["start-from", "SM(10)"]),
+        ([], [], ["--agent"]),
+    ],
+)
+def test_bad_input_is_told_in_one_line(tmp_path, table_file, agents, more, parts):
+    refused(call(tmp_path / "c", table_file, *more, agents=agents), *parts)
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_damaged_search_is_named(folder, table_file):
+    search_path(folder, "random", 10, 1).write_text("number,reward\n1,0.5\n")
+    refused(call(folder, table_file), "budget-10-seed-1.csv")
+    search_path(folder, "random", 10, 1).write_text("")
+    refused(call(folder, table_file), "budget-10-seed-1.csv cannot be read")
+
+
+def test_two_processes_cannot_work_on_one_comparison(folder, table_file):
+    with FileLock(folder / "lock"):
+        refused(call(folder, table_file), "another process is working on")
+
+
+def test_a_search_that_cannot_go_on_ends_the_comparison_and_is_named(tmp_path):
+    path = tmp_path / "table.json"
+    path.write_text(json.dumps({"00000000": {"test_acc": [50.0], "mean_acc": 50.0}}))
+    result = call(tmp_path / "c", str(path), budgets="50")
+    assert result.exit_code == 1
+    line = result.output.strip().splitlines()[-1]
+    assert "seed " in line and "10 networks in a row failed" in line and "the table has no" in line
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_all_processes_and_keeps_finished_searches(tmp_path, table_file):
+    folder = tmp_path / "c"
+    command = [sys.executable, "-m", "metaqnn", "compare", str(folder), "--agent", "random"]
+    command += ["--budgets", "4000", "--seeds", "40", "--jobs", "2", "--space", "macro"]
+    with subprocess.Popen(
+        [*command, "--evaluator", "table", "--table", table_file],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not (found := times(folder)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert found
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers as well
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    (line,) = errors.strip().splitlines()
+    assert line.startswith("stopped after ")
+    with pytest.raises(ProcessLookupError):
+        for _ in range(100):
+            os.killpg(process.pid, 0)
+            time.sleep(0.1)
+    for path in times(folder):
+        assert len(pd.read_csv(path)) == 4000

@@ -75,7 +75,7 @@ class QLearningConfig(Section):
 
     q_preset: str = Field(
         "paper",
-        description="Values of the options from --alpha to --bonus: paper, or practical. "
+        description="Values of the options from --alpha to --variants: paper, or practical. "
         "Default: practical for budgets under 1000.",
     )
     alpha: Annotated[float, Field(gt=0, le=1)] = Field(
@@ -118,6 +118,16 @@ class QLearningConfig(Section):
         description="Weight of the bonus that a candidate gets for what was rarely tried. "
         "Default: 0 (paper), 0.3 (practical).",
     )
+    prior: NotNegative = Field(
+        0.0,
+        description="Trials for which the mean over all states counts when candidates are judged "
+        "by an action that was rarely tried. Default: 0 (paper), 2 (practical).",
+    )
+    variants: Probability = Field(
+        0.0,
+        description="Share of the candidates that are one of the ten best networks with one "
+        "decision changed. Default: 0 (paper), 0.5 (practical).",
+    )
 
 
 Q_PRESETS: dict[str, dict[str, Any]] = {
@@ -131,6 +141,8 @@ Q_PRESETS: dict[str, dict[str, Any]] = {
         "elite": 3.0,
         "candidates": 32,
         "bonus": 0.3,
+        "prior": 2.0,
+        "variants": 0.5,
     },
 }
 """What a preset sets unless it is given."""

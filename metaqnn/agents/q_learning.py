@@ -5,7 +5,6 @@ https://arxiv.org/abs/1611.02167, section 4 and algorithms 1 to 3.
 """
 
 from collections.abc import Iterable
-from math import sqrt
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +14,8 @@ from safetensors.numpy import save as save_arrays
 
 from metaqnn.agents.base import Agent, Proposal, generator_from_bytes, generator_to_bytes
 from metaqnn.agents.legacy_table import load_q_table
+from metaqnn.agents.mutation import mutate
+from metaqnn.agents.outlook import Outlook
 from metaqnn.agents.q_table import QTable, Trajectory
 from metaqnn.agents.schedule import EpsilonSchedule
 from metaqnn.config import QLearningConfig, RunConfig
@@ -22,6 +23,9 @@ from replay import Trial
 from state_space import Space, Token
 
 PAPER = QLearningConfig()
+
+PARENTS = 10
+"""So many best networks have variants among the candidates."""
 
 
 class QLearning(Agent):
@@ -55,7 +59,7 @@ class QLearning(Agent):
         self.generator = np.random.default_rng(seed)
         self._replay: list[tuple[Trajectory, float]] = []
         self._trained: set[str] = set()
-        self._known: set[tuple[Token, ...]] = set()
+        self._known: dict[tuple[Token, ...], float] = {}
 
     @classmethod
     def from_config(cls, config: RunConfig, space: Space[Any]) -> Self:
@@ -71,40 +75,38 @@ class QLearning(Agent):
     def ask(self, stage: int = 0) -> Proposal:
         """A walk of which each decision is random with probability epsilon, else the best.
 
-        Of several such candidates it is the most promising one that is not known yet.
+        Of several such candidates, among them variants of the best networks, it is the most
+        promising one that is not known yet.
         """
-        epsilon = self.epsilon
-        candidates = self.options.candidates if epsilon < 1 else 1
-        walks = [self._walk(stage, epsilon) for _ in range(candidates)]
-        if candidates > 1:
-            walks.sort(key=lambda walk: (walk not in self._known, self._promise(walk, stage)))
-        return Proposal(walks[-1], {"epsilon": epsilon})
+        options, epsilon = self.options, self.epsilon
+        if options.candidates == 1 or epsilon == 1:
+            return Proposal(self._walk(stage, epsilon, self.table), {"epsilon": epsilon})
+        outlook = Outlook(self.table, options.prior, options.bonus)
+        variants = round(options.variants * options.candidates)
+        walks = [self._walk(stage, epsilon, outlook) for _ in range(options.candidates - variants)]
+        best = sorted(self._known, key=lambda walk: self._known[walk], reverse=True)[:PARENTS]
+        if best:
+            for parent in self.generator.integers(len(best), size=variants).tolist():
+                walks.append(mutate(self.space, best[parent], self.generator, stage))
+        promising = max(
+            walks,
+            key=lambda walk: (
+                walk not in self._known,
+                outlook.promise(self.space, walk, stage),
+            ),
+        )
+        return Proposal(promising, {"epsilon": epsilon})
 
-    def _walk(self, stage: int, epsilon: float) -> tuple[Token, ...]:
+    def _walk(self, stage: int, epsilon: float, guide: QTable | Outlook) -> tuple[Token, ...]:
         state = self.space.initial_state(stage)
-        walk = []
+        walk: list[Token] = []
         while (decision := self.space.decision(state)) is not None:
             options = decision.options
             if self.generator.random() >= epsilon:
-                options = self.table.best_options(self.space.observation(state), options)
+                options = guide.best_options(self.space.observation(state), options, len(walk))
             walk.append(options[self.generator.integers(len(options))])
             state = self.space.step(state, walk[-1])
         return tuple(walk)
-
-    def _promise(self, walk: tuple[Token, ...], stage: int) -> float:
-        """The sum of the moves' advantages, and a bonus for what was rarely tried.
-
-        The bonus is an upper confidence bound for a sum of independent means, each known from the
-        trials that took its action (Li et al. 2010, arXiv 1003.0146, with one-hot features).
-        """
-        state = self.space.initial_state(stage)
-        promise = uncertainty = 0.0
-        for token in walk:
-            advantage, visits = self.table.standing(self.space.observation(state), token)
-            promise += advantage
-            uncertainty += 1 / (visits + 1)
-            state = self.space.step(state, token)
-        return promise + self.options.bonus * sqrt(uncertainty)
 
     def greedy(self) -> Proposal:
         """The walk of the highest Q-values, ties broken by order; changes nothing."""
@@ -163,4 +165,4 @@ class QLearning(Agent):
         self._replay.append((trajectory, reward))
         if not trial.imported:
             self._trained.add(trial.digest)
-            self._known.add(trial.walk)
+            self._known[trial.walk] = reward

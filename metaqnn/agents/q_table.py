@@ -34,6 +34,9 @@ class QTable:
         self._q = array("d")
         self._visits = array("q")
         self._best = array("d")
+        # of the visited pairs: row, index, and number of their place in a walk and their action
+        self._visited: list[tuple[int, int, int]] = []
+        self._groups: dict[tuple[int, Token], int] = {}
 
     @property
     def q(self) -> npt.NDArray[np.float64]:
@@ -58,9 +61,9 @@ class QTable:
         return row
 
     def best_options(
-        self, observation: Observation, options: tuple[Token, ...]
+        self, observation: Observation, options: tuple[Token, ...], place: int = 0
     ) -> tuple[Token, ...]:
-        """The options of the highest Q-value: several where they are equal."""
+        """The options of the highest Q-value, wherever in a walk: several where they are equal."""
         row = self.rows.get(observation)
         if row is None:
             return options
@@ -82,7 +85,11 @@ class QTable:
 
     def visit(self, trajectory: Trajectory) -> None:
         """Count a trial that took these moves."""
-        for _, index in trajectory:
+        for place, (row, index) in enumerate(reversed(trajectory)):
+            if not self._visits[index]:
+                key = place, self.options[row][index - self.first[row]]
+                group = self._groups.setdefault(key, len(self._groups))
+                self._visited.append((row, index, group))
             self._visits[index] += 1
 
     def sweep(self, trajectory: Trajectory, reward: float, alpha: float, gamma: float) -> None:
@@ -132,13 +139,33 @@ class QTable:
             self._best[row] = max(q[first[row] : first[row + 1]])
             target = gamma * ((1 - trace) * self._best[row] + trace * target)
 
-    def standing(self, observation: Observation, token: Token) -> tuple[float, int]:
-        """The advantage of an action over its row's mean, and how many trials took it."""
+    def advantages(
+        self, observation: Observation, options: tuple[Token, ...]
+    ) -> tuple[list[float], Sequence[int]]:
+        """Of every option: its Q-value less the row's mean, and how many trials took it."""
         row = self.rows.get(observation)
         if row is None:
-            return 0.0, 0
-        index = self.first[row] + self.options[row].index(token)
-        return self._advantage(row, index), self._visits[index]
+            return [0.0] * len(options), [0] * len(options)
+        values = self._q[self.first[row] : self.first[row + 1]]
+        mean = sum(values) / len(values)
+        return [value - mean for value in values], self._visits[
+            self.first[row] : self.first[row + 1]
+        ]
+
+    def mean_advantages(self) -> dict[tuple[int, Token], float]:
+        """The mean advantage of every action at each place of a walk, over all rows.
+
+        Trials count alike, and one more without advantage is added to each mean.
+        """
+        pairs = np.array(self._visited, dtype=np.int64).reshape(-1, 3)
+        if not len(pairs):
+            return {}
+        rows, indices, groups = pairs.T
+        q, visits = self.q, self.visits[indices]
+        means = np.add.reduceat(q, self.first[:-1]) / np.diff(self.first)
+        totals = np.bincount(groups, visits * (q[indices] - means[rows]))
+        shrunken = totals / (np.bincount(groups, visits) + 1)
+        return dict(zip(self._groups, shrunken.tolist(), strict=True))
 
     def _advantage(self, row: int, index: int) -> float:
         values = self._q[self.first[row] : self.first[row + 1]]

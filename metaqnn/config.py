@@ -62,6 +62,26 @@ class QLearningConfig(Section):
     )
 
 
+class ReinforceConfig(Section):
+    """Options of the agent reinforce."""
+
+    lstm_layers: PositiveInt = Field(2, description="Layers of the controller's LSTM (paper: 2).")
+    lstm_units: PositiveInt = Field(35, description="Units of each of them (paper: 35).")
+    controller_batch: PositiveInt = Field(8, description="Networks an update of the controller.")
+    controller_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        0.03, description="Learning rate of the controller (paper: 6e-4; Lei & Xiong: 0.01)."
+    )
+    controller_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        0.0, description="L2 penalty on the controller (paper: 0; Lei & Xiong: 1e-4)."
+    )
+    entropy: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        2e-3, description="Weight of the policy's entropy beside the reward (paper: 0)."
+    )
+    baseline_decay: Probability = Field(
+        0.95, description="Share of the reward baseline that an update keeps."
+    )
+
+
 class RunConfig(Section):
     """Everything that decides what a run does.
 
@@ -74,7 +94,7 @@ class RunConfig(Section):
         "digits",
         description="A name that `metaqnn space` lists, or a TOML file. Default: the data set's.",
     )
-    agent: str = Field("q-learning", description="q-learning or random.")
+    agent: str = Field("q-learning", description="q-learning, reinforce or random.")
     budget: int = Field(
         DEFAULT_BUDGET,
         ge=0,
@@ -86,6 +106,7 @@ class RunConfig(Section):
         "proportions over the budget).",
     )
     q_learning: QLearningConfig = QLearningConfig()
+    reinforce: ReinforceConfig = ReinforceConfig()
     recipe: Recipe = Recipe()
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of the whole run.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")

@@ -16,6 +16,7 @@ SPACES = {"chain": "metaqnn.spaces:chain"}
 
 AGENTS = {
     "q-learning": "metaqnn.agents.q_learning:QLearning",
+    "reinforce": "metaqnn.agents.reinforce:Reinforce",
     "random": "metaqnn.agents.random:RandomSearch",
 }
 

@@ -67,18 +67,18 @@ class ReinforceConfig(Section):
 
     lstm_layers: PositiveInt = Field(2, description="Layers of the controller's LSTM (paper: 2).")
     lstm_units: PositiveInt = Field(35, description="Units of each of them (paper: 35).")
-    controller_batch: PositiveInt = Field(8, description="Networks an update of the controller.")
+    controller_batch: PositiveInt = Field(4, description="Networks an update of the controller.")
     controller_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        0.03, description="Learning rate of the controller (paper: 6e-4; Lei & Xiong: 0.01)."
+        0.05, description="Learning rate of the controller (paper: 6e-4; Lei & Xiong: 0.01)."
     )
     controller_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        0.0, description="L2 penalty on the controller (paper: 0; Lei & Xiong: 1e-4)."
+        1e-5, description="L2 penalty on the controller (paper: 0; Lei & Xiong: 1e-4)."
     )
     entropy: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         2e-3, description="Weight of the policy's entropy beside the reward (paper: 0)."
     )
     baseline_decay: Probability = Field(
-        0.95, description="Share of the reward baseline that an update keeps."
+        0.3, description="Share of the reward baseline that an update keeps."
     )
 
 

@@ -5,7 +5,8 @@ https://arxiv.org/abs/1611.01578, section 3.2.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Self
 
@@ -40,11 +41,11 @@ class Reinforce(Agent):
         *,
         layers: int = 2,
         units: int = 35,
-        batch: int = 8,
-        rate: float = 0.03,
-        decay: float = 0.0,
+        batch: int = 4,
+        rate: float = 0.05,
+        decay: float = 1e-5,
         entropy: float = 2e-3,
-        baseline_decay: float = 0.95,
+        baseline_decay: float = 0.3,
     ) -> None:
         """Draw the controller's weights.
 
@@ -115,12 +116,13 @@ class Reinforce(Agent):
         mean = fmean(rewards)
         baseline = mean if self.baseline is None else self.baseline
         advantages = [reward - baseline for reward in rewards]
-        objective = reinforce_objective(self.policy, walks, advantages, self.entropy)
-        # zeros for weights that the batch did not use, lest their moments stand still
-        gradients = torch.autograd.grad(-objective, self._weights, materialize_grads=True)
-        for weight, gradient in zip(self._weights, gradients, strict=True):
-            weight.grad = gradient
-        self._adam.step()
+        with _one_thread():
+            objective = reinforce_objective(self.policy, walks, advantages, self.entropy)
+            # zeros for weights that the batch did not use, lest their moments stand still
+            gradients = torch.autograd.grad(-objective, self._weights, materialize_grads=True)
+            for weight, gradient in zip(self._weights, gradients, strict=True):
+                weight.grad = gradient
+            self._adam.step()
         self.baseline = self.baseline_decay * baseline + (1 - self.baseline_decay) * mean
         self.updates += 1
 
@@ -171,6 +173,20 @@ def reinforce_objective(
     log_probabilities, entropies = policy.forward(walks)
     weights = torch.tensor(advantages, dtype=log_probabilities.dtype)
     return (weights * log_probabilities.sum(1) + entropy * entropies.sum(1)).mean()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """PyTorch on one thread: for so small a network several only wait for each other.
+
+    The sums, too, are then the same whatever the number of cores.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _flatten(tensors: Sequence[Tensor]) -> npt.NDArray[np.float32]:

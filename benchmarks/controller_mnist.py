@@ -1,11 +1,11 @@
-"""Lei & Xiong's figure 3, small: the controller against random search on MNIST with skip connections.
+"""Lei & Xiong's figure 3, small: the controller against random search on MNIST, with connections.
 
     python benchmarks/controller_mnist.py DIR --data-dir FOLDER
 
 Searches the space `mnist-skip.toml` with `reinforce` and with `random`, the same budget and several
 seeds, two searches at a time with one thread each: 1,500 training and 2,000 validation images of
-14x14, three epochs a network. A run in DIR that is there is resumed. Writes DIR/controller-mnist.csv
-(agent, seed, networks, mean accuracy of the last 20, best so far) and the figure beside it, and
+14x14, three epochs a network. A run in DIR that is there is resumed. Writes controller-mnist.csv
+(agent, seed, networks, mean accuracy of the last 20, best so far) and the figure into DIR, and
 prints both agents' means at the end with the difference's 95 % confidence interval over the seeds.
 """
 

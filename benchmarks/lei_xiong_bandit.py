@@ -2,11 +2,11 @@
 
     python benchmarks/lei_xiong_bandit.py --out results/published
 
-The linear bandit (`metaqnn/evaluators/bandit.py`) pays more for larger filters and more channels, by
-0.025 a step, with a noise of up to 10 % a decision. Over 20 seeds: after how many updates does the
-controller give each of the six right decisions, the ones before it being right, a probability above
-0.9; with their settings (Adam 0.01, weight decay 1e-4, no entropy bonus) and with others. Writes
-lei-xiong-bandit.csv, a row a seed and setting, and the figure of the probabilities over time.
+The linear bandit (`metaqnn/evaluators/bandit.py`) pays more for larger filters and more channels,
+by 0.025 a step, with a noise of up to 10 % a decision. Over 20 seeds: after how many updates does
+the controller give each of the six right decisions, the ones before it being right, a probability
+above 0.9; with their settings (Adam 0.01, weight decay 1e-4, no entropy bonus) and with others.
+Writes lei-xiong-bandit.csv, a row a seed and setting, and the figure of the probabilities over time.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from metaqnn.agents.reinforce import Reinforce
 
+from metaqnn.agents.reinforce import Reinforce
 from metaqnn.evaluators.bandit import BanditEvaluator
 from metaqnn.evaluators.base import Job
 from metaqnn.spaces import bind_space, read_space

@@ -21,6 +21,7 @@ SPACES = {
 
 AGENTS = {
     "q-learning": "metaqnn.agents.q_learning:QLearning",
+    "reinforce": "metaqnn.agents.reinforce:Reinforce",
     "evolution": "metaqnn.agents.evolution:Evolution",
     "local-search": "metaqnn.agents.local_search:LocalSearch",
     "random": "metaqnn.agents.random:RandomSearch",

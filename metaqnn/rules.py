@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
-from metaqnn.config import RewardConfig, RunConfig
+from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import Shape, total_cost
 from metaqnn.rewards import FLOPS_A_MULTIPLY_ADD, REWARDS
+from metaqnn.sections import RewardConfig
 from replay import Outcome
 from state_space import Architecture, IllegalMove, Space, Token, stage_of
 from state_space.notation import NotationError

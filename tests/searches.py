@@ -68,7 +68,9 @@ def make_search(
 
 def make_agent(name: str, budget: int, seed: int, space: Any) -> Agent:
     """A new agent."""
-    config = RunConfig.from_flat({"agent": name, "budget": budget, "seed": seed})
+    # so slow a controller does not settle on one network before the budget is spent
+    slow = {"controller-rate": 0.01, "controller-batch": 8}
+    config = RunConfig.from_flat({"agent": name, "budget": budget, "seed": seed, **slow})
     return find_agent(name).from_config(config, space)
 
 

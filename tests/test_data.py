@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from metaqnn.config import DataConfig
 from metaqnn.errors import MetaqnnError
+from metaqnn.sections import DataConfig
 from metaqnn.training import sources
 from metaqnn.training.data import load, load_split
 

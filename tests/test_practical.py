@@ -11,8 +11,9 @@ from test_q_table import LONG, q_of, reference_sweeps
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.q_table import QTable
 from metaqnn.agents.schedule import EpsilonSchedule
-from metaqnn.config import Q_PRESETS, RunConfig
+from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
+from metaqnn.sections import Q_PRESETS
 from replay import Trial
 from state_space import random_walk
 
@@ -170,6 +171,7 @@ def test_presets_and_budgets():
     assert paper.q_learning.model_dump() == {
         **dict(q_preset="paper", alpha=0.01, gamma=1.0, initial_q=0.5, sweeps=100, trace=0.0),
         **dict(credit=0.0, rank_rewards=False, elite=0.0, candidates=1, bonus=0.0),
+        **dict(prior=0.0, variants=0.0),
     }
     written = RunConfig.from_flat({"budget": 900}).flat()
     assert RunConfig.from_flat({**written, "budget": 2000}).q_learning.q_preset == "practical"

@@ -18,7 +18,8 @@ from metaqnn.agents.mutation import mutate
 from metaqnn.agents.outlook import Outlook
 from metaqnn.agents.q_table import QTable, Trajectory
 from metaqnn.agents.schedule import EpsilonSchedule
-from metaqnn.config import QLearningConfig, RunConfig
+from metaqnn.config import RunConfig
+from metaqnn.sections import QLearningConfig
 from replay import Trial
 from state_space import Space, Token
 

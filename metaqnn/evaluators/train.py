@@ -7,10 +7,11 @@ from typing import Any, Self
 
 import torch
 
-from metaqnn.config import DataConfig, RunConfig
+from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
 from metaqnn.networks.cost import Shape
+from metaqnn.sections import DataConfig
 from metaqnn.training.data import Images, load_split
 from metaqnn.training.device import resolve_device
 from metaqnn.training.loop import train

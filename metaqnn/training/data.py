@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metaqnn.config import DataConfig
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import Shape
 from metaqnn.registry import find_dataset, find_source
+from metaqnn.sections import DataConfig
 
 Part = Literal["train", "test"]
 

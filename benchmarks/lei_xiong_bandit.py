@@ -6,7 +6,7 @@ The linear bandit (`metaqnn/evaluators/bandit.py`) pays more for larger filters 
 by 0.025 a step, with a noise of up to 10 % a decision. Over 20 seeds: after how many updates does
 the controller give each of the six right decisions, the ones before it being right, a probability
 above 0.9; with their settings (Adam 0.01, weight decay 1e-4, no entropy bonus) and with others.
-Writes lei-xiong-bandit.csv, a row a seed and setting, and the figure of the probabilities over time.
+Writes lei-xiong-bandit.csv, a row a seed and setting, and the figure of the probabilities.
 """
 
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ import tomli_w
 
 from metaqnn.config import RunConfig, keys, read_toml
 from metaqnn.errors import MetaqnnError
-from metaqnn.runs import ENVIRONMENT, Run, describe_environment
+from metaqnn.runs import ENVIRONMENT, Run, check_content, describe_environment
 from metaqnn.searches import SEARCHES, search_path
 
 SETTINGS = "comparison.toml"
@@ -162,6 +162,7 @@ def prepare(comparison: Comparison, command: list[str], facts: Mapping[str, Any]
                     f"{path} was made with {name} {there.get(name)!r}, not {here.get(name)!r}: "
                     "choose another folder"
                 )
+        check_content(path, facts)
         return
     building = path.with_name(f".{path.name}.partial")
     environment = describe_environment(comparison.base, command, facts)

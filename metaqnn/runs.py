@@ -197,6 +197,20 @@ def create_run(run: Run, command: list[str], facts: Mapping[str, Any]) -> None:
         raise MetaqnnError(f"{run.path} cannot be made: {error}") from None
 
 
+def check_content(path: Path, facts: Mapping[str, Any]) -> None:
+    """Look whether the evaluator's file is still what it was when a run or comparison was made.
+
+    Raises:
+        MetaqnnError: It has changed.
+    """
+    made = json.loads((path / ENVIRONMENT).read_text(encoding="utf-8"))["evaluator"]
+    if made.get("content") != facts.get("content"):
+        raise MetaqnnError(
+            f"what the evaluator reads has changed since {path} was made: "
+            f"fingerprint {facts.get('content')}, not {made.get('content')}"
+        )
+
+
 def write_config(run: Run) -> None:
     """Write the run's configuration anew, whole or not at all."""
     partial = run.path / f"{CONFIG}.partial"

@@ -51,6 +51,10 @@ class Space(ABC, Generic[State]):
     def initial_state(self, stage: int = 0) -> State:
         """The state before the first decision; stage is how far a growing space has grown."""
 
+    def grows(self, stage: int) -> bool:
+        """Whether the stage after this one is another."""
+        return self.initial_state(stage) != self.initial_state(stage + 1)
+
     @abstractmethod
     def decision(self, state: State) -> Decision | None:
         """The decision to take in this state; None where the architecture is complete."""
@@ -131,7 +135,7 @@ def stage_of(space: Space[State], walk: Sequence[Token]) -> int:
                 pass
             return stage
         except IllegalMove:
-            if stage > len(walk) or space.initial_state(stage) == space.initial_state(stage + 1):
+            if stage > len(walk) or not space.grows(stage):
                 raise
             stage += 1
 

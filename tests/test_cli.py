@@ -1,7 +1,9 @@
 """The command line as its user sees it: outputs, and bad input answered in one line with exit 2."""
 
 import gzip
+import itertools
 import json
+import re
 import shutil
 import sqlite3
 import tomllib
@@ -459,3 +461,52 @@ def test_a_row_of_a_2017_q_table_that_does_not_fit_is_refused_with_its_line(invo
     refused(invoke("run", *options), "of the Q-table: ", "is not in this space")
     pd.read_csv(table).drop(columns="start_image_size").to_csv("cut.csv", index=False)
     refused(invoke("run", "--q-table", "cut.csv", "--budget", "0"), "no column start_image_size")
+
+
+def macro_table(path, best=93.0):
+    """A table of all networks of the space macro, whose accuracy is its number's."""
+    networks = ["".join(digits) for digits in itertools.product("012", repeat=8)]
+    entries = {
+        network: {"test_acc": [best * place / 6561], "mean_acc": best * place / 6561}
+        for place, network in enumerate(networks, start=1)
+    }
+    path.write_text(json.dumps(entries))
+
+
+def test_a_search_of_a_table_needs_no_images_and_resumes_with_the_same_table_only(invoke, tmp_path):
+    macro_table(tmp_path / "table.json")
+    options = ["--space", "macro", "--evaluator", "table", "--table", "table.json", "--name", "t"]
+    result = invoke("run", *options, "--budget", "12")
+    assert result.exit_code == 0
+    assert "12 networks trained, 0 of them failed" in result.output
+    assert "networks: 6561" in result.stderr
+    assert invoke("resume", "results/t", "--budget", "14").exit_code == 0
+    assert (
+        len(json.loads(invoke("top-k", "results/t", "-k", "99", "--format", "json").stdout)) == 14
+    )
+    macro_table(tmp_path / "table.json", best=50.0)
+    changed = invoke("resume", "results/t", "--budget", "16")
+    refused(changed, "has changed since results/t was made")
+    refused(invoke("run", "--space", "macro", "--budget", "2"), "cannot be built, only looked up")
+    limited = [*options[:-1], "u", "--max-flops", "1000"]
+    refused(invoke("run", *limited), "need networks that can be built")
+    refused(invoke("run", *options[:4]), "--table FILE")
+    assert not (tmp_path / "results" / "u").exists()
+
+
+def test_human_designs_are_trained_first_and_large_networks_refused(invoke, tmp_path):
+    designs = ["[C(8,3,1), P(2,2), SM(10)]", "[GAP(10), SM(10)]"]
+    options = [option for text in designs for option in ("--start-from", text)]
+    result = invoke(
+        "run", "--name", "s", "--budget", "6", "--epochs", "1", "--max-parameters", "5000", *options
+    )
+    assert result.exit_code == 0
+    assert re.search(r"[1-9]\d* refused as too large; the budget is spent", result.output)
+    found = pd.read_csv(StringIO(invoke("top-k", "results/s", "-k", "9", "--format", "csv").stdout))
+    assert len(found) == 6
+    assert found["parameters"].max() <= 5000
+    assert found.sort_values("found")["network"].tolist()[:2] == designs
+    config = tomllib.loads((tmp_path / "results" / "s" / "config.toml").read_text())
+    assert config["start-from"] == designs
+    refused(invoke("run", "--start-from", "[C(7,3,1), SM(10)]"), "start-from '[C(7,3,1), SM(10)]'")
+    refused(invoke("run", "--reward", "acuracy"), "no reward 'acuracy'; did you mean accuracy")

@@ -9,6 +9,7 @@ import torch
 from conftest import make_space
 from torch.nn.functional import relu
 
+from metaqnn.agents.q_table import QTable
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import layer_costs
@@ -336,3 +337,14 @@ def test_impossible_values_are_refused_by_name(key, value, problem):
 def test_a_space_without_decisions_is_refused():
     with pytest.raises(MetaqnnError, match="there is nothing to decide"):
         space_of(heights=[3], widths=[3], filters=[8])
+
+
+def test_a_q_table_of_a_grown_space_is_loaded():
+    space = make_space("nas-cifar10")
+    table = QTable(space, 0.5)
+    walk = random_walk(space, np.random.default_rng(0), stage=2)
+    table.sweep(table.trajectory(walk, stage=2), 1.0, 0.1, 1.0)
+    other = QTable(space, 0.5)
+    other.load(table.frame())
+    assert sorted(other.q) == sorted(table.q)
+    assert len(other.rows) == len(table.rows)

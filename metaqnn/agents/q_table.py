@@ -202,6 +202,7 @@ class QTable:
         Raises:
             MetaqnnError: A column is missing, or a pair does not exist in the space.
         """
+        stage = 0
         known = enumerate_rows(self.space)
         observation_type: Any = type(next(iter(known)))
         columns = [*observation_type._fields, "action", "q"]
@@ -212,6 +213,9 @@ class QTable:
         for record in frame[columns].itertuples(name=None):
             line, fields, action, q = record[0] + 2, record[1:-2], *record[-2:]
             observation = observation_type(*fields)
+            while observation not in known and self.space.grows(stage):
+                stage += 1
+                known |= enumerate_rows(self.space, stage)
             decision = known.get(observation)
             if decision is None or action not in decision.options:
                 raise MetaqnnError(

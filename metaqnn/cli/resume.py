@@ -22,9 +22,11 @@ def resume(folder: Path, quiet: bool, **options: Any) -> None:
     """
     from metaqnn.cli.progress import drive
     from metaqnn.config import RunConfig
-    from metaqnn.runs import open_run
+    from metaqnn.runs import check_content, open_run
 
     found = open_run(folder)
     config = RunConfig.from_flat({**found.config.flat(), **given(options)})
     run = replace(found, config=config)
-    drive(run, run.evaluator(), quiet=quiet)
+    evaluator = run.evaluator()
+    check_content(run.path, evaluator.facts)
+    drive(run, evaluator, quiet=quiet)

@@ -1,5 +1,7 @@
 """What an evaluator is, and how it is called so that a failure costs one trial."""
 
+import hashlib
+import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -59,8 +61,16 @@ class Evaluator(ABC):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What a person should know of it before trusting its scores."""
+        """What a person should know of it before trusting its scores.
+
+        `content` is the fingerprint of a file that it read: a run goes on with the same only.
+        """
         return {}
+
+
+def fingerprint(content: Any) -> str:
+    """16 hexadecimal digits over anything that JSON can hold."""
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=8).hexdigest()
 
 
 def attempt(evaluator: Evaluate, job: Job) -> Outcome:

@@ -14,7 +14,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.base import Evaluator, Job
+from metaqnn.evaluators.base import Evaluator, Job, fingerprint
 from metaqnn.experiences import read_experiences
 from metaqnn.networks.cost import LayerCost, Shape, total_cost
 from metaqnn.runs import open_run
@@ -82,7 +82,11 @@ class SurrogateEvaluator(Evaluator):
             [features(architecture, _cost(architecture, shape)) for architecture in architectures]
         )
         model = GradientBoostingRegressor(**MODEL)
-        quality = cross_validate(model, rows, accuracies)
+        digests = [architecture.digest for architecture in architectures]
+        quality = {
+            **cross_validate(model, rows, accuracies),
+            "content": fingerprint([digests, accuracies]),
+        }
         return cls(vectorizer, model.fit(rows, accuracies), shape, quality)
 
     def __call__(self, job: Job) -> Outcome:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.base import Evaluator, Job
+from metaqnn.evaluators.base import Evaluator, Job, fingerprint
 from metaqnn.networks.cost import Shape
 from replay import Outcome
 from state_space import Space
@@ -83,8 +83,13 @@ class TableEvaluator(Evaluator):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """How many networks there are, and the best mean accuracy."""
-        return {"networks": len(self.entries), "best mean accuracy": self.optimum}
+        """How many networks there are, the best mean accuracy, and the fingerprint."""
+        content = {digest: entry.model_dump() for digest, entry in sorted(self.entries.items())}
+        return {
+            "networks": len(self.entries),
+            "best mean accuracy": self.optimum,
+            "content": fingerprint(content),
+        }
 
 
 def read_table(path: Path) -> dict[str, Entry]:

@@ -141,10 +141,15 @@ class ReinforceConfig(Section):
         1e-5, description="L2 penalty on the controller (paper: 0; Lei & Xiong: 1e-4)."
     )
     entropy: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        2e-3, description="Weight of the policy's entropy beside the reward (paper: 0)."
+        1e-3, description="Reinforce: weight of the policy's entropy beside the reward (paper: 0)."
+    )
+    logit_bound: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        2.25,
+        description="Bound of the controller's logits, lest it become certain; 0 for none "
+        "(paper: none; ENAS: 2.5).",
     )
     baseline_decay: Probability = Field(
-        0.3, description="Share of the reward baseline that an update keeps."
+        0.3, description="Reinforce: share of the reward baseline that an update keeps."
     )
 
 

@@ -68,9 +68,7 @@ def make_search(
 
 def make_agent(name: str, budget: int, seed: int, space: Any) -> Agent:
     """A new agent."""
-    # so slow a controller does not settle on one network before the budget is spent
-    slow = {"controller-rate": 0.01, "controller-batch": 8}
-    config = RunConfig.from_flat({"agent": name, "budget": budget, "seed": seed, **slow})
+    config = RunConfig.from_flat({"agent": name, "budget": budget, "seed": seed})
     return find_agent(name).from_config(config, space)
 
 

@@ -91,9 +91,9 @@ def all_walks(space):
     return found
 
 
-def make_policy(space=None, layers=2, units=3, scale=10):
+def make_policy(space=None, layers=2, units=3, scale=10, bound=0.0):
     """A policy in float64, whose weights are large enough to make differences."""
-    policy = Policy(space or Layers(), layers, units, np.random.default_rng(7)).double()
+    policy = Policy(space or Layers(), layers, units, np.random.default_rng(7), bound).double()
     with torch.no_grad():
         for parameter in policy.parameters():
             parameter *= scale
@@ -172,15 +172,35 @@ def test_probabilities_are_those_computed_by_hand():
     assert policy([(WALK, 0)])[1][0].tolist() == pytest.approx(entropies, rel=1e-6)
 
 
+def test_a_bound_of_the_logits_keeps_every_option_possible():
+    # all weights 0 but these: the first token's logit is 40, the others' 0; v . tanh(...) is -60
+    policy = make_policy(Layers(2), layers=1, units=1, scale=0, bound=1.5)
+    with torch.no_grad():
+        policy.head_bias[0] = 40.0
+        policy.anchor_current[0, 0] = 1e9
+        policy.anchor_score[0] = -60.0
+        policy.lstm.bias_ih_l0 += 20.0  # so that the hidden state is positive
+    most, least = math.exp(1.5), math.exp(-1.5)
+    probabilities = policy.probabilities(("small", "small", "skip:0"))
+    assert probabilities == pytest.approx(
+        [most / (most + 1), most / (most + 2), most / (most + least)], abs=1e-9
+    )
+    # where logits are far below the bound, it changes nothing
+    walk = ("small", "small", "skip:1", "stop")
+    bounded, free = (make_policy(scale=1, bound=bound) for bound in (1e4, 0.0))
+    assert bounded.probabilities(walk) == pytest.approx(free.probabilities(walk), abs=1e-9)
+
+
 def test_the_probabilities_of_all_walks_sum_to_one():
     log_probabilities, _ = make_policy()([(walk, 0) for walk in all_walks(Layers())])
     assert log_probabilities.sum(1).exp().sum().item() == pytest.approx(1, abs=1e-12)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
-def test_sampling_and_scoring_agree_on_the_log_probability(space, dtype, tolerance):
+@pytest.mark.parametrize("bound", [0.0, 0.5])
+def test_sampling_and_scoring_agree_on_the_log_probability(space, dtype, tolerance, bound):
     for each in (space, Layers(8)):
-        policy = make_policy(each, units=35).to(dtype)
+        policy = make_policy(each, units=35, bound=bound).to(dtype)
         generator = np.random.default_rng(0)
         for _ in range(5):
             walk, log_probability = policy.sample(generator)
@@ -212,8 +232,9 @@ def objective_gradient(policy, walks, advantages, entropy):
     return torch.autograd.grad(objective, list(policy.parameters()), materialize_grads=True)
 
 
-def test_the_gradient_agrees_with_finite_differences():
-    policy = make_policy(Layers(4))
+@pytest.mark.parametrize("bound", [0.0, 0.5])
+def test_the_gradient_agrees_with_finite_differences(bound):
+    policy = make_policy(Layers(4), bound=bound)
     walks = [(WALK, 0), (("large", "stop"), 0), (("small", "large", "skip:1", "stop"), 1)]
     advantages = [0.7, -0.4, 0.2]
     step = 1e-5  # the error of the difference is of the order of its square
@@ -259,7 +280,7 @@ def test_a_batch_of_different_lengths_has_the_mean_of_the_single_gradients():
 
 def test_an_update_is_a_step_of_adam_up_the_objective():
     # Adam's first step is rate * g / (|g| + 1e-8)
-    agent = Reinforce(Layers(), 0, batch=2, rate=0.01, decay=0.0, entropy=0.1)
+    agent = Reinforce(Layers(), 0, batch=2, rate=0.01, decay=0.0, entropy=0.1, bound=0.0)
     policy = Policy(Layers(), 2, 35, np.random.default_rng(0))
     walks = [("small", "stop"), ("large", "large", "skip:1", "stop")]
     gradients = objective_gradient(policy, [(walk, 0) for walk in walks], [-0.25, 0.25], 0.1)
@@ -379,7 +400,7 @@ def test_it_learns_which_layers_to_connect():
 @pytest.mark.parametrize(
     ("option", "value"),
     [("lstm-layers", 0), ("controller-batch", 0), ("controller-rate", 0.0), ("entropy", -1.0)]
-    + [("controller-decay", math.inf), ("baseline-decay", 1.5)],
+    + [("logit-bound", -1.0), ("controller-decay", math.inf), ("baseline-decay", 1.5)],
 )
 def test_impossible_options_are_refused(option, value):
     with pytest.raises(MetaqnnError, match=f"{option} is {value}: input should be"):

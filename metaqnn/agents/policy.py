@@ -64,10 +64,19 @@ class Policy(nn.Module):
     and h_j that of the position referred to, the second token of the kind has the probability
     sigmoid(v . tanh(W_prev h_j + W_curr h_i)). The step after them reads the mean embedding of
     their tokens.
+
+    With a bound c, every logit x becomes c tanh(x / c), and no legal option is ever more than
+    e^(2 c) times as probable as another; a sigmoid counts as the softmax over -x/2 and x/2. So ENAS
+    (Pham et al. 2018, https://arxiv.org/abs/1802.03268) keeps its controller exploring.
     """
 
     def __init__(
-        self, space: Space[Any], layers: int, units: int, generator: np.random.Generator
+        self,
+        space: Space[Any],
+        layers: int,
+        units: int,
+        generator: np.random.Generator,
+        bound: float = 0.0,
     ) -> None:
         """Draw all weights uniformly from [-0.08, 0.08].
 
@@ -76,9 +85,11 @@ class Policy(nn.Module):
             layers: Of the LSTM.
             units: Of each layer, and size of the embeddings.
             generator: Draws the weights.
+            bound: Of the logits; 0 for none, as in Zoph & Le.
         """
         super().__init__()
         self.space = space
+        self.bound = bound
         pairs = [(kind, token) for kind, tokens in space.vocabulary.items() for token in tokens]
         self._numbers = {pair: number for number, pair in enumerate(pairs)}
         tokens = len(pairs)
@@ -114,9 +125,11 @@ class Policy(nn.Module):
         scores = self._connection_scores(
             hidden.index_select(0, batch.sources), current.index_select(0, batch.connections)
         )
-        # sigmoid(x) is the second value of the softmax over (0, x)
-        second = one_hot(batch.connecting, len(self._numbers))
-        logits = logits.index_put((batch.connections,), second * scores[:, None])
+        # sigmoid(x) is the second value of the softmax over (-x/2, x/2)
+        signs = one_hot(batch.connecting, len(self._numbers)) - 0.5
+        logits = logits.index_put((batch.connections,), signs * scores[:, None])
+        if self.bound:
+            logits = self.bound * (logits / self.bound).tanh()
         log_softmax = logits.masked_fill(~batch.legal, -torch.inf).log_softmax(1)
         taken = log_softmax.gather(1, batch.taken[:, None])[:, 0]
         entropy = -(log_softmax.exp() * log_softmax.masked_fill(~batch.legal, 0)).sum(1)
@@ -171,11 +184,13 @@ class Policy(nn.Module):
             if connects:
                 previous = weights["anchor_previous"] @ hidden[steps[decision.refers[0]]]
                 both = np.tanh(previous + weights["anchor_current"] @ hidden[-1])
-                second = np.array(options) == self._connecting(decision)
-                logits = second * (weights["anchor_score"] @ both)
+                signs = (np.array(options) == self._connecting(decision)) - 0.5
+                logits = signs * (weights["anchor_score"] @ both)
             else:
                 logits = weights["head_weight"][options] @ hidden[-1]
                 logits = logits + weights["head_bias"][options]
+            if self.bound:
+                logits = self.bound * np.tanh(logits / self.bound)
             choice, probability = _draw(logits, generator)
             log_probability += float(np.log(probability))
             read.append(options[choice])

@@ -44,8 +44,9 @@ class Reinforce(Agent):
         batch: int = 4,
         rate: float = 0.05,
         decay: float = 1e-5,
-        entropy: float = 2e-3,
+        entropy: float = 1e-3,
         baseline_decay: float = 0.3,
+        bound: float = 2.25,
     ) -> None:
         """Draw the controller's weights.
 
@@ -59,10 +60,11 @@ class Reinforce(Agent):
             decay: L2 penalty on the weights, as Adam's weight decay.
             entropy: Weight of the policy's entropy beside the reward.
             baseline_decay: What remains of the baseline when a batch's mean reward enters it.
+            bound: Of the policy's logits; 0 for none.
         """
         self.space = space
         self.generator = np.random.default_rng(seed)
-        self.policy = Policy(space, layers, units, self.generator)
+        self.policy = Policy(space, layers, units, self.generator, bound)
         self.batch = batch
         self.entropy = entropy
         self.baseline_decay = baseline_decay
@@ -92,6 +94,7 @@ class Reinforce(Agent):
             decay=options.controller_decay,
             entropy=options.entropy,
             baseline_decay=options.baseline_decay,
+            bound=options.logit_bound,
         )
 
     def ask(self, stage: int = 0) -> Proposal:

@@ -42,13 +42,19 @@ OPTIONS = {
     "learning-rate": 3e-3,
     "keep": 0,
     "device": "cpu",
+    "controller-batch": 8,
+    "controller-rate": 0.03,
+    "controller-decay": 0.0,
+    "entropy": 2e-3,
+    "baseline-decay": 0.95,
+    "logit-bound": 0.0,
 }
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--data-dir", required=True, help="Where MNIST lies, as for `metaqnn run`.")
-@click.option("--seeds", default=4, show_default=True)
+@click.option("--seeds", default=3, show_default=True)
 @click.option("--budget", default=400, show_default=True)
 def main(folder: Path, data_dir: str, seeds: int, budget: int) -> None:
     """Search, and write table and figure."""

@@ -92,7 +92,7 @@ def run(folder: Path, data_dir: str, budget: int, agent: str, seed: int) -> None
 def curves(folder: Path, agent: str, seed: int) -> pd.DataFrame:
     """Mean accuracy of the last distinct networks, and the best so far, after each."""
     trials = open_run(folder / f"{agent}-{seed}").memory().frame().query("first")
-    accuracy = trials["curve"].map(max).reset_index(drop=True)
+    accuracy = trials["curve"].map(lambda curve: max(curve, default=np.nan)).reset_index(drop=True)
     return pd.DataFrame(
         {
             "agent": agent,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 import tomli_w
 
@@ -18,8 +19,11 @@ from metaqnn.searches import SEARCHES, search_path
 
 SETTINGS = "comparison.toml"
 
-FREE = ("device", "data-dir", "download")
+FREE = ("device", "data-dir", "download", "table", "surrogate-from")
 """Options that do not make a comparison another one."""
+
+LONGEST_LABEL = 200
+"""Bytes of an entrant's label, which is the name of a folder."""
 
 SHARED_SECTIONS = ("data", "evaluation", "recipe")
 SHARED = ("agent", "seed", "budget", "space", "device", "keep")
@@ -47,6 +51,8 @@ class Entrant:
         Raises:
             MetaqnnError: An option is not the agent's own.
         """
+        if len(quote(text)) > LONGEST_LABEL:
+            raise MetaqnnError(f"agent {text!r}: its options are too long for a folder's name")
         name, *parts = re.split(r",\s*(?=[\w-]+=)", text)
         own = [
             key.replace("_", "-")

@@ -42,6 +42,9 @@ CHOICES: tuple[tuple[str, Iterable[str], str], ...] = (
 )
 """Options whose values are names: the option, the known names and the default."""
 
+NAMED_SCHEDULES = ("scaled", "practical")
+"""Schedules that are made for a budget."""
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -155,16 +158,14 @@ def _resolve(values: dict[str, Any]) -> dict[str, Any]:
     budget = values.get("budget")
     preset = values.get("q_preset")
     if preset is None:
-        planned = values.get("epsilon_schedule") == "paper" or (
-            isinstance(budget, int) and budget >= PRACTICAL_BELOW
-        )
-        preset = "paper" if planned else "practical"
+        planned = _planned(values.get("epsilon_schedule"), budget)
+        preset = "paper" if planned >= PRACTICAL_BELOW else "practical"
     if isinstance(preset, str):
         check_name("q-preset", Q_PRESETS, preset)
         values = {**Q_PRESETS[preset], **values, "q_preset": preset}
     schedule = values.get("epsilon_schedule", "scaled")
     if isinstance(schedule, str) and isinstance(budget, int | None):
-        if schedule in ("scaled", "practical"):
+        if schedule in NAMED_SCHEDULES:
             budget = DEFAULT_BUDGET if budget is None else budget
             parsed = getattr(EpsilonSchedule, schedule)(budget)
         else:
@@ -172,6 +173,15 @@ def _resolve(values: dict[str, Any]) -> dict[str, Any]:
         budget = parsed.total if budget is None else budget
         values = {**values, "epsilon_schedule": str(parsed), "budget": budget}
     return values
+
+
+def _planned(schedule: Any, budget: Any) -> int:
+    """How many networks a schedule and a budget, both as given, ask for."""
+    if isinstance(budget, int):
+        return budget
+    if not isinstance(schedule, str) or schedule in NAMED_SCHEDULES:
+        return DEFAULT_BUDGET
+    return EpsilonSchedule.parse(PAPER if schedule == "paper" else schedule).total
 
 
 class OutputConfig(Section):

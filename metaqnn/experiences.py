@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.networks.cost import Shape, total_cost
 from metaqnn.search import Experience
 from replay import Outcome
 from replay.legacy import LegacyError, read_replay
@@ -11,8 +12,12 @@ from state_space import IllegalMove, Space
 from state_space.notation import NotationError
 
 
-def read_experiences(path: Path, space: Space[Any]) -> list[Experience]:
+def read_experiences(
+    path: Path, space: Space[Any], input_shape: Shape | None = None
+) -> list[Experience]:
     """The rows of a replay database of the 2017 code, as experiences in this space.
+
+    Where the shape of the images is given, they have the metrics that rewards charge for.
 
     Raises:
         MetaqnnError: A row makes no sense, or its network is not in the space; the message names
@@ -25,7 +30,15 @@ def read_experiences(path: Path, space: Space[Any]) -> list[Experience]:
                 walk = space.parse(row.network)
             except (NotationError, IllegalMove) as error:
                 raise MetaqnnError(f"{path}, line {row.line}: {error}") from None
-            experiences.append((walk, Outcome(curve=(row.accuracy,))))
+            metrics: dict[str, float] = {}
+            if input_shape is not None:
+                architecture = space.architecture(walk)
+                metrics = {
+                    "multiply_adds": total_cost(architecture, input_shape).multiply_adds,
+                    "nodes": len(architecture.nodes),
+                    "edges": architecture.edges,
+                }
+            experiences.append((walk, Outcome(metrics, (row.accuracy,))))
     except LegacyError as error:
         raise MetaqnnError(str(error)) from None
     if not experiences:

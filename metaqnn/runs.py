@@ -37,8 +37,11 @@ NETWORKS = "networks"
 INPUTS = {"replay_from": "replay-from", "q_table": "q-table"}
 """Options that name a file, and the name of the file's copy in the run's folder."""
 
-FREE = ("budget", "data-dir", "device", "download", "keep", "replay-from", "q-table")
-"""Options that do not make a run another one; of the files it keeps copies."""
+FREE = (
+    *("budget", "data-dir", "device", "download", "keep", "replay-from", "q-table"),
+    *("table", "surrogate-from"),
+)
+"""Options that do not make a run another one; of the files it keeps copies or fingerprints."""
 
 PACKAGES = ("metaqnn", "numpy", "pandas", "torch", "torchvision", "safetensors", "scikit-learn")
 
@@ -132,7 +135,9 @@ class Run:
             MetaqnnError: A row makes no sense; the message names its line.
         """
         replay = self.input_file("replay_from")
-        return [] if replay is None else read_experiences(replay, self.space())
+        space = self.space()
+        shape = self.shape if space.trainable else None
+        return [] if replay is None else read_experiences(replay, space, shape)
 
     def agent(self) -> Agent:
         """The run's agent as it was at the start: without experiences.

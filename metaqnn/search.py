@@ -257,5 +257,5 @@ def _trailing_repeats(told: Iterable[Trial], refused: Iterable[Trial]) -> int:
 @lru_cache(maxsize=8)
 def _size(space: Space[Any], stage: int) -> int:
     """The number of architectures in the stages so far; walks of equal networks count apart."""
-    stages = stage + 1 if space.grows(0) else 1
-    return sum(count_architectures(space, each) for each in range(stages))
+    stages = [each for each in range(stage + 1) if each == 0 or space.grows(each - 1)]
+    return sum(count_architectures(space, each) for each in stages)

@@ -80,7 +80,7 @@ class QLearningConfig(Section):
         description="Learn from the ranks of the rewards, 0 to 1. Default: off (paper), on "
         "(practical).",
     )
-    elite: NotNegative = Field(
+    elite: Annotated[float, Field(ge=0, le=100)] = Field(
         0.0,
         description="The best network is replayed e^ELITE times as often as the worst. Default: "
         "0 (paper), 3 (practical).",

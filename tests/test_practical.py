@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from test_agents import q_learning, trial
 from test_q_table import LONG, q_of, reference_sweeps
 
+from metaqnn.agents.known import KnownNetworks
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.q_table import QTable
 from metaqnn.agents.schedule import EpsilonSchedule
@@ -138,11 +139,11 @@ def test_of_the_candidates_the_most_promising_new_one_is_proposed():
         agent.tell(trial(number, walk, space), reward)
     first = agent.ask().walk
     assert first not in (good, ("SM(10)",))  # known
-    agent._known.clear()
+    agent.known = KnownNetworks(space)
     assert agent.ask().walk[0] == "GAP(10)"
     for number in range(5):
         agent.tell(trial(10 + number, better, space), 1.0)
-    agent._known.clear()
+    agent.known = KnownNetworks(space)
     assert agent.ask().walk[:2] == better
 
 
@@ -155,6 +156,37 @@ def test_the_bonus_prefers_what_was_rarely_tried():
     assert all(agent.ask().walk[0] != "C(2,1,1)" for _ in range(20))
 
 
+def test_proposals_that_are_not_told_yet_are_not_repeated():
+    space = make_space("nas-digits")
+    agent = QLearning.from_config(RunConfig.from_flat({"budget": 100}), space)
+    for number in range(20):
+        walk = agent.ask().walk
+        agent.tell(trial(number, walk, space), number / 20)
+    asked = [space.architecture(agent.ask().walk).digest for _ in range(16)]
+    assert len(set(asked)) == 16
+
+
+def test_variants_need_a_network_to_vary():
+    agent = q_learning(make_space("tiny"), "0.5:9", candidates=8, variants=1.0)
+    assert agent.ask().walk
+
+
+def test_a_loaded_table_guides_the_candidates():
+    space = make_space("macro")
+    table = QTable(space, 0.5)
+    generator = np.random.default_rng(0)
+    for _ in range(300):
+        walk = random_walk(space, generator)
+        trajectory = table.trajectory(walk)
+        table.visit(trajectory)
+        reward = walk.count("MB(6,5)") / 8
+        table.sweep_with_traces(trajectory, reward, 0.1, 1.0, 1.0, 1.0)
+    config = RunConfig.from_flat({"epsilon_schedule": "0.1:100"})
+    cold, warm = (QLearning.from_config(config, space) for _ in range(2))
+    warm.warm_start(table.frame().drop(columns="visits"))
+    assert warm.ask().walk.count("MB(6,5)") >= 6 > cold.ask().walk.count("MB(6,5)")
+
+
 def test_presets_and_budgets():
     def preset(**options):
         config = RunConfig.from_flat(options)
@@ -165,6 +197,8 @@ def test_presets_and_budgets():
     assert preset(budget=999) == ("practical", "1.0:10")
     assert preset(budget=1000)[0] == "paper"
     assert preset(epsilon_schedule="paper") == ("paper", "1.0:1500")
+    assert preset(epsilon_schedule="1.0:600,0.1:600")[0] == "paper"
+    assert preset(epsilon_schedule="1.0:6,0.1:6")[0] == "practical"
     assert preset(budget=100, q_preset="paper") == ("paper", "1.0:56")
     assert RunConfig.from_flat({"trace": 0.3}).q_learning.trace == 0.3
     paper = RunConfig.from_flat({"q_preset": "paper"})

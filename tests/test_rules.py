@@ -8,6 +8,8 @@ from searches import hash_score, make_search, state
 
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
+from metaqnn.networks.cost import total_cost
+from metaqnn.registry import AGENTS
 from metaqnn.rewards import REWARDS
 from metaqnn.rules import Rules
 from metaqnn.sections import RewardConfig
@@ -69,7 +71,7 @@ def refuses_half(architecture):
     return "too large" if int(architecture.digest[0], 16) % 2 else None
 
 
-@pytest.mark.parametrize("agent", ["q-learning", "random", "evolution", "local-search"])
+@pytest.mark.parametrize("agent", AGENTS)
 def test_refused_networks_are_recorded_not_told_and_not_in_the_budget(path, agent):
     search = make_search(path, agent, budget=30, refuse=refuses_half)
     told = []
@@ -92,6 +94,17 @@ def test_a_search_with_refusals_resumes_to_the_same_end(tmp_path):
             search.run()
         ends.append((state(search), [trial.walk for trial in search.memory.refused()]))
     assert ends[0] == ends[1]
+
+
+# a policy is drawn to what is larger, and is not told where that ends
+@pytest.mark.parametrize("agent", sorted(set(AGENTS) - {"reinforce"}))
+def test_a_limit_on_the_size_does_not_end_a_search_that_larger_networks_attract(path, agent):
+    def larger_is_better(job):
+        return Outcome(curve=(min(1.0, total_cost(job.architecture, (1, 8, 8)).parameters / 1e5),))
+
+    refuse = rules(max_parameters=3000).refuse
+    search = make_search(path, agent, budget=60, seed=1, refuse=refuse, evaluator=larger_is_better)
+    assert search.run() == "the budget is spent"
 
 
 def test_where_all_is_refused_the_search_ends(path, monkeypatch):

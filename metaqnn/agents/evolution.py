@@ -71,7 +71,8 @@ class Evolution(Agent):
     def tell(self, trial: Trial, reward: float) -> None:
         """The trial becomes the youngest member; the oldest of a complete population dies."""
         self._members.append((trial.walk, reward))
-        self.known.tell(trial.digest)
+        if not trial.imported:
+            self.known.tell(trial.digest)
 
     def snapshot(self) -> bytes:
         """The generator, and what is proposed and not told yet."""

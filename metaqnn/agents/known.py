@@ -44,6 +44,10 @@ class KnownNetworks:
         self._in_flight.add(digest)
         return walk
 
+    def add(self, walk: tuple[Token, ...]) -> None:
+        """The walk's network has been proposed. One that is refused stays so for ever."""
+        self._in_flight.add(self.digest(walk))
+
     def tell(self, digest: str) -> None:
         """The network has been told."""
         self._told.add(digest)

@@ -75,7 +75,8 @@ class LocalSearch(Agent):
     def tell(self, trial: Trial, reward: float) -> None:
         """The network takes its place in the ranking."""
         insort(self._ranking, (-reward, len(self._ranking), trial.walk))
-        self.known.tell(trial.digest)
+        if not trial.imported:
+            self.known.tell(trial.digest)
 
     def snapshot(self) -> bytes:
         """The generator, and what is proposed and not told yet."""

@@ -12,7 +12,8 @@ import pandas as pd
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from metaqnn.agents.base import Agent, Proposal, generator_from_bytes, generator_to_bytes
+from metaqnn.agents.base import Agent, Proposal
+from metaqnn.agents.known import KnownNetworks
 from metaqnn.agents.legacy_table import load_q_table
 from metaqnn.agents.mutation import mutate
 from metaqnn.agents.outlook import Outlook
@@ -60,7 +61,8 @@ class QLearning(Agent):
         self.generator = np.random.default_rng(seed)
         self._replay: list[tuple[Trajectory, float]] = []
         self._trained: set[str] = set()
-        self._known: dict[tuple[Token, ...], float] = {}
+        self._rewards: dict[tuple[Token, ...], float] = {}
+        self.known = KnownNetworks(space)
 
     @classmethod
     def from_config(cls, config: RunConfig, space: Space[Any]) -> Self:
@@ -80,23 +82,27 @@ class QLearning(Agent):
         promising one that is not known yet.
         """
         options, epsilon = self.options, self.epsilon
-        if options.candidates == 1 or epsilon == 1:
+        if options.candidates == 1:
             return Proposal(self._walk(stage, epsilon, self.table), {"epsilon": epsilon})
+        if epsilon == 1:
+            walk = self._walk(stage, epsilon, self.table)
+        else:
+            walk = self._most_promising(stage, epsilon)
+        self.known.add(walk)
+        return Proposal(walk, {"epsilon": epsilon})
+
+    def _most_promising(self, stage: int, epsilon: float) -> tuple[Token, ...]:
+        options = self.options
         outlook = Outlook(self.table, options.prior, options.bonus)
-        variants = round(options.variants * options.candidates)
+        best = sorted(self._rewards, key=lambda walk: self._rewards[walk], reverse=True)[:PARENTS]
+        variants = round(options.variants * options.candidates) if best else 0
         walks = [self._walk(stage, epsilon, outlook) for _ in range(options.candidates - variants)]
-        best = sorted(self._known, key=lambda walk: self._known[walk], reverse=True)[:PARENTS]
-        if best:
+        if variants:
             for parent in self.generator.integers(len(best), size=variants).tolist():
                 walks.append(mutate(self.space, best[parent], self.generator, stage))
-        promising = max(
-            walks,
-            key=lambda walk: (
-                walk not in self._known,
-                outlook.promise(self.space, walk, stage),
-            ),
-        )
-        return Proposal(promising, {"epsilon": epsilon})
+        walks.sort(key=lambda walk: outlook.promise(self.space, walk, stage), reverse=True)
+        new = (walk for walk in walks if self.known.digest(walk) not in self.known)
+        return next(new, walks[0])
 
     def _walk(self, stage: int, epsilon: float, guide: QTable | Outlook) -> tuple[Token, ...]:
         state = self.space.initial_state(stage)
@@ -147,9 +153,9 @@ class QLearning(Agent):
         load_q_table(self.table, frame)
 
     def snapshot(self) -> bytes:
-        """Q-values and generator; the replay memory is the history."""
-        generator = np.frombuffer(generator_to_bytes(self.generator), dtype=np.uint8)
-        return save_arrays({"q": self.table.q, "generator": generator})
+        """Q-values, generator, and what is proposed and not told yet; the rest is the history."""
+        others = np.frombuffer(self.known.snapshot(self.generator), dtype=np.uint8)
+        return save_arrays({"q": self.table.q, "others": others})
 
     def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
         """Refill the replay memory, which adds the table's rows in their order, then the values."""
@@ -158,12 +164,13 @@ class QLearning(Agent):
         if snapshot is not None:
             arrays = load_arrays(snapshot)
             self.table.set_values(arrays["q"])
-            self.generator = generator_from_bytes(arrays["generator"].tobytes())
+            self.generator = self.known.restore(arrays["others"].tobytes())
 
     def _remember(self, trial: Trial, reward: float) -> None:
         trajectory = self.table.trajectory(trial.walk, trial.stage)
         self.table.visit(trajectory)
         self._replay.append((trajectory, reward))
+        self._rewards[trial.walk] = reward
         if not trial.imported:
             self._trained.add(trial.digest)
-            self._known[trial.walk] = reward
+            self.known.tell(trial.digest)

@@ -37,6 +37,7 @@ class QTable:
         # of the visited pairs: row, index, and number of their place in a walk and their action
         self._visited: list[tuple[int, int, int]] = []
         self._groups: dict[tuple[int, Token], int] = {}
+        self._placed: set[int] = set()
 
     @property
     def q(self) -> npt.NDArray[np.float64]:
@@ -86,7 +87,8 @@ class QTable:
     def visit(self, trajectory: Trajectory) -> None:
         """Count a trial that took these moves."""
         for place, (row, index) in enumerate(reversed(trajectory)):
-            if not self._visits[index]:
+            if index not in self._placed:
+                self._placed.add(index)
                 key = place, self.options[row][index - self.first[row]]
                 group = self._groups.setdefault(key, len(self._groups))
                 self._visited.append((row, index, group))
@@ -195,7 +197,9 @@ class QTable:
         return pd.DataFrame(records).assign(q=self.q, visits=self.visits)
 
     def load(self, frame: pd.DataFrame) -> None:
-        """Take over the values of a frame such as `frame` returns; visits are not taken over.
+        """Take over the values of a frame such as `frame` returns, and its visits if it has any.
+
+        A value without visits counts as one, lest nobody believe it.
 
         Its index counts the lines of its file, from 0 behind the heading.
 
@@ -209,6 +213,8 @@ class QTable:
         missing = [name for name in columns if name not in frame]
         if missing:
             raise MetaqnnError(f"the Q-table has no column {' and no '.join(missing)}")
+        counts = frame["visits"] if "visits" in frame else pd.Series(1, index=frame.index)
+        visits = counts.clip(lower=1).astype(int).to_dict()
         values = self.q.tolist()
         for record in frame[columns].itertuples(name=None):
             line, fields, action, q = record[0] + 2, record[1:-2], *record[-2:]
@@ -225,7 +231,9 @@ class QTable:
                 raise MetaqnnError(f"line {line} of the Q-table: q is {q}")
             row = self.row(observation, decision.options)
             values.extend(self._q[len(values) :])
-            values[self.first[row] + decision.options.index(action)] = float(q)
+            index = self.first[row] + decision.options.index(action)
+            values[index] = float(q)
+            self._visits[index] = visits[record[0]]
         self.set_values(np.array(values))
 
 

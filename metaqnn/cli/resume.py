@@ -14,6 +14,8 @@ from metaqnn.cli.options import config_option, given, run_folder
 @config_option("budget")
 @config_option("device")
 @config_option("data_dir")
+@config_option("table")
+@config_option("surrogate_from")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def resume(folder: Path, quiet: bool, **options: Any) -> None:
     """Go on with the run in FOLDER, if need be with a larger budget or on another device.

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--name", help="Name of the run's folder.  [default: DATASET-1, DATASET-2, ...]")
+@click.option(
+    "--name",
+    help="Name of the run's folder.  [default: DATASET-1, DATASET-2, ..., or SPACE-1, ... where "
+    "nothing is trained]",
+)
 @click.option("--results-dir", help="Folder of the runs' folders.  [default: results]")
 @click.option("--quiet/--no-quiet", default=None, help="Print nothing but errors.")
 @click.option(
@@ -56,9 +60,14 @@ def find_images(
 ) -> "tuple[Shape, tuple[str, ...]]":
     """Shape and classes of the images, which are loaded only if something is to be trained."""
     from metaqnn.registry import find_dataset
+    from metaqnn.runs import open_run
     from metaqnn.spaces import made_for
     from metaqnn.training.data import load_split
 
+    recorded = config.evaluation.surrogate_from
+    if config.evaluation.evaluator == "surrogate" and recorded and Path(recorded).is_dir():
+        run = open_run(Path(recorded))
+        return run.shape, run.classes
     if config.evaluation.evaluator != "train":
         shape, classes = made_for(settings)
         return shape, tuple(map(str, range(classes)))

@@ -59,11 +59,11 @@ def render(best: pd.DataFrame, form: Format) -> str:
         {
             "rank": best["rank"],
             "accuracy": best["accuracy"].map("{:.2%}".format),
-            "parameters": best["parameters"].map("{:,}".format),
-            "multiply-adds": best["multiply_adds"].map("{:,}".format),
-            "seconds": best["seconds"].map("{:.1f}".format),
+            "parameters": _cells(best["parameters"], "{:,}"),
+            "multiply-adds": _cells(best["multiply_adds"], "{:,}"),
+            "seconds": _cells(best["seconds"], "{:.1f}"),
             "found": best["found"],
-            "epsilon": best["epsilon"].map(lambda value: "" if pd.isna(value) else f"{value:g}"),
+            "epsilon": _cells(best["epsilon"], "{:g}"),
             "network": best["network"],
         }
     )
@@ -75,3 +75,8 @@ def render(best: pd.DataFrame, form: Format) -> str:
         colalign=align if len(table) else None,
         disable_numparse=True,
     )
+
+
+def _cells(column: "pd.Series[float]", form: str) -> list[str]:
+    """The values as text; nothing where there is none."""
+    return ["" if pd.isna(value) else form.format(value) for value in column]

@@ -169,13 +169,16 @@ class SkipSpace(Space[SkipState]):
 
     def parse(self, text: str) -> tuple[Token, ...]:
         """The walk of a network, the same for every order in which the text lists its layers."""
-        architecture = canonical(read(text))
-        classes = architecture.nodes[-1].args
+        network = read(text)
+        classes = network.nodes[-1].args
         if classes != (self.classes,):
             raise NotationError(
                 f"{text!r}: SM({classes[0]}) has {classes[0]} classes, the data set has "
                 f"{self.classes}"
             )
+        architecture = canonical(network)
+        if architecture.nodes[-1].op != "SM":
+            raise NotationError(f"{text!r}: SM must read every layer that no other layer reads")
         walk: list[Token] = []
         for layer, node in enumerate(architecture.nodes[:-1]):
             values = _values(text, node)

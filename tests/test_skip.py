@@ -348,3 +348,10 @@ def test_a_q_table_of_a_grown_space_is_loaded():
     other.load(table.frame())
     assert sorted(other.q) == sorted(table.q)
     assert len(other.rows) == len(table.rows)
+
+
+def test_a_network_with_loose_layers_beside_the_classifier_is_refused():
+    space = make_space("nas-digits")
+    text = "[CB(8,3,3,1,1), CB(8,3,3,1,1), CB(8,3,3,1,1), SM(10)@0]"
+    with pytest.raises(NotationError, match="SM must read every layer that no other layer reads"):
+        space.parse(text)

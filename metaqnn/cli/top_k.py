@@ -23,7 +23,8 @@ def top_k(folder: Path, k: int, form: Format) -> None:
     """Show the best networks of the run in FOLDER, also while it runs.
 
     The columns: validation accuracy, parameters, multiply-adds an image, seconds of training, which
-    network of the run it was, and the epsilon at which it was found.
+    network of the run it was, and the epsilon at which it was found; and the reward, by which they
+    are ranked, where it is not the accuracy.
     """
     from metaqnn.reports.top_k import render
     from metaqnn.reports.top_k import top_k as find_best

@@ -12,6 +12,7 @@ from state_space import Space
 COLUMNS = [
     "rank",
     "accuracy",
+    "reward",
     "parameters",
     "multiply_adds",
     "seconds",
@@ -30,9 +31,9 @@ def top_k(trials: pd.DataFrame, space: Space[Any], k: int) -> pd.DataFrame:
         k: How many.
 
     Returns:
-        The columns rank, accuracy (validation, 0 to 1), parameters, multiply_adds (an image),
-        seconds (of training), found (its place among the distinct networks), epsilon (empty for
-        agents without) and network.
+        The columns rank, accuracy (validation, 0 to 1), reward (by which they are ranked),
+        parameters, multiply_adds (an image), seconds (of training), found (its place among the
+        distinct networks), epsilon (empty for agents without) and network.
     """
     trained = trials[trials["finished"] & trials["first"]].copy()
     trained["found"] = range(1, len(trained) + 1)
@@ -49,7 +50,10 @@ def top_k(trials: pd.DataFrame, space: Space[Any], k: int) -> pd.DataFrame:
 
 
 def render(best: pd.DataFrame, form: Format) -> str:
-    """The table of `top_k` as text; csv and json carry all digits."""
+    """The table of `top_k` as text; csv and json carry all digits.
+
+    Where all rewards are accuracies the table leaves them out.
+    """
     if form == "csv":
         return best.to_csv(index=False, lineterminator="\n").rstrip("\n")
     if form == "json":
@@ -67,7 +71,9 @@ def render(best: pd.DataFrame, form: Format) -> str:
             "network": best["network"],
         }
     )
-    align = ["right"] * 7 + ["left"]
+    if (best["reward"] != best["accuracy"]).any():
+        table.insert(2, "reward", _cells(best["reward"], "{:.4f}"))
+    align = ["right"] * (len(table.columns) - 1) + ["left"]
     return tabulate(
         table.to_dict("list"),
         headers="keys",

@@ -379,7 +379,8 @@ def test_a_comparison_leaves_all_that_describes_it(finished, table_file):
     assert settings["budgets"] == [5, 10]
     assert settings["options"] == {"space": "macro", "evaluator": "table", "table": table_file}
     environment = json.loads((folder / "environment.json").read_text())
-    assert environment["evaluator"] == {"networks": 3**8, "best mean accuracy": OPTIMUM / 100}
+    assert environment["evaluator"]["networks"] == 3**8
+    assert environment["evaluator"]["best mean accuracy"] == OPTIMUM / 100
     assert "numpy" in environment["packages"]
     assert open_comparison(folder).budgets == (5, 10)
 
@@ -476,8 +477,12 @@ def test_seeds_and_agents_may_be_added(folder, table_file):
 def test_other_options_are_refused(folder, table_file, tmp_path):
     refused(call(folder, table_file, budgets="5,20"), "budgets [5, 10], not [5, 20]", str(folder))
     refused(call(folder, table_file, "--reward", "nas"), "reward None, not 'nas'")
-    other = shutil.copyfile(table_file, tmp_path / "other.json")
-    refused(call(folder, str(other)), "table", "other.json")
+    moved = Path(shutil.copyfile(table_file, tmp_path / "moved.json"))
+    assert call(folder, str(moved)).exit_code == 0
+    table = json.loads(moved.read_text())
+    table["00000000"]["mean_acc"] += 0.5
+    moved.write_text(json.dumps(table))
+    refused(call(folder, str(moved)), "what the evaluator reads has changed")
     (tmp_path / "c2").mkdir()
     refused(call(tmp_path / "c2", table_file), "c2 is not the folder of a comparison")
 

@@ -12,6 +12,7 @@ import sys
 import time
 import tomllib
 from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd

@@ -184,7 +184,10 @@ def test_each_interruption_point_resumes_to_the_same_end(tmp_path):
         assert state(resumed) == state(whole)
 
 
-@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize(
+    "agent",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name == "reinforce")) for name in AGENTS],
+)
 def test_killed_at_random_and_resumed_equals_uninterrupted(tmp_path, agent):
     budget = 600
     whole = make_search(tmp_path / "whole.sqlite", agent, budget=budget)

@@ -539,6 +539,8 @@ def test_ctrl_c_ends_all_processes_and_keeps_finished_searches(tmp_path, table_f
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # else a background job, in which SIGINT is ignored, hands that on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         deadline = time.monotonic() + 120
         while not (found := times(folder)) and time.monotonic() < deadline:

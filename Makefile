@@ -1,6 +1,8 @@
 # The same targets serve people and .ci/run. `make help` lists them.
 PYTHON ?= python3
 BIN := .venv/bin
+# as many processes as cores test at a time, so each computes with one thread
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --quiet -n auto
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -17,10 +19,10 @@ run: .venv/installed  ## search networks for the embedded digits, print the five
 	$(BIN)/metaqnn run
 
 test: .venv/installed  ## the tests that take seconds
-	$(BIN)/pytest --quiet -n auto -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 test-all: .venv/installed  ## all tests
-	$(BIN)/pytest --quiet -n auto
+	$(PYTEST)
 
 format: .venv/installed  ## format the code and sort its imports
 	$(BIN)/ruff check --quiet --select I --fix .

@@ -103,7 +103,7 @@ def test_a_limit_on_the_size_does_not_end_a_search_that_larger_networks_attract(
         return Outcome(curve=(min(1.0, total_cost(job.architecture, (1, 8, 8)).parameters / 1e5),))
 
     refuse = rules(max_parameters=3000).refuse
-    search = make_search(path, agent, budget=60, seed=1, refuse=refuse, evaluator=larger_is_better)
+    search = make_search(path, agent, budget=30, seed=1, refuse=refuse, evaluator=larger_is_better)
     assert search.run() == "the budget is spent"
 
 

@@ -76,3 +76,13 @@ def real_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+def refused(result: Any, *parts: str) -> None:
+    """Assert that a command ended with one line of error, which has these parts."""
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    line = result.output.strip().splitlines()[-1]
+    assert line.startswith("Error: ")
+    for part in parts:
+        assert part in line

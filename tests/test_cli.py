@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from conftest import refused
 from filelock import FileLock
 
 from metaqnn.cli import COMMANDS, main
@@ -50,15 +51,6 @@ def finished(invoke, finished_run, tmp_path):
     """Call a command in a folder in which the run results/r has finished."""
     shutil.copytree(finished_run, tmp_path / "results" / "r")
     return invoke
-
-
-def refused(result, *parts):
-    assert result.exit_code == 2, result.output
-    assert isinstance(result.exception, SystemExit)
-    line = result.output.strip().splitlines()[-1]
-    assert line.startswith("Error: ")
-    for part in parts:
-        assert part in line
 
 
 @pytest.mark.parametrize("command", COMMANDS)

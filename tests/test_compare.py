@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from conftest import refused
 from filelock import FileLock
 
 from metaqnn.cli import main
@@ -354,15 +355,6 @@ def folder(finished, tmp_path):
 
 def times(folder):
     return {path: path.stat().st_mtime_ns for path in folder.glob("searches/*/*.csv")}
-
-
-def refused(result, *parts):
-    assert result.exit_code == 2, result.output
-    assert isinstance(result.exception, SystemExit)
-    line = result.output.strip().splitlines()[-1]
-    assert line.startswith("Error: ")
-    for part in parts:
-        assert part in line
 
 
 def test_a_comparison_leaves_all_that_describes_it(finished, table_file):

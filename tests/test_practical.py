@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 from conftest import make_space
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from test_agents import q_learning, trial
-from test_q_table import LONG, q_of, reference_sweeps
+from test_q_table import LONG, q_of
 
 from metaqnn.agents.known import KnownNetworks
 from metaqnn.agents.q_learning import QLearning
@@ -19,26 +17,6 @@ from replay import Trial
 from state_space import random_walk
 
 SHORT = ("C(2,3,1)", "SM(10)")
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(0, 30), st.floats(0, 1)), min_size=1, max_size=50),
-    st.floats(0.001, 1),
-    st.sampled_from([1.0, 0.9]),
-)
-def test_without_trace_and_credit_the_targets_are_the_papers(draws, alpha, gamma):
-    space = make_space("tiny")
-    experiences = [
-        (random_walk(space, np.random.default_rng(seed)), reward) for seed, reward in draws
-    ]
-    table = QTable(space, 0.5)
-    for walk, reward in experiences:
-        table.sweep_with_traces(table.trajectory(walk), reward, alpha, gamma, 0.0, 0.0)
-    expected = reference_sweeps(space, experiences, alpha, gamma)
-    for observation, row in table.rows.items():
-        values = table.q[table.first[row] : table.first[row + 1]]
-        np.testing.assert_allclose(values, list(expected[observation].values()), rtol=1e-12)
 
 
 def test_a_trace_of_1_gives_every_move_the_reward():

@@ -82,9 +82,11 @@ def test_sweeps_equal_the_plain_reference_to_the_last_bit(draws, alpha, gamma):
     experiences = [
         (random_walk(space, np.random.default_rng(seed)), reward) for seed, reward in draws
     ]
-    table = QTable(space, 0.5)
+    table, traced = QTable(space, 0.5), QTable(space, 0.5)
     for walk, reward in experiences:
         table.sweep(table.trajectory(walk), reward, alpha, gamma)
+        traced.sweep_with_traces(traced.trajectory(walk), reward, alpha, gamma, 0.0, 0.0)
+    np.testing.assert_allclose(traced.q, table.q, rtol=1e-12)  # without traces it is the same
     expected = reference_sweeps(space, experiences, alpha, gamma)
     assert set(table.rows) == set(expected)
     for observation, row in table.rows.items():

@@ -19,7 +19,7 @@ class KnownNetworks:
     def __init__(self, space: Space[Any]) -> None:
         """No network is known."""
         self.space = space
-        self._told: set[str] = set()
+        self.told: set[str] = set()
         self._in_flight: set[str] = set()
 
     def digest(self, walk: tuple[Token, ...]) -> str:
@@ -28,7 +28,7 @@ class KnownNetworks:
 
     def __contains__(self, digest: str) -> bool:
         """Whether the network was told or proposed."""
-        return digest in self._told or digest in self._in_flight
+        return digest in self.told or digest in self._in_flight
 
     def propose(self, draw: Callable[[int], tuple[Token, ...]]) -> tuple[Token, ...]:
         """Draw until a walk's network is new, `TRIES` times at most; from now on it is known.
@@ -50,7 +50,7 @@ class KnownNetworks:
 
     def tell(self, digest: str) -> None:
         """The network has been told."""
-        self._told.add(digest)
+        self.told.add(digest)
         self._in_flight.discard(digest)
 
     def snapshot(self, generator: np.random.Generator) -> bytes:

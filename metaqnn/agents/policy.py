@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, one_hot
 
+from metaqnn.agents.lstm import Floats, draw, lstm_cell
 from state_space import Decision, Space, Token, legal_walk
 
 INITIAL_RANGE = 0.08
@@ -22,8 +22,6 @@ INITIAL_RANGE = 0.08
 
 StagedWalk = tuple[Sequence[Token], int]
 """A walk, and the stage of the space in which it was taken."""
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -174,7 +172,7 @@ class Policy(nn.Module):
             if not (connects and anchored):
                 value = weights["embedding"][read].mean(0)
                 for layer in range(layers):
-                    states[layer] = _lstm_cell(weights, layer, value, *states[layer])
+                    states[layer] = lstm_cell(weights, layer, value, *states[layer])
                     value = states[layer][0]
                 hidden.append(value)
                 read = []
@@ -191,7 +189,7 @@ class Policy(nn.Module):
                 logits = logits + weights["head_bias"][options]
             if self.bound:
                 logits = self.bound * np.tanh(logits / self.bound)
-            choice, probability = _draw(logits, generator)
+            choice, probability = draw(logits, generator)
             log_probability += float(np.log(probability))
             read.append(options[choice])
             walk.append(decision.options[choice])
@@ -244,29 +242,3 @@ class Policy(nn.Module):
             *map(torch.from_numpy, (owner * shape[1] + position, owner * length + step, mask)),
             *map(torch.from_numpy, (taken, rows, owners * length + sources, connecting)),
         )
-
-
-def _lstm_cell(
-    weights: dict[str, Floats], layer: int, value: Floats, hidden: Floats, cell: Floats
-) -> tuple[Floats, Floats]:
-    """The hidden state and the cell after a step, with the weights of an `nn.LSTM`."""
-    gates = weights[f"lstm.weight_ih_l{layer}"] @ value + weights[f"lstm.bias_ih_l{layer}"]
-    gates += weights[f"lstm.weight_hh_l{layer}"] @ hidden + weights[f"lstm.bias_hh_l{layer}"]
-    take, keep, new, show = gates.reshape(4, -1)
-    cell = _sigmoid(keep) * cell + _sigmoid(take) * np.tanh(new)
-    return _sigmoid(show) * np.tanh(cell), cell
-
-
-def _sigmoid(values: Floats) -> Floats:
-    """By the hyperbolic tangent, which never overflows."""
-    found: Floats = 0.5 + 0.5 * np.tanh(0.5 * values)
-    return found
-
-
-def _draw(logits: Floats, generator: np.random.Generator) -> tuple[int, float]:
-    """Draw from the softmax; returns the position and its probability."""
-    exponentials = np.exp(logits.astype(np.float64) - logits.max())
-    sums = exponentials.cumsum()
-    choice = int(np.searchsorted(sums, generator.random() * sums[-1], side="right"))
-    choice = min(choice, len(sums) - 1)  # the product may round up to the sum
-    return choice, float(exponentials[choice] / sums[-1])

@@ -5,6 +5,7 @@ https://arxiv.org/abs/1611.02167, section 4 and algorithms 1 to 3.
 """
 
 from collections.abc import Iterable
+from heapq import nlargest
 from typing import Any, Self
 
 import numpy as np
@@ -60,7 +61,6 @@ class QLearning(Agent):
         self.table = QTable(space, options.initial_q)
         self.generator = np.random.default_rng(seed)
         self._replay: list[tuple[Trajectory, float]] = []
-        self._trained: set[str] = set()
         self._rewards: dict[tuple[Token, ...], float] = {}
         self.known = KnownNetworks(space)
 
@@ -73,7 +73,7 @@ class QLearning(Agent):
     @property
     def epsilon(self) -> float:
         """The probability with which the next decision is taken at random."""
-        return self.schedule.epsilon(len(self._trained))
+        return self.schedule.epsilon(len(self.known.told))
 
     def ask(self, stage: int = 0) -> Proposal:
         """A walk of which each decision is random with probability epsilon, else the best.
@@ -82,19 +82,18 @@ class QLearning(Agent):
         promising one that is not known yet.
         """
         options, epsilon = self.options, self.epsilon
-        if options.candidates == 1:
-            return Proposal(self._walk(stage, epsilon, self.table), {"epsilon": epsilon})
-        if epsilon == 1:
+        if options.candidates == 1 or epsilon == 1:
             walk = self._walk(stage, epsilon, self.table)
         else:
             walk = self._most_promising(stage, epsilon)
-        self.known.add(walk)
+        if options.candidates > 1:
+            self.known.add(walk)
         return Proposal(walk, {"epsilon": epsilon})
 
     def _most_promising(self, stage: int, epsilon: float) -> tuple[Token, ...]:
         options = self.options
         outlook = Outlook(self.table, options.prior, options.bonus)
-        best = sorted(self._rewards, key=lambda walk: self._rewards[walk], reverse=True)[:PARENTS]
+        best = nlargest(PARENTS, self._rewards, key=lambda walk: self._rewards[walk])
         variants = round(options.variants * options.candidates) if best else 0
         walks = [self._walk(stage, epsilon, outlook) for _ in range(options.candidates - variants)]
         if variants:
@@ -172,5 +171,4 @@ class QLearning(Agent):
         self._replay.append((trajectory, reward))
         self._rewards[trial.walk] = reward
         if not trial.imported:
-            self._trained.add(trial.digest)
             self.known.tell(trial.digest)

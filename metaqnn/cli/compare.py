@@ -103,32 +103,13 @@ def compare(
 
 def _make(runs: "list[Run]", evaluator: "Evaluator", jobs: int, folder: Path) -> None:
     """Make the searches, with a progress bar where there is a terminal."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
+    from metaqnn.cli.bar import make_bar
     from metaqnn.cli.progress import INTERRUPTED
     from metaqnn.workers import run_searches
 
-    console = Console(stderr=True, quiet=not sys.stderr.isatty())
     done = 0
-    with Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        speed_estimate_period=86_400,
-    ) as progress:
-        task = progress.add_task(f"{folder.name}: searches", total=len(runs))
+    with make_bar() as progress:
+        task = progress.add_task(f"{folder.name}: searches", total=len(runs), state="")
 
         def observe() -> None:
             nonlocal done

@@ -4,16 +4,8 @@ import shlex
 import sys
 
 import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
+from metaqnn.cli.bar import make_bar
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.in_process import InProcess
@@ -81,18 +73,7 @@ def _search(
 ) -> str:
     """Search with a progress bar; returns why the search ended."""
     config = run.config
-    console = Console(stderr=True, quiet=quiet or not sys.stderr.isatty())
-    with Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        speed_estimate_period=86_400,  # a network may take many minutes
-    ) as progress:
+    with make_bar(quiet=quiet) as progress:
         task = progress.add_task(run.path.name, total=config.budget, state="")
 
         def observe(event: Event) -> None:

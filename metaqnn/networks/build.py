@@ -1,5 +1,6 @@
 """Architecture to PyTorch network."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import torch
@@ -40,6 +41,7 @@ class Network(nn.Module):
                 )
                 for node in architecture.nodes
             )
+        self._pool_before_relu()
         self.to_empty(device=generator.device)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
@@ -56,6 +58,21 @@ class Network(nn.Module):
             inputs = [images if source < 0 else values[source] for source in node.inputs]
             values.append(layer(join(inputs)))
         return values[-1]
+
+    def _pool_before_relu(self) -> None:
+        """Swap ReLU and the max pooling that alone reads it: the same values, of fewer pixels.
+
+        A ReLU keeps the order of what it reads, so that the maxima are the same.
+        """
+        nodes = self.architecture.nodes
+        readers = Counter(source for node in nodes for source in node.inputs)
+        for position, node in enumerate(nodes):
+            source = node.inputs[0]
+            if node.op == "P" and source >= 0 and nodes[source].op == "C" and readers[source] == 1:
+                convolution = self.layers[source]
+                assert isinstance(convolution, nn.Sequential), "C is a convolution and its ReLU"
+                self.layers[position] = nn.Sequential(self.layers[position], convolution[1])
+                convolution[1] = nn.Identity()
 
 
 def join(inputs: Sequence[Tensor]) -> Tensor:

@@ -22,9 +22,9 @@ class Dropout(nn.Module):
         """Drop while training, else pass on."""
         if not self.training:
             return x
-        # on CPUs uniform_ is three times as fast as bernoulli_
+        # on CPUs uniform_ is three times as fast as bernoulli_, and lt_ in place than lt and a cast
         draws = torch.empty_like(x).uniform_(generator=self.generator)
-        return x * (draws < self.keep).to(x.dtype).div_(self.keep)
+        return x * draws.lt_(self.keep).div_(self.keep)
 
 
 def _convolution(args: Args, shape: Shape, generator: torch.Generator) -> nn.Module:

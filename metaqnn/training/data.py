@@ -56,10 +56,12 @@ class Images:
         shape, place = (1, -1, 1, 1), (self.images.device, torch.float32)
         return mean.view(shape).to(*place), deviation.view(shape).to(*place)
 
-    def normalise(self, images: Tensor) -> Tensor:
+    def normalise(
+        self, images: Tensor, layout: torch.memory_format = torch.channels_last
+    ) -> Tensor:
         """Bytes of any images as floats that, for these images, have mean 0 and deviation 1."""
         mean, deviation = self.statistics
-        values = images.to(torch.float32, memory_format=torch.channels_last)
+        values = images.to(torch.float32, memory_format=layout)
         return values.sub_(mean).div_(deviation)
 
     def take(self, indices: Tensor) -> "Images":

@@ -1,5 +1,7 @@
 """Where to train."""
 
+import os
+
 import torch
 
 from metaqnn.errors import MetaqnnError
@@ -11,10 +13,9 @@ def resolve_device(name: str) -> str:
     Raises:
         MetaqnnError: There is no such device here.
     """
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     there = [
         "cpu",
-        *(f"cuda:{number}" for number in range(gpus)),
+        *(f"cuda:{number}" for number in range(_gpus())),
         *(["mps"] if torch.backends.mps.is_available() else []),
     ]
     if name == "auto":
@@ -23,3 +24,26 @@ def resolve_device(name: str) -> str:
     if resolved not in there:
         raise MetaqnnError(f"there is no device {name!r} here; there is {', '.join(there)}")
     return resolved
+
+
+def visible_gpus(name: str) -> list[str]:
+    """What CUDA_VISIBLE_DEVICES calls the GPUs that a device's name lets workers use.
+
+    "auto" and "cuda" are all that there are, "cuda:1" is one; there is none for other devices.
+
+    Raises:
+        MetaqnnError: There is no such device here.
+    """
+    resolved = resolve_device(name)
+    if not resolved.startswith("cuda"):
+        return []
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    numbers = range(_gpus())
+    names = visible.split(",") if visible else [str(number) for number in numbers]
+    if name in ("auto", "cuda"):
+        return [names[number] for number in numbers]
+    return [names[int(resolved.removeprefix("cuda:"))]]
+
+
+def _gpus() -> int:
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0

@@ -1,25 +1,25 @@
 """The training loop."""
 
-import json
 import math
 import time
-from collections.abc import Iterator
 
 import torch
-from safetensors.torch import save
-from torch import Tensor
-from torch.nn.functional import cross_entropy
 
+from metaqnn.models.model import Facts
+from metaqnn.models.network import save_network
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import total_cost
+from metaqnn.stopping.base import Progress, Rule, Verdict
 from metaqnn.training.data import Images
+from metaqnn.training.epochs import Tally, TrainingDiverged
+from metaqnn.training.epochs import epochs as _epochs
+from metaqnn.training.fit import check_fit, memory_of, within_memory
 from metaqnn.training.recipe import Recipe
+from metaqnn.training.speed import Speed
 from replay import Outcome
 from state_space import Architecture
 
-
-class TrainingDiverged(RuntimeError):
-    """The loss is not a finite number any more."""
+__all__ = ["TrainingDiverged", "train"]
 
 
 def train(
@@ -28,12 +28,16 @@ def train(
     validation: Images,
     recipe: Recipe,
     seed: int,
+    *,
     keep_above: float = math.inf,
+    stopping: Rule | None = None,
+    speed: Speed | None = None,
 ) -> Outcome:
     """Train a network by the recipe and validate it after every epoch.
 
     A network that is at chance after its first epoch starts again at a lower learning rate; one
-    that never leaves chance has the curve (chance,).
+    that never leaves chance has the curve (chance,). A network that runs out of memory is trained
+    anew with its batches in 2, 4, 8 ... parts, whose gradients are added up.
 
     Args:
         architecture: Without the dropout that the recipe adds.
@@ -42,115 +46,71 @@ def train(
         recipe: The rules.
         seed: Of weights, batches and dropout.
         keep_above: Return the weights of the best epoch where its accuracy exceeds this.
+        stopping: Ends a training that is hopeless.
+        speed: How the device computes; None is all that it knows.
 
     Raises:
         ShapeError: A layer cannot read what comes before it.
+        DoesNotFit: The device's memory is too small even for batches in parts.
         TrainingDiverged: The loss stopped being finite.
     """
     start = time.perf_counter()
-    generator = torch.Generator(training.images.device).manual_seed(seed)
+    device = training.images.device
+    speed = speed or Speed.of(device)
     chance = 1 / len(training.classes)
-    dressed = recipe.dress(architecture)
-    curve: list[float] = []
-    weights = None
-    for restart in range(recipe.restarts + 1):
-        rate = recipe.learning_rate * recipe.restart_factor**restart
-        network = Network(dressed, training.shape, generator)
-        for accuracy in _epochs(network, training, validation, recipe, rate, generator):
-            if not curve and accuracy <= recipe.restart_below * chance:
-                break
-            if accuracy > max(keep_above, *curve, -1):
-                weights = _weights(network, training)
-            curve.append(accuracy)
-        if curve:
-            break
     cost = total_cost(architecture, training.shape)
-    return Outcome(
-        metrics={
+    dressed = recipe.dress(architecture)
+    value = 2 if speed.bfloat16 else 4
+    check_fit(dressed, training.shape, recipe.batch_size, value, memory_of(device))
+
+    def attempt(splits: int) -> Outcome:
+        generator = torch.Generator(device).manual_seed(seed)
+        curve: list[float] = []
+        weights = None
+        verdict: Verdict | None = None
+        tally = Tally()
+        for restart in range(recipe.restarts + 1):
+            rate = recipe.learning_rate * recipe.restart_factor**restart
+            network = Network(dressed, training.shape, generator)
+            for accuracy in _epochs(
+                network, training, validation, recipe, rate, generator, speed, splits, tally
+            ):
+                if not curve and accuracy <= recipe.restart_below * chance:
+                    break
+                if accuracy > max(keep_above, *curve, -1):
+                    weights = _weights(network, training)
+                curve.append(accuracy)
+                if stopping and not verdict and len(curve) < recipe.epochs:
+                    verdict = stopping(
+                        Progress(architecture, training.shape, rate, recipe.epochs, tuple(curve))
+                    )
+                    if verdict and not verdict.goes_on:
+                        break
+            if curve:
+                break
+        metrics = {
             "parameters": cost.parameters,
             "multiply_adds": cost.multiply_adds,
             "nodes": len(architecture.nodes),
             "edges": architecture.edges,
             "restarts": restart,
             "learning_rate": rate,
+            "batch_splits": splits,
             "seconds": time.perf_counter() - start,
-        },
-        curve=tuple(curve) or (chance,),
-        weights=weights,
-    )
+            **tally.metrics(cost.multiply_adds, device),
+            **(verdict.metrics if verdict else {}),
+        }
+        # the weights of a stopped training do not reach what is predicted of it
+        kept = None if verdict and "predicted" in verdict.metrics else weights
+        return Outcome(metrics, curve=tuple(curve) or (chance,), weights=kept)
 
-
-def _epochs(
-    network: Network,
-    training: Images,
-    validation: Images,
-    recipe: Recipe,
-    rate: float,
-    generator: torch.Generator,
-) -> Iterator[float]:
-    """Train an epoch at a time, and yield the validation accuracy after each."""
-    device = generator.device
-    on_gpu = device.type == "cuda"
-    network.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(
-        network.parameters(),
-        lr=rate,
-        betas=(0.9, 0.999),
-        eps=1e-8,
-        weight_decay=recipe.weight_decay,
-        fused=device.type in ("cpu", "cuda"),
-    )
-    schedule = torch.optim.lr_scheduler.StepLR(optimizer, recipe.decay_every, recipe.decay)
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=on_gpu)
-    for epoch in range(recipe.epochs):
-        network.train()
-        losses = torch.zeros((), device=device)
-        order = torch.randperm(len(training), generator=generator, device=device)
-        for batch in torch.split(order, recipe.batch_size):
-            images = training.normalise(training.images[batch])
-            if recipe.mirror:
-                images = _mirror(images, generator)
-            with autocast:
-                loss = cross_entropy(network(images), training.labels[batch])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
-            optimizer.step()
-            losses += loss.detach()
-        schedule.step()
-        with autocast:
-            accuracy = _accuracy(network, validation, training)
-        if epoch and not torch.isfinite(losses):
-            raise TrainingDiverged(f"the loss is not finite in epoch {epoch + 1}")
-        yield accuracy
-
-
-def _mirror(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror half of the images, left to right."""
-    flipped = torch.rand(len(images), 1, 1, 1, generator=generator, device=images.device) < 0.5
-    return torch.where(flipped, images.flip(3), images)
-
-
-@torch.inference_mode()
-def _accuracy(network: Network, images: Images, training: Images) -> float:
-    """The share of images whose class gets the highest score."""
-    network.eval()
-    correct = torch.zeros((), dtype=torch.int64, device=images.labels.device)
-    for start in range(0, len(images), 512):
-        batch = slice(start, start + 512)
-        scores = network(training.normalise(images.images[batch]))
-        correct += (scores.argmax(1) == images.labels[batch]).sum()
-    return int(correct) / len(images)
+    with speed.backends(device):
+        return within_memory(attempt, recipe.batch_size, device)
 
 
 def _weights(network: Network, training: Images) -> bytes:
-    """A safetensors file with what it takes to build and use the network."""
-    tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
-    mean, deviation = training.statistics
-    metadata = {
-        "architecture": network.architecture.text,
-        "input_shape": json.dumps(training.shape),
-        "classes": json.dumps(training.classes),
-        "mean": json.dumps(mean.flatten().tolist()),
-        "deviation": json.dumps(deviation.flatten().tolist()),
-    }
-    return save(tensors, metadata)
+    mean, deviation = (tuple(values.flatten().tolist()) for values in training.statistics)
+    architecture = network.architecture.text
+    return save_network(
+        network, Facts(architecture, training.shape, training.classes, mean, deviation)
+    )

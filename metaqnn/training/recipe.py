@@ -25,6 +25,12 @@ class Recipe(BaseModel):
     decay_every: PositiveInt = Field(5, description="Epochs between decay steps.")
     weight_decay: float = Field(0.0, ge=0, description="L2 penalty (2017 code: 5e-4).")
     mirror: bool = Field(False, description="Mirror half of the training images.")
+    shift: int = Field(
+        0, ge=0, description="Shift the training images by up to so many pixels, zeros behind them."
+    )
+    cutout: int = Field(
+        0, ge=0, description="Side of a square that is cut out of every training image."
+    )
     dropout: bool = Field(True, description="Dropout after every two layers.")
     dropout_after_fc: bool = Field(
         False, description="A dropout after every FC and every second other layer (2017 code)."

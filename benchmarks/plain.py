@@ -1,0 +1,72 @@
+"""A plain PyTorch training, as a tutorial has it, against which `training.py` measures."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, TensorDataset
+
+from metaqnn.networks.cost import layer_costs, read_shape
+from metaqnn.networks.layers import LAYERS
+from metaqnn.training.data import Images
+from metaqnn.training.recipe import Recipe
+from state_space import Architecture
+
+
+def plain_network(architecture: Architecture, shape: tuple[int, ...]) -> nn.Sequential:
+    """A chain as a plain Sequential of torch's own modules, with Xavier weights."""
+    costs = layer_costs(architecture, shape)
+    unused = torch.Generator()
+    layers: list[nn.Module] = []
+    for node in architecture.nodes:
+        args = tuple(int(value) for value in node.args)
+        if node.op == "D":
+            layers.append(nn.Dropout(args[0] / (2 * args[1])))
+        else:
+            layers.append(LAYERS[node.op](args, read_shape(node, costs, shape), unused))
+    network = nn.Sequential(*layers)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            nn.init.zeros_(module.bias)
+    return network
+
+
+def plain_training(
+    architecture: Architecture, training: Images, validation: Images, recipe: Recipe, seed: int
+) -> list[float]:
+    """Validation accuracy after every epoch: DataLoader, Adam, float32, losses read every batch."""
+    torch.manual_seed(seed)
+    device = training.images.device
+    mean, deviation = training.statistics
+
+    def loader(images: Images, shuffle: bool) -> DataLoader[tuple[Tensor, ...]]:
+        values = (images.images.float() - mean) / deviation
+        dataset = TensorDataset(values.cpu(), images.labels.cpu())
+        return DataLoader(dataset, batch_size=recipe.batch_size, shuffle=shuffle)
+
+    batches, validation_batches = loader(training, True), loader(validation, False)
+    network = plain_network(recipe.dress(architecture), training.shape).to(device)
+    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, recipe.decay_every, recipe.decay)
+    curve = []
+    for _ in range(recipe.epochs):
+        network.train()
+        total_loss, correct = 0.0, 0
+        for images, labels in batches:
+            images, labels = images.to(device), labels.to(device)
+            optimizer.zero_grad()
+            scores = network(images)
+            loss = cross_entropy(scores, labels)
+            loss.backward()
+            optimizer.step()
+            total_loss += loss.item()
+            correct += int((scores.argmax(1) == labels).sum().item())
+        schedule.step()
+        network.eval()
+        correct = 0
+        with torch.no_grad():
+            for images, labels in validation_batches:
+                scores = network(images.to(device))
+                correct += int((scores.argmax(1) == labels.to(device)).sum().item())
+        curve.append(correct / len(validation))
+    return curve

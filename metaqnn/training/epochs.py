@@ -1,0 +1,180 @@
+"""A network's way through the training images: the steps of an epoch, and what they cost."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from metaqnn.networks.build import Network
+from metaqnn.training.adam import FusedAdam
+from metaqnn.training.augment import augment
+from metaqnn.training.cuda_graph import GraphedStep
+from metaqnn.training.data import Images
+from metaqnn.training.peak import utilisation
+from metaqnn.training.recipe import Recipe
+from metaqnn.training.speed import Speed
+
+VALIDATION_BATCH = 512
+"""Images that are validated at once."""
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss is not a finite number any more."""
+
+
+@dataclass
+class Tally:
+    """Counts what was trained, over all starts of a network.
+
+    Attributes:
+        images: That went through a step.
+        seconds: That the steps took, without validation.
+    """
+
+    images: int = 0
+    seconds: float = 0.0
+
+    def metrics(self, multiply_adds: int, device: torch.device) -> dict[str, float]:
+        """Images a second, and on a GPU whose peak is known the share of it that was used.
+
+        Args:
+            multiply_adds: Of an image, forward.
+            device: Where they were trained.
+        """
+        if not self.seconds:
+            return {}
+        speed = self.images / self.seconds
+        share = utilisation(multiply_adds, speed, device)
+        return {"images_per_second": speed, **({} if share is None else {"utilisation": share})}
+
+
+class Steps:
+    """Trains a network, a batch at a time."""
+
+    def __init__(
+        self,
+        network: Network,
+        training: Images,
+        recipe: Recipe,
+        rate: float,
+        generator: torch.Generator,
+        speed: Speed,
+        splits: int,
+    ) -> None:
+        """Begin with the network as it is.
+
+        Args:
+            network: Is trained in place.
+            training: Images on the generator's device.
+            recipe: The rules.
+            rate: Of the first epoch.
+            generator: Draws batches, new images and dropout.
+            speed: How the device computes.
+            splits: Parts in which a batch goes through the network.
+        """
+        self.network = network.to(memory_format=speed.layout)
+        self.training = training
+        self.recipe = recipe
+        self.rate = rate
+        self.generator = generator
+        self.speed = speed
+        self.splits = splits
+        self.device = generator.device
+        self.adam = FusedAdam(network.parameters(), rate, recipe.weight_decay)
+        self.losses = torch.zeros((), device=self.device)
+
+    def epoch(self, epoch: int, graph: GraphedStep | None) -> float:
+        """Train on all images once, in a new order, and return the sum of the batches' losses."""
+        self.network.train()
+        self.losses.zero_()
+        self.adam.rate.fill_(self.rate * self.recipe.decay ** (epoch // self.recipe.decay_every))
+        order = torch.randperm(len(self.training), generator=self.generator, device=self.device)
+        for batch in batches(order, self.recipe.batch_size):
+            (graph or self.step)(batch)
+            if not self.speed.late:
+                self.losses.item()
+        return self.losses.item()
+
+    def step(self, batch: Tensor) -> None:
+        """One update, from the images at these indices."""
+        self.adam.clear()
+        for part in self._parts(batch):
+            images = self.training.normalise(self.training.images[part], self.speed.layout)
+            images = augment(images, self.recipe, self.generator)
+            with self.autocast():
+                loss = cross_entropy(self.network(images), self.training.labels[part])
+            # a mean over the batch is the mean of its parts' means, each with its weight
+            loss = loss * (len(part) / len(batch)) if len(part) < len(batch) else loss
+            loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+            self.losses += loss.detach()
+        self.adam.step()
+
+    def autocast(self) -> torch.autocast:
+        """The precision of the passes."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.speed.bfloat16)
+
+    @torch.inference_mode()
+    def accuracy(self, images: Images) -> float:
+        """The share of images whose class gets the highest score."""
+        self.network.eval()
+        correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        size = max(1, VALIDATION_BATCH // self.splits)
+        with self.autocast():
+            for start in range(0, len(images), size):
+                batch = slice(start, start + size)
+                values = self.training.normalise(images.images[batch], self.speed.layout)
+                correct += (self.network(values).argmax(1) == images.labels[batch]).sum()
+        return int(correct) / len(images)
+
+    def _parts(self, batch: Tensor) -> Sequence[Tensor]:
+        # no part of one image: a batch norm cannot compare it
+        splits = min(self.splits, max(1, len(batch) // 2))
+        return batch.tensor_split(splits) if splits > 1 else (batch,)
+
+
+def batches(order: Tensor, size: int) -> tuple[Tensor, ...]:
+    """The indices in batches of a size, the last smaller; a single image left joins the last.
+
+    A batch norm cannot compare one image where its map has shrunk to one pixel.
+    """
+    if len(order) % size == 1 and len(order) > size > 1:
+        *others, last = torch.split(order[:-1], size)
+        return *others, order[-len(last) - 1 :]
+    return torch.split(order, size)
+
+
+def epochs(
+    network: Network,
+    training: Images,
+    validation: Images,
+    recipe: Recipe,
+    rate: float,
+    generator: torch.Generator,
+    speed: Speed,
+    splits: int,
+    tally: Tally,
+) -> Iterator[float]:
+    """Train an epoch at a time, and yield the validation accuracy after each.
+
+    Raises:
+        TrainingDiverged: The loss stopped being finite.
+    """
+    steps = Steps(network, training, recipe, rate, generator, speed, splits)
+    graph = GraphedStep(steps.step, recipe.batch_size, generator) if speed.cuda_graph else None
+    try:
+        for epoch in range(recipe.epochs):
+            start = time.perf_counter()
+            loss = steps.epoch(epoch, graph)
+            tally.images += len(training)
+            tally.seconds += time.perf_counter() - start
+            accuracy = steps.accuracy(validation)
+            if epoch and not math.isfinite(loss):
+                raise TrainingDiverged(f"the loss is not finite in epoch {epoch + 1}")
+            yield accuracy
+    finally:
+        if graph:
+            graph.free()

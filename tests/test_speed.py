@@ -1,0 +1,196 @@
+"""What makes a training fast computes the same; cost figures; the CUDA graph's bookkeeping."""
+
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import pytest
+import torch
+from test_training import DEEP
+
+from metaqnn.config import RunConfig
+from metaqnn.networks.build import Network
+from metaqnn.training import cuda_graph, peak
+from metaqnn.training.adam import FusedAdam
+from metaqnn.training.cuda_graph import WARM_UP, GraphedStep
+from metaqnn.training.data import load_split
+from metaqnn.training.epochs import Tally, batches
+from metaqnn.training.loop import train
+from metaqnn.training.peak import peak_of, utilisation
+from metaqnn.training.recipe import Recipe
+from metaqnn.training.speed import Speed
+from state_space.notation import read
+
+CPU = torch.device("cpu")
+
+
+def test_our_adam_updates_as_torch_s_does():
+    generator = torch.Generator().manual_seed(0)
+    ours = [torch.randn(shape, generator=generator) for shape in ((3, 4), (5,), (2,))]
+    theirs = [value.clone() for value in ours]
+    adam = FusedAdam(ours, 1e-2, weight_decay=0.1)
+    reference = torch.optim.Adam(theirs, lr=1e-2, weight_decay=0.1, foreach=False)
+    for step in range(10):
+        if step == 5:
+            adam.rate.fill_(1e-3)
+            reference.param_groups[0]["lr"] = 1e-3
+        adam.clear()
+        for mine, other in zip(ours[:2], theirs[:2], strict=True):
+            mine.grad = torch.randn(mine.shape, generator=generator)
+            other.grad = mine.grad.clone()
+        adam.step()
+        reference.step()
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other)
+
+
+def test_pooling_before_relu_changes_neither_scores_nor_gradients(monkeypatch):
+    network = read("[C(8,3,1), P(3,2), C(4,3,1), P(2,2), SM(10)]")
+    pixels = torch.randn(16, 1, 12, 12, generator=torch.Generator().manual_seed(1))
+
+    def results():
+        built = Network(network, (1, 12, 12), torch.Generator().manual_seed(0))
+        scores = built(pixels)
+        scores.square().sum().backward()
+        return [scores, *(parameter.grad for parameter in built.parameters())]
+
+    swapped = results()
+    monkeypatch.setattr(Network, "_pool_before_relu", lambda self: None)
+    for one, other in zip(swapped, results(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_pooling_stays_behind_a_relu_that_another_layer_reads_too():
+    network = read("[C(8,3,1), P(2,2)@0, C(4,3,2)@0, SM(10)@1,2]")
+    built = Network(network, (1, 8, 8), torch.Generator())
+    assert isinstance(built.layers[0][1], torch.nn.ReLU)
+
+
+@pytest.mark.parametrize("speed", [Speed(channels_last=False), Speed(late=False)])
+def test_without_a_step_the_training_is_as_good(speed):
+    data = load_split(RunConfig.from_flat({}).data)
+    recipe = Recipe(epochs=3, batch_size=64, learning_rate=3e-3, dropout=False)
+    curve = train(DEEP, *data, recipe, seed=1).curve
+    assert train(DEEP, *data, recipe, seed=1, speed=speed).curve == pytest.approx(curve, abs=0.02)
+
+
+def test_outcomes_say_what_they_cost():
+    data = load_split(RunConfig.from_flat({}).data)
+    metrics = train(DEEP, *data, Recipe(epochs=2), seed=1).metrics
+    assert metrics["images_per_second"] > 2 * len(data[0]) / metrics["seconds"]
+    assert "utilisation" not in metrics
+
+
+def test_images_per_second_by_hand():
+    assert Tally(300, 1.5).metrics(10, CPU) == {"images_per_second": 200}
+    assert Tally().metrics(10, CPU) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "teraflops"),
+    [
+        ("NVIDIA H100 80GB HBM3", 989.4),
+        ("NVIDIA H100 PCIe", 756),
+        ("NVIDIA H200", 989.4),
+        ("NVIDIA A100-SXM4-80GB", 312),
+        ("Tesla V100-SXM2-16GB", 125),
+        ("Tesla T4", 65),
+        ("NVIDIA L4", 121),
+        ("NVIDIA L40S", 362.05),
+        ("NVIDIA GeForce RTX 4090", 165.2),
+    ],
+)
+def test_peaks_of_data_sheets(name, teraflops):
+    assert peak_of(name) == teraflops * 1e12
+
+
+@pytest.mark.parametrize("name", ["NVIDIA GeForce RTX 4090 Laptop GPU", "NVIDIA T400", "Radeon"])
+def test_unknown_gpus_have_no_peak(name):
+    assert peak_of(name) is None
+
+
+def test_utilisation_by_hand(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla T4")
+    # 3 x 2 x 10^9 operations an image, 6,500 images a second: 39 of 65 TFLOP/s
+    assert utilisation(10**9, 6500, torch.device("cuda")) == pytest.approx(0.6)
+    assert utilisation(10**9, 6500, CPU) is None
+    monkeypatch.setattr(peak, "PEAKS", {})
+    assert utilisation(10**9, 6500, torch.device("cuda")) is None
+
+
+@pytest.mark.parametrize(
+    ("images", "size", "sizes"),
+    [
+        (300, 128, [128, 128, 44]),
+        (257, 128, [128, 129]),
+        (129, 128, [129]),
+        (128, 128, [128]),
+        (1, 128, [1]),
+        (3, 1, [1, 1, 1]),
+    ],
+)
+def test_batches_have_all_indices_and_no_single_image_at_the_end(images, size, sizes):
+    order = torch.randperm(images, generator=torch.Generator().manual_seed(0))
+    found = batches(order, size)
+    assert [len(batch) for batch in found] == sizes
+    assert torch.equal(torch.cat(found), order)
+
+
+class Graph:
+    """A CUDA graph that replays by calling what was recorded."""
+
+    recording = None
+
+    def __init__(self):
+        self.registered, self.calls, self.freed = [], [], False
+
+    def register_generator_state(self, generator):
+        self.registered.append(generator)
+
+    def replay(self):
+        for call in self.calls:
+            call()
+
+    def reset(self):
+        self.freed = True
+
+
+def test_a_graphed_step_trains_on_every_batch_once(monkeypatch):
+    class Recording:
+        def __init__(self, graph):
+            self.graph = graph
+
+        def __enter__(self):
+            Graph.recording = self.graph
+
+        def __exit__(self, *_):
+            Graph.recording = None
+
+    stream = SimpleNamespace(wait_stream=lambda other: None)
+    fakes = {
+        "CUDAGraph": Graph,
+        "graph": Recording,
+        "Stream": lambda: stream,
+        "current_stream": lambda: stream,
+        "stream": lambda other: nullcontext(),
+    }
+    for name, fake in fakes.items():
+        monkeypatch.setattr(cuda_graph.torch.cuda, name, fake)
+    seen = []
+
+    def step(indices):
+        if Graph.recording is not None:
+            Graph.recording.calls.append(lambda: step(indices))
+        else:
+            seen.append(indices.tolist())
+
+    generator = torch.Generator()
+    graphed = GraphedStep(step, 4, generator)
+    order = torch.arange(4 * (WARM_UP + 5) + 3)
+    given = list(torch.split(order, 4)) * 2
+    for batch in given:
+        graphed(batch)
+    assert seen == [batch.tolist() for batch in given]
+    graph = graphed._graph
+    assert graph.registered == [generator]
+    graphed.free()
+    assert graph.freed and graphed._graph is None

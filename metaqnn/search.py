@@ -1,27 +1,30 @@
 """The search loop: ask, evaluate, tell, remember."""
 
-import hashlib
 import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from metaqnn.agents.base import Agent, Proposal
 from metaqnn.errors import SearchStopped
 from metaqnn.evaluators.base import Evaluate, Job, attempt
-from metaqnn.executors.base import Executor
+from metaqnn.executors.base import Executor, WorkerLost
+from metaqnn.rewards import is_measured
 from metaqnn.rules import Rules
+from metaqnn.stopping.base import Stopper
 from metaqnn.winners import Winners
 from replay import Memory, Outcome, Trial
-from state_space import Space, Token, count_architectures, stage_of
+from state_space import Space, Token, space_size, stage_of
 
 MOST_FAILURES = 10
 """So many networks that fail in a row stop the search: something else is broken."""
 
 PATIENCE = 1000
 """So many proposals in a row without a new network end the search."""
+
+MOST_WAITING = 20
+"""So many proposals in a row of running networks, and the agent is not asked until one is done."""
 
 
 Experience = tuple[tuple[Token, ...], Outcome]
@@ -60,6 +63,7 @@ class Search:
         rules: Rules,
         *,
         winners: Winners | None = None,
+        stopper: Stopper | None = None,
         observe: Callable[[Event], None] = lambda event: None,
     ) -> None:
         """Restore the agent from the memory.
@@ -72,6 +76,7 @@ class Search:
             memory: Of the run, new or not.
             rules: What it goes by; the budget counts the networks in the memory too.
             winners: Keeps the weights of the best networks; without it none are kept.
+            stopper: Ends hopeless trainings; without it all networks are trained in full.
             observe: Called after every trial.
         """
         self.space = space
@@ -81,21 +86,27 @@ class Search:
         self.memory = memory
         self.rules = rules
         self.winners = winners
+        self.stopper = stopper
         self.observe = observe
         history = list(memory.history())
         agent.restore(memory.snapshot(), history)
         own = [(trial, reward) for trial, reward in history if not trial.imported]
-        first = {trial.digest: (trial.number, reward) for trial, reward in reversed(own)}
-        self.trained = set(first)
+        known = list(memory.trained())
+        self.trained = {trial.digest for trial, *_ in known}
         if winners:
-            winners.restore(dict(first.values()))
+            measured = [entry for entry in known if is_measured(entry[1])]
+            winners.restore({trial.number: reward for trial, _, reward in measured})
+        if stopper:
+            for trial, outcome, _ in known:
+                stopper.tell(trial, outcome)
         refused, unfinished = memory.refused(), memory.unfinished()
         self.refused = {trial.digest for trial in refused}
         self._proposed = len(own) + len(refused) + len(unfinished)
         self._repeats = _trailing_repeats([trial for trial, _ in own], refused)
         self._failures = 0
         self._running: dict[Future[Outcome], Trial] = {}
-        self._waiting: dict[str, list[Trial]] = {}
+        self._waiting: dict[str, list[Trial]] = {}  # for each running network, by digest
+        self._waits = 0
 
     def learn_from(self, experiences: Iterable[Experience]) -> None:
         """Tell the agent of experiences of elsewhere, and remember all of them or none."""
@@ -114,16 +125,17 @@ class Search:
             SearchStopped: Ten networks in a row failed.
         """
         for trial in self.memory.unfinished():
-            self._start(trial)
+            self._begin(trial)
         while True:
-            while (ending := self._ending()) is None and self._has_free_slot():
+            while len(self._running) < self.executor.slots and self._may_ask():
                 self._propose()
             if not self._running:
-                return ending or ""
+                return self._ending() or ""
             finished = self.executor.wait(self._running)
+            self._waits = 0
             for future in sorted(finished, key=lambda done: self._running[done].number):
                 trial = self._running.pop(future)
-                self._finish(trial, future.result())
+                self._finish(trial, _result(future))
 
     @property
     def stage(self) -> int:
@@ -136,33 +148,39 @@ class Search:
         begun = len(self.trained) + len(self._running)
         if begun >= self.rules.budget:
             return "the budget is spent"
-        size = _size(self.space, self.stage)
+        size = space_size(self.space, self.stage)
         if begun + len(self.refused) >= size:
             return f"the space is exhausted, it has {size} architectures"
         if self._repeats >= PATIENCE:
             return f"nothing new came up in {PATIENCE} proposals"
         return None
 
-    def _has_free_slot(self) -> bool:
-        # a trial that waits for an equal one takes a slot, lest an agent propose nothing else
-        waiting = sum(map(len, self._waiting.values()))
-        return len(self._running) + waiting < self.executor.slots
+    def _may_ask(self) -> bool:
+        # trials that wait for running networks take no slot, lest workers be idle; but an agent
+        # that proposes nothing else cannot know better before it is told something
+        return self._waits < MOST_WAITING and self._ending() is None
+
+    def _begin(self, trial: Trial) -> None:
+        """Go on with a trial of an interrupted search."""
+        with self.memory.transaction():
+            settled = self._settle(trial)
+            self.memory.keep_snapshot(self.agent.snapshot())
+        if not settled:
+            self._start(trial)
 
     def _propose(self) -> None:
-        """Ask until a network comes up that is not trained yet, and start it.
+        """Ask until a network comes up that is neither trained nor running yet, and start it.
 
-        All of it is one transaction. Repeated networks need none of their own: a crash undoes them
+        All of it is one transaction. Other proposals need none of their own: a crash undoes them
         together with the agent's state, from which the same ones come up again.
         """
         with self.memory.transaction():
             trial = self._ask()
-            while self._settle(trial):
-                if self._ending() is not None:
-                    self.memory.keep_snapshot(self.agent.snapshot())
-                    return
+            while (settled := self._settle(trial)) and self._may_ask():
                 trial = self._ask()
             self.memory.keep_snapshot(self.agent.snapshot())
-        self._start(trial)
+        if not settled:
+            self._start(trial)
 
     def _ask(self) -> Trial:
         """Record the next proposal: of the person who began the search, then of the agent."""
@@ -174,13 +192,17 @@ class Search:
             proposal = self.agent.ask(stage)
         self._proposed += 1
         digest = self.space.architecture(proposal.walk).digest
-        seed = training_seed(self.rules.seed, digest)
+        seed = self.rules.training_seed(digest)
         return self.memory.add(proposal.walk, stage, digest, seed, proposal.note)
 
     def _settle(self, trial: Trial) -> bool:
-        """Whether a trial needs no training, since its network is known or refused."""
+        """Whether a trial needs no training: its network is known, running or refused."""
         if trial.digest in self.trained:
             self._repeat(trial)
+            return True
+        if trial.digest in self._waiting:
+            self._waiting[trial.digest].append(trial)
+            self._waits += 1
             return True
         reason = self.rules.refuse(self.space.architecture(trial.walk))
         if reason is None:
@@ -191,18 +213,12 @@ class Search:
         return True
 
     def _start(self, trial: Trial) -> None:
-        if trial.digest in self.trained:
-            with self.memory.transaction():
-                self._repeat(trial)
-                self.memory.keep_snapshot(self.agent.snapshot())
-        elif trial.digest in (running.digest for running in self._running.values()):
-            self._repeats += 1
-            self._waiting.setdefault(trial.digest, []).append(trial)
-        else:
-            self._repeats = 0
-            threshold = self.winners.threshold if self.winners else math.inf
-            job = Job(self.space.architecture(trial.walk), trial.seed, threshold)
-            self._running[self.executor.submit(attempt, self.evaluator, job)] = trial
+        self._repeats = self._waits = 0
+        self._waiting[trial.digest] = []
+        threshold = self.winners.threshold if self.winners else math.inf
+        stopping = self.stopper.rule(trial) if self.stopper else None
+        job = Job(self.space.architecture(trial.walk), trial.seed, threshold, stopping)
+        self._running[self.executor.submit(attempt, self.evaluator, job)] = trial
 
     def _repeat(self, trial: Trial) -> None:
         """Tell the agent again of a network that was trained before."""
@@ -219,11 +235,13 @@ class Search:
         with self.memory.transaction():
             reward = self._tell(trial, outcome)
             self.trained.add(trial.digest)
-            for twin in self._waiting.pop(trial.digest, []):
+            for twin in self._waiting.pop(trial.digest):
                 self._tell(twin, outcome)
             self.memory.keep_snapshot(self.agent.snapshot())
-        if self.winners:
+        if self.winners and is_measured(outcome):
             self.winners.record(trial.number, reward)
+        if self.stopper:
+            self.stopper.tell(trial, outcome)
         self.observe(Event(trial, outcome, reward, len(self.trained), True))
         self._failures = 0 if outcome.error is None else self._failures + 1
         if self._failures >= MOST_FAILURES:
@@ -238,10 +256,11 @@ class Search:
         return reward
 
 
-def training_seed(run_seed: int, digest: str) -> int:
-    """The seed of a network's training: who trains it, and when, makes no difference."""
-    content = f"{run_seed}:{digest}".encode()
-    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest()) >> 1
+def _result(future: Future[Outcome]) -> Outcome:
+    try:
+        return future.result()
+    except WorkerLost as error:
+        return Outcome(error=f"WorkerLost: {error}")
 
 
 def _trailing_repeats(told: Iterable[Trial], refused: Iterable[Trial]) -> int:
@@ -252,10 +271,3 @@ def _trailing_repeats(told: Iterable[Trial], refused: Iterable[Trial]) -> int:
         repeats = repeats + 1 if trial.digest in seen else 0
         seen.add(trial.digest)
     return repeats
-
-
-@lru_cache(maxsize=8)
-def _size(space: Space[Any], stage: int) -> int:
-    """The number of architectures in the stages so far; walks of equal networks count apart."""
-    stages = [each for each in range(stage + 1) if each == 0 or space.grows(each - 1)]
-    return sum(count_architectures(space, each) for each in stages)

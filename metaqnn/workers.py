@@ -1,17 +1,14 @@
 """Searches of a comparison on the cores of this machine."""
 
 import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from urllib.parse import unquote
 
 from metaqnn.errors import MetaqnnError, SearchStopped
 from metaqnn.evaluators.base import Evaluator
+from metaqnn.executors.spawn import end_with_parent, inherited
 from metaqnn.runs import Run
 from metaqnn.searches import run_search, search_file, write_search
 
@@ -42,7 +39,7 @@ def run_searches(
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, spawn, _begin, (evaluator,)) as pool:
         try:
-            with _inherited():
+            with inherited({"OMP_NUM_THREADS": "1"}):
                 for run in runs:
                     futures.append(pool.submit(_work, run))
             for future in as_completed(futures):
@@ -59,36 +56,9 @@ def run_searches(
             raise
 
 
-@contextmanager
-def _inherited() -> Iterator[None]:
-    """What processes inherit that start within: one thread, and deafness to Ctrl-C.
-
-    Numerical libraries read the number of threads when they are loaded, so it cannot be set later.
-    """
-    threads = os.environ.get("OMP_NUM_THREADS")
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-        if threads is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = threads
-
-
 def _begin(evaluator: Evaluator) -> None:
     _evaluators[:] = [evaluator]
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it does, even if that one is killed."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "a worker has a parent"
-    parent.join()
-    os._exit(1)
+    end_with_parent()
 
 
 def _work(run: Run) -> None:

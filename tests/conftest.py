@@ -1,5 +1,7 @@
 """Fixtures: spaces to try everything on, and the real data, where they lie beside the project."""
 
+import os
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from metaqnn.spaces import bind_space, preset_names, read_space
 from state_space import Space
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+# clusters that start at the same time would each write their own token into the one file of Ray
+os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=uuid.uuid4().hex)
 
 TINY: dict[str, Any] = {
     "max-depth": 3,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from metaqnn.networks.cost import Shape
+from metaqnn.stopping.base import Rule
 from replay import Outcome
 from state_space import Architecture, Space
 
@@ -24,11 +25,13 @@ class Job:
         architecture: What to score.
         seed: Of everything random about it.
         keep_above: Return the weights of a network whose score exceeds this.
+        stopping: Ends a training that is hopeless; None trains every network in full.
     """
 
     architecture: Architecture
     seed: int
     keep_above: float = math.inf
+    stopping: Rule | None = None
 
 
 Evaluate = Callable[[Job], Outcome]
@@ -58,6 +61,10 @@ class Evaluator(ABC):
     @abstractmethod
     def __call__(self, job: Job) -> Outcome:
         """Score the job's architecture."""
+
+    def with_data(self) -> "Evaluator":
+        """The same, with the content of all files that it needs, to be sent to other machines."""
+        return self
 
     @property
     def facts(self) -> Mapping[str, Any]:

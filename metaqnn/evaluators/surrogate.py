@@ -129,7 +129,8 @@ def read_run(path: Path, space: Space[Any]) -> list[Recorded]:
     """The networks that a run trained, with the best accuracy of all epochs.
 
     A network that failed with an error is left out: it has no accuracy, and what ended it, such as
-    a lack of memory, need not lie in the network. One that trained in vain is there, at chance.
+    a lack of memory, need not lie in the network. So is one whose training was stopped, for its
+    accuracy is not known. One that trained in vain is there, at chance.
 
     Raises:
         MetaqnnError: The folder is not that of a run, or a network is not in the space.
@@ -138,6 +139,8 @@ def read_run(path: Path, space: Space[Any]) -> list[Recorded]:
     frame = memory.frame()
     memory.close()
     trained = frame[frame["finished"] & frame["error"].isna()]
+    if "stopped_after" in trained:
+        trained = trained[trained["stopped_after"].isna()]
     recorded = []
     for number, walk, curve in zip(
         trained["number"], trained["walk"], trained["curve"], strict=True

@@ -1,10 +1,11 @@
 """The evaluator that trains."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Self
 
+import numpy as np
 import torch
 
 from metaqnn.config import RunConfig
@@ -19,14 +20,29 @@ from metaqnn.training.recipe import Recipe
 from replay import Outcome
 from state_space import Space
 
+Packed = tuple[np.ndarray, np.ndarray, tuple[str, ...]]
+"""Images, labels and classes as `Images` has them; processes of a machine can share arrays."""
+
 
 @dataclass(frozen=True)
 class TrainEvaluator(Evaluator):
-    """Trains a network on a data set by a recipe; the score is validation accuracy."""
+    """Trains a network on a data set by a recipe; the score is validation accuracy.
+
+    Attributes:
+        data: Which images.
+        recipe: The rules.
+        device: Where, as a worker calls it.
+        threads: On CPUs; None leaves it to PyTorch, which takes all cores.
+        shares_device: Other workers train on the same GPU, so memory is given back.
+        packed: The training and validation images; None where the worker loads them.
+    """
 
     data: DataConfig
     recipe: Recipe
     device: str
+    threads: int | None = None
+    shares_device: bool = False
+    packed: tuple[Packed, Packed] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def from_config(cls, config: RunConfig, space: Space[Any], input_shape: Shape) -> Self:
@@ -35,12 +51,39 @@ class TrainEvaluator(Evaluator):
             raise MetaqnnError(
                 f"the networks of {config.space} cannot be built, only looked up: --evaluator table"
             )
-        return cls(config.data, config.recipe, resolve_device(config.device))
+        execution = config.execution
+        in_process = execution.executor == "in-process"
+        return cls(
+            config.data,
+            config.recipe,
+            _worker_device(config.device, execution.executor),
+            execution.threads or (None if in_process else 1),
+            execution.slots_per_gpu > 1,
+        )
 
     def __call__(self, job: Job) -> Outcome:
         """Train the job's network."""
-        training, validation = _split_on_device(self.data, self.device)
-        return train(job.architecture, training, validation, self.recipe, job.seed, job.keep_above)
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        training, validation = _split_on_device(self)
+        try:
+            return train(
+                job.architecture,
+                training,
+                validation,
+                self.recipe,
+                job.seed,
+                keep_above=job.keep_above,
+                stopping=job.stopping,
+            )
+        finally:
+            if self.shares_device:
+                torch.cuda.empty_cache()
+
+    def with_data(self) -> "TrainEvaluator":
+        """The same, with its images, for a machine that does not have them."""
+        training, validation = load_split(self.data)
+        return replace(self, packed=(_pack(training), _pack(validation)))
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -48,7 +91,35 @@ class TrainEvaluator(Evaluator):
         return {"device": self.device}
 
 
+def _worker_device(name: str, executor: str) -> str:
+    """The device of the run as a worker calls it, which may see but one of several GPUs.
+
+    Raises:
+        MetaqnnError: There is no such device, or it cannot be chosen.
+    """
+    if executor != "ray":
+        device = resolve_device(name)
+        return "cuda:0" if executor == "processes" and device.startswith("cuda") else device
+    if name not in ("auto", "cpu", "cuda"):
+        raise MetaqnnError(f"device is {name!r}, but ray chooses GPUs itself: auto, cpu or cuda")
+    return name  # the driver's machine need not have what the workers' machines have
+
+
 @lru_cache(maxsize=1)
-def _split_on_device(data: DataConfig, device: str) -> tuple[Images, Images]:
-    training, validation = load_split(data)
-    return training.to(torch.device(device)), validation.to(torch.device(device))
+def _split_on_device(evaluator: TrainEvaluator) -> tuple[Images, Images]:
+    device = torch.device(resolve_device(evaluator.device))
+    if evaluator.packed is None:
+        training, validation = load_split(evaluator.data)
+    else:
+        training, validation = map(_unpack, evaluator.packed)
+    return training.to(device), validation.to(device)
+
+
+def _pack(images: Images) -> Packed:
+    return images.images.numpy(), images.labels.numpy(), images.classes
+
+
+def _unpack(packed: Packed) -> Images:
+    images, labels, classes = packed
+    # copies, since shared memory is read-only
+    return Images(torch.tensor(images), torch.tensor(labels), classes)

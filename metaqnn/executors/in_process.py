@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+
+if TYPE_CHECKING:
+    from metaqnn.config import RunConfig
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -12,6 +15,11 @@ class InProcess:
     """Runs a call at once, where it is submitted."""
 
     slots = 1
+
+    @classmethod
+    def from_config(cls, config: "RunConfig") -> Self:
+        """There is nothing to start."""
+        return cls()
 
     def submit(self, fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Call, and return the finished future."""

@@ -1,0 +1,190 @@
+"""The executor of a Ray cluster."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+
+from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.base import Evaluator
+from metaqnn.executors.answers import answer, read_answer
+from metaqnn.executors.slots import Call, Lost, NotBegun, Slots, wait_for_first
+
+if TYPE_CHECKING:
+    from metaqnn.config import RunConfig
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a task without GPU sees none of its own accord
+}
+"""Variables of the environment that keep Ray from talking, unless somebody set them."""
+
+
+class Ray:
+    """Runs calls as tasks of a cluster, which may gain and lose machines meanwhile.
+
+    An evaluator travels to every machine once, with its data. The cluster is reached, or else
+    started on this machine, with the first look at `slots` or the first call.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        workers: int | None = None,
+        *,
+        threads: int = 1,
+        slots_per_gpu: int = 1,
+        device: str = "cpu",
+        timeout: float | None = None,
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            address: Of the cluster; None starts one on this machine.
+            workers: Calls that run at once; None takes all cores or GPU slots.
+            threads: Cores that a call on CPUs takes.
+            slots_per_gpu: Calls that share a GPU.
+            device: "cuda", "cpu", or "auto": GPUs if the cluster has any.
+            timeout: Seconds after which a call is ended.
+
+        Raises:
+            MetaqnnError: Ray is not installed.
+        """
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
+        try:
+            import ray
+        except ImportError:
+            raise MetaqnnError(
+                "the executor ray needs a package: pip install 'metaqnn[ray]'"
+            ) from None
+        self._ray: Any = ray  # half of it has no types
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        self._address = address
+        self._workers = workers
+        self._threads = threads
+        self._slots_per_gpu = slots_per_gpu
+        self._device = device
+        self._timeout = timeout
+        self._sent: list[tuple[Evaluator, Any]] = []
+        self._running: set[Any] = set()
+        self._slots: Slots | None = None
+        self._count = 0
+
+    @classmethod
+    def from_config(cls, config: "RunConfig") -> Self:
+        """The executor of a run."""
+        execution = config.execution
+        return cls(
+            execution.ray_address,
+            execution.workers,
+            threads=execution.threads or 1,
+            slots_per_gpu=execution.slots_per_gpu,
+            device=config.device if config.evaluation.evaluator == "train" else "cpu",
+            timeout=execution.network_timeout,
+        )
+
+    @property
+    def slots(self) -> int:
+        """How many calls run at once, if the cluster keeps its size; more would only wait."""
+        self._connected()
+        return self._count
+
+    def submit(self, fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Start a call, or let it wait for a free slot."""
+        slots = self._connected()
+        sent = tuple(self._send(arg) if isinstance(arg, Evaluator) else arg for arg in args)
+        return slots.submit(Call(fn, sent, kwargs))
+
+    def wait(self, futures: Iterable[Future[Any]]) -> set[Future[Any]]:
+        """Those that are done, at least one."""
+        return wait_for_first(futures)
+
+    def shutdown(self) -> None:
+        """End the calls at once, and the cluster if it was started here."""
+        if self._slots is None:
+            return
+        self._slots.close()
+        for task in list(self._running):
+            self._ray.cancel(task, force=True)
+        self._ray.shutdown()
+
+    def _connected(self) -> Slots:
+        if self._slots is None:
+            self._connect()
+            cluster = self._ray.cluster_resources()
+            gpus = int(cluster.get("GPU", 0)) if self._device != "cpu" else 0
+            if self._device == "cuda" and not gpus:
+                raise MetaqnnError("device is 'cuda', but the Ray cluster has no GPU")
+            if gpus:
+                needs = {"num_cpus": 0, "num_gpus": 1 / self._slots_per_gpu}
+                most = gpus * self._slots_per_gpu
+            else:
+                needs = {"num_cpus": self._threads}
+                most = int(cluster.get("CPU", 0)) // self._threads
+            self._count = self._workers or max(1, most)
+            self._task = self._ray.remote(_make).options(max_retries=0, **needs)
+            self._slots = Slots([self._run] * self._count)
+        return self._slots
+
+    def _connect(self) -> None:
+        """Reach the cluster, or start one of this machine that has room for all workers.
+
+        Raises:
+            MetaqnnError: The cluster does not answer.
+        """
+        quiet = {"log_to_driver": False, "configure_logging": False}
+        if self._address is not None:
+            try:
+                self._ray.init(self._address, **quiet)
+            except (OSError, RuntimeError, ValueError) as error:
+                reason = " ".join(str(error).split())
+                raise MetaqnnError(
+                    f"there is no Ray cluster at {self._address!r}: {reason}"
+                ) from None
+            return
+        cores = max(os.cpu_count() or 1, (self._workers or 1) * self._threads)
+        self._ray.init(num_cpus=cores, include_dashboard=False, **quiet)
+
+    def _send(self, evaluator: Evaluator) -> Any:
+        """Where the cluster has the evaluator."""
+        for known, place in self._sent:
+            if known is evaluator:
+                return place
+        place = self._ray.put(evaluator.with_data())
+        self._sent.append((evaluator, place))
+        return place
+
+    def _run(self, call: Call) -> Any:
+        """Make a call as a task, and wait for it.
+
+        Raises:
+            NotBegun: The workers lack a module that it needs.
+            Lost: Its worker died or takes too long.
+        """
+        stream = self._task.remote(call.fn, *call.args, **call.kwargs)
+        self._running.add(stream)
+        try:
+            self._ray.get(next(stream))  # it begins
+            done, _ = self._ray.wait([stream], timeout=self._timeout)
+            if not done:
+                self._ray.cancel(stream, force=True)
+                raise Lost(f"it took longer than {self._timeout:g} s")
+            answered = self._ray.get(next(stream))
+        except self._ray.exceptions.RayTaskError as error:
+            raise NotBegun(str(error.cause).partition("\n")[0]) from None
+        except self._ray.exceptions.RayError as error:
+            raise Lost(f"its worker died ({type(error).__name__})") from None
+        finally:
+            self._running.discard(stream)
+        return read_answer(answered)
+
+
+def _make(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Iterator[Any]:
+    """Nothing, to tell that the call begins, then its answer."""
+    yield None
+    yield answer(fn, *args, **kwargs)

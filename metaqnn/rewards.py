@@ -13,14 +13,28 @@ LAST_EPOCHS = 5
 FLOPS_A_MULTIPLY_ADD = 2
 
 
+def is_measured(outcome: Outcome) -> bool:
+    """Whether the outcome's accuracy is measured, not predicted of a training that was stopped."""
+    return "predicted" not in outcome.metrics
+
+
+def best_accuracy(outcome: Outcome) -> float:
+    """The best validation accuracy of all epochs; predicted where the training was stopped so."""
+    return max(outcome.curve) if is_measured(outcome) else outcome.metrics["predicted"]
+
+
 def accuracy(outcome: Outcome, config: "RewardConfig") -> float:
     """The best validation accuracy of all epochs (Baker et al. 2017, section 5)."""
-    return max(outcome.curve)
+    return best_accuracy(outcome)
 
 
 def nas(outcome: Outcome, config: "RewardConfig") -> float:
-    """The best validation accuracy of the last five epochs, cubed (Zoph & Le 2017, section 4.1)."""
-    return float(max(outcome.curve[-LAST_EPOCHS:]) ** 3)
+    """The best validation accuracy of the last five epochs, cubed (Zoph & Le 2017, section 4.1).
+
+    Of a training that was stopped it is the predicted best of all epochs, cubed.
+    """
+    best = max(outcome.curve[-LAST_EPOCHS:]) if is_measured(outcome) else best_accuracy(outcome)
+    return float(best**3)
 
 
 def block_qnn(outcome: Outcome, config: "RewardConfig") -> float:
@@ -29,7 +43,7 @@ def block_qnn(outcome: Outcome, config: "RewardConfig") -> float:
     FLOPs are those of one image, forward, two a multiply-add; density is edges over nodes of the
     network's graph. Without these numbers, as where a training failed, it is the accuracy alone.
     """
-    reward = max(outcome.curve)
+    reward = best_accuracy(outcome)
     if outcome.metrics.get("multiply_adds"):
         flops = FLOPS_A_MULTIPLY_ADD * outcome.metrics["multiply_adds"]
         reward -= config.flops_weight * log10(flops)

@@ -8,6 +8,7 @@ from pathlib import Path
 class Winners:
     """Keeps the weights of the best k trained networks, and no others.
 
+    Networks whose rewards are predicted, since their training was stopped, are not among them.
     Of networks with equal rewards those that were found first are better.
     """
 
@@ -47,7 +48,7 @@ class Winners:
 
     def path(self, number: int) -> Path:
         """Where the weights of a trial are, while it is among the best."""
-        return self.folder / f"{number:05}.safetensors"
+        return weights_path(self.folder, number)
 
     def _prune(self) -> None:
         ranking = sorted(self.trained, key=lambda number: (-self.trained[number], number))
@@ -55,3 +56,8 @@ class Winners:
         for path in self.folder.iterdir():
             if path.suffix in (".safetensors", ".partial") and path not in kept:
                 path.unlink()
+
+
+def weights_path(folder: Path, number: int) -> Path:
+    """The file of a trial's weights in a folder of them."""
+    return folder / f"{number:05}.safetensors"

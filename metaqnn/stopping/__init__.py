@@ -1,0 +1,1 @@
+"""What ends hopeless trainings early."""

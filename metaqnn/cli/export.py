@@ -1,0 +1,40 @@
+"""metaqnn export."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option(
+    "--rank",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Which network of a run, as `metaqnn top-k` ranks them.",
+)
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="File to write; its suffix chooses the format: .safetensors (weights, with the "
+    "architecture as metadata), .onnx, .pt2 (torch.export) or .py (PyTorch source that needs "
+    "nothing of metaqnn; its weights are written beside it as .safetensors).",
+)
+def export(source: Path, rank: int, target: Path) -> None:
+    """Write a trained network of SOURCE, a run's folder or a .safetensors file, to a file.
+
+    Whatever the format, the network reads images of values from 0 to 255, and returns the scores of
+    the classes before the softmax.
+    """
+    from metaqnn.models.formats import export as write
+    from metaqnn.models.network import load_network
+    from metaqnn.reports.top_k import weights_file
+    from metaqnn.runs import open_run
+
+    path = source if source.is_file() else weights_file(open_run(source), rank)
+    network, facts = load_network(path)
+    write(network, facts, target)
+    click.echo(f"{facts.architecture} is in {target}")

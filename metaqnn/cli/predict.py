@@ -1,0 +1,46 @@
+"""metaqnn predict."""
+
+from pathlib import Path
+
+import click
+
+from metaqnn.reports.formats import FORMATS, Format, render_cells, render_exactly
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="csv and json carry all digits.",
+)
+def predict(model: Path, pictures: tuple[Path, ...], form: Format) -> None:
+    """Classify PICTURES with MODEL, a file that `metaqnn export` wrote.
+
+    The pictures are resized to what the network reads, and made grey where it reads one channel.
+    A .py file is run, so classify with none that you do not trust.
+    """
+    import pandas as pd
+
+    from metaqnn.models.formats import load
+    from metaqnn.models.pictures import read_pictures
+
+    loaded = load(model)
+    probabilities = loaded.probabilities(read_pictures(pictures, loaded.facts.input_shape))
+    best = probabilities.argmax(1)
+    found = pd.DataFrame(
+        {
+            "picture": [str(path) for path in pictures],
+            "class": [loaded.facts.classes[place] for place in best],
+            "probability": probabilities.max(1).astype(float),
+        }
+    )
+    if form == "csv" or form == "json":
+        click.echo(render_exactly(found, form))
+    else:
+        found["probability"] = found["probability"].map("{:.2%}".format)
+        click.echo(render_cells(found, form, ("picture", "class")))

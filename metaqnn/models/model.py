@@ -1,0 +1,96 @@
+"""A trained network, ready to use."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from metaqnn.errors import MetaqnnError
+from metaqnn.networks.cost import Shape
+
+Scores = Callable[[np.ndarray], np.ndarray]
+"""Class scores before the softmax, float32 (images, classes), of float32 images 0 to 255."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What every file of a network says of it beside the weights.
+
+    Attributes:
+        architecture: The text of the network as it was trained, dropout included.
+        input_shape: (channels, height, width) of the images.
+        classes: Names of the classes.
+        mean: Of each channel of the training images, 0 to 255.
+        deviation: Likewise the standard deviation.
+    """
+
+    architecture: str
+    input_shape: Shape
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str]) -> Self:
+        """The facts that `metadata` wrote.
+
+        Raises:
+            MetaqnnError: Something is missing or makes no sense.
+        """
+        try:
+            architecture = metadata["architecture"]
+            names = ("input_shape", "classes", "mean", "deviation")
+            return cls(architecture, *(tuple(json.loads(metadata[name])) for name in names))
+        except (KeyError, ValueError, TypeError) as error:
+            raise MetaqnnError(f"no network that metaqnn has exported: {error!r}") from None
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The facts as text, for the metadata of a file."""
+        return {
+            "architecture": self.architecture,
+            "input_shape": json.dumps(self.input_shape),
+            "classes": json.dumps(self.classes),
+            "mean": json.dumps(self.mean),
+            "deviation": json.dumps(self.deviation),
+        }
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network.
+
+    Attributes:
+        facts: What is known of it.
+        score: Computes the class scores.
+    """
+
+    facts: Facts
+    score: Scores
+
+    def scores(self, images: Any) -> np.ndarray:
+        """Class scores before the softmax, float32, shape (images, classes).
+
+        Args:
+            images: Array or tensor of shape (images, channels, height, width), values 0 to 255.
+
+        Raises:
+            MetaqnnError: The images have another shape.
+        """
+        pixels = np.ascontiguousarray(images, np.float32)
+        if pixels.shape[1:] != self.facts.input_shape:
+            wanted = ", ".join(map(str, self.facts.input_shape))
+            raise MetaqnnError(f"the images must have the shape (n, {wanted}), not {pixels.shape}")
+        return self.score(pixels)
+
+    def probabilities(self, images: Any) -> np.ndarray:
+        """The softmax of `scores`."""
+        scores = self.scores(images)
+        exponentials = np.exp(scores - scores.max(1, keepdims=True))
+        return np.asarray(exponentials / exponentials.sum(1, keepdims=True))
+
+    def predict(self, images: Any) -> list[str]:
+        """The name of the class with the highest score, of every image."""
+        return [self.facts.classes[best] for best in self.scores(images).argmax(1)]

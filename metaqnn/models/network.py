@@ -1,0 +1,57 @@
+"""The file in which the search keeps a network, and the network from it."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from metaqnn.errors import MetaqnnError
+from metaqnn.models.model import Facts
+from metaqnn.networks.build import Network
+from state_space.notation import NotationError, read
+
+
+class Normalised(nn.Module):
+    """A network that reads images as they are, float32 values from 0 to 255."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, network: Network, facts: Facts) -> None:
+        """Put the normalisation of its training images before a network."""
+        super().__init__()
+        self.network = network
+        for name in ("mean", "deviation"):
+            values = torch.tensor(getattr(facts, name), dtype=torch.float32)
+            self.register_buffer(name, values.view(1, -1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Class scores, shape (images, classes)."""
+        scores: Tensor = self.network((images - self.mean) / self.deviation)
+        return scores
+
+
+def save_network(network: Network, facts: Facts) -> bytes:
+    """A safetensors file with what it takes to build and use a network."""
+    tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
+    return save(tensors, facts.metadata)
+
+
+def load_network(path: Path) -> tuple[Network, Facts]:
+    """The network of a file that `save_network` made, on the CPU.
+
+    Raises:
+        MetaqnnError: The file is not there, damaged, or something else.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            facts = Facts.from_metadata(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        network = Network(read(facts.architecture), facts.input_shape, torch.Generator())
+        network.load_state_dict(tensors)
+    except (OSError, SafetensorError, NotationError, RuntimeError, MetaqnnError) as error:
+        reason = " ".join(str(error).split())
+        raise MetaqnnError(f"{path} cannot be read: {reason}") from None
+    return network.eval(), facts

@@ -1,16 +1,14 @@
 """Which agent is better, and how sure that is: the table of a comparison."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from tabulate import tabulate
 
-from metaqnn.reports.formats import Format
+from metaqnn.reports.formats import Format, render_cells, render_exactly
 
 Floats = npt.NDArray[np.float64]
 V = TypeVar("V", "pd.Series[float]", pd.DataFrame)
@@ -168,11 +166,8 @@ def _statistics(values: "pd.Series[float]") -> dict[str, Any]:
 
 def render(table: pd.DataFrame, measure: Measure, reference: str, form: Format) -> str:
     """The table of `compare` as text; csv and json carry all digits."""
-    if form == "csv":
-        return table.to_csv(index=False, lineterminator="\n").rstrip("\n")
-    if form == "json":
-        known = table.astype(object).where(table.notna(), None)
-        return json.dumps(known.to_dict("records"), indent=2)
+    if form == "csv" or form == "json":
+        return render_exactly(table, form)
     digits = 2 if measure.optimum is None else 3
     parts = []
     for choice, rows in table.groupby("choice", sort=False):
@@ -208,7 +203,9 @@ def _cell(values: Sequence[float], low: float, high: float, digits: int, sign: s
     return f"{text} [{low:{sign}.{digits}f}, {high:{sign}.{digits}f}]"
 
 
-def _grid(rows: pd.DataFrame, cells: Sequence[str], counts: str, form: Format) -> str:
+def _grid(
+    rows: pd.DataFrame, cells: Sequence[str], counts: str, form: Literal["table", "markdown"]
+) -> str:
     """A line an agent, a column a budget, the seeds behind: as many as the column counts says."""
     lines: dict[str, dict[str, str]] = {}
     seeds: dict[str, dict[str, None]] = {}
@@ -217,10 +214,4 @@ def _grid(rows: pd.DataFrame, cells: Sequence[str], counts: str, form: Format) -
         seeds.setdefault(row["agent"], {})[str(row[counts])] = None
     wide = pd.DataFrame(list(lines.values())).fillna("")
     wide["seeds"] = ["/".join(different) for different in seeds.values()]
-    return tabulate(
-        wide.to_dict("list"),
-        headers="keys",
-        tablefmt="pipe" if form == "markdown" else "simple",
-        colalign=["left"] + ["right"] * (len(wide.columns) - 1),
-        disable_numparse=True,
-    )
+    return render_cells(wide, form, ("agent",))

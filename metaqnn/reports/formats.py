@@ -1,6 +1,37 @@
 """The formats of reports."""
 
-from typing import Literal, get_args
+import json
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Literal, get_args
+
+from tabulate import tabulate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Format = Literal["table", "markdown", "csv", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+
+FIGURE_FORMATS = ("png", "svg", "pdf")
+"""The formats of figures, suffixes of their files."""
+
+
+def render_exactly(frame: "pd.DataFrame", form: Literal["csv", "json"]) -> str:
+    """A table for programs, with all digits; JSON is a list of objects."""
+    if form == "csv":
+        return frame.to_csv(index=False, lineterminator="\n").rstrip("\n")
+    known = frame.astype(object).where(frame.notna(), None)
+    return json.dumps(known.to_dict("records"), indent=2)
+
+
+def render_cells(
+    frame: "pd.DataFrame", form: Literal["table", "markdown"], left: Collection[str]
+) -> str:
+    """A table for people, as it stands; the columns in `left` are aligned there."""
+    return tabulate(
+        frame.to_dict("list"),
+        headers="keys",
+        tablefmt="pipe" if form == "markdown" else "simple",
+        colalign=["left" if name in left else "right" for name in frame] if len(frame) else None,
+        disable_numparse=True,
+    )

@@ -1,17 +1,21 @@
 """The best networks of a run."""
 
-import json
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tabulate import tabulate
 
-from metaqnn.reports.formats import Format
+from metaqnn.errors import MetaqnnError
+from metaqnn.reports.formats import Format, render_cells, render_exactly
+from metaqnn.reports.networks import distinct
+from metaqnn.runs import NETWORKS, Run
+from metaqnn.winners import weights_path
 from state_space import Space
 
 COLUMNS = [
     "rank",
     "accuracy",
+    "predicted",
     "reward",
     "parameters",
     "multiply_adds",
@@ -31,17 +35,14 @@ def top_k(trials: pd.DataFrame, space: Space[Any], k: int) -> pd.DataFrame:
         k: How many.
 
     Returns:
-        The columns rank, accuracy (validation, 0 to 1), reward (by which they are ranked),
-        parameters, multiply_adds (an image), seconds (of training), found (its place among the
-        distinct networks), epsilon (empty for agents without) and network.
+        The columns rank, accuracy (validation, 0 to 1), predicted (whether the accuracy is, since
+        the training was stopped), reward (by which they are ranked), parameters, multiply_adds (an
+        image), seconds (of training), found (its place among the distinct networks), epsilon (empty
+        for agents without) and network.
     """
-    trained = trials[trials["finished"] & trials["first"]].copy()
-    trained["found"] = range(1, len(trained) + 1)
-    succeeded = trained[trained["error"].isna()]
-    best = succeeded.sort_values("reward", ascending=False, kind="stable").head(k)
+    best = _ranking(trials).head(k)
     best = best.assign(
         rank=range(1, len(best) + 1),
-        accuracy=best["curve"].map(max),
         network=[space.architecture(walk).text for walk in best["walk"]],
     )
     best = best.reindex(columns=COLUMNS)
@@ -49,20 +50,46 @@ def top_k(trials: pd.DataFrame, space: Space[Any], k: int) -> pd.DataFrame:
     return best.astype(counts).reset_index(drop=True)
 
 
+def weights_file(run: Run, rank: int) -> Path:
+    """The file of weights of a network by its rank in `top_k`.
+
+    Raises:
+        MetaqnnError: There are fewer networks, or the weights are not kept.
+    """
+    memory = run.memory()
+    ranking = _ranking(memory.frame())
+    memory.close()
+    if rank > len(ranking):
+        raise MetaqnnError(f"rank is {rank}, but {run.path} has {len(ranking)} trained networks")
+    path = weights_path(run.path / NETWORKS, ranking["number"].iloc[rank - 1])
+    if not path.is_file():
+        raise MetaqnnError(
+            f"the weights of rank {rank} are not in {run.path}: it keeps those of the best "
+            f"{run.config.keep} (--keep), and none of trainings that were stopped"
+        )
+    return path
+
+
+def _ranking(trials: pd.DataFrame) -> pd.DataFrame:
+    """The distinct networks that did not fail, best first."""
+    networks = distinct(trials)
+    succeeded = networks[networks["error"].isna()]
+    return succeeded.sort_values("reward", ascending=False, kind="stable")
+
+
 def render(best: pd.DataFrame, form: Format) -> str:
     """The table of `top_k` as text; csv and json carry all digits.
 
-    Where all rewards are accuracies the table leaves them out.
+    Where all rewards are accuracies the table leaves them out. Predicted accuracies have an
+    asterisk in it.
     """
-    if form == "csv":
-        return best.to_csv(index=False, lineterminator="\n").rstrip("\n")
-    if form == "json":
-        known = best.astype(object).where(best.notna(), None)
-        return json.dumps(known.to_dict("records"), indent=2)
+    if form == "csv" or form == "json":
+        return render_exactly(best, form)
     table = pd.DataFrame(
         {
             "rank": best["rank"],
-            "accuracy": best["accuracy"].map("{:.2%}".format),
+            "accuracy": best["accuracy"].map("{:.2%}".format)
+            + best["predicted"].map({True: "*", False: ""}),
             "parameters": _cells(best["parameters"], "{:,}"),
             "multiply-adds": _cells(best["multiply_adds"], "{:,}"),
             "seconds": _cells(best["seconds"], "{:.1f}"),
@@ -73,14 +100,8 @@ def render(best: pd.DataFrame, form: Format) -> str:
     )
     if (best["reward"] != best["accuracy"]).any():
         table.insert(2, "reward", _cells(best["reward"], "{:.4f}"))
-    align = ["right"] * (len(table.columns) - 1) + ["left"]
-    return tabulate(
-        table.to_dict("list"),
-        headers="keys",
-        tablefmt="pipe" if form == "markdown" else "simple",
-        colalign=align if len(table) else None,
-        disable_numparse=True,
-    )
+    text = render_cells(table, form, ("network",))
+    return f"{text}\n\n* predicted: the training was stopped" if best["predicted"].any() else text
 
 
 def _cells(column: "pd.Series[float]", form: str) -> list[str]:

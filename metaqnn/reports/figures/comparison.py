@@ -2,30 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from metaqnn.reports.comparison import Measure, mean_interval
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Of Okabe & Ito, which the colour-blind can tell apart; without the yellow, too pale for lines."""
-
-STYLES = ("-", "--", ":", "-.")
-"""As many that colours and styles together repeat only after 28 lines."""
-
-STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.hashsalt": "metaqnn",  # the same figure is the same file
-    "svg.fonttype": "none",
-}
+from metaqnn.reports.figures.best import running_best
+from metaqnn.reports.figures.style import COLOURS, STYLE, STYLES, make_figure, save
 
 POINTS = 200
 """So many points a line at most."""
@@ -48,8 +34,7 @@ def best_so_far(searches: pd.DataFrame, agent: str, column: str) -> pd.DataFrame
     lines = {}
     for seed, found in own[own["budget"] == budget].dropna(subset=[column]).groupby("seed"):
         ordered = found.sort_values("number").set_index("number")
-        before = ordered["reward"].cummax().shift(fill_value=-np.inf)
-        values = ordered[column].where(ordered["reward"] > before)
+        values = running_best(ordered["reward"], ordered[column])
         lines[seed] = values.reindex(range(1, budget + 1)).ffill()
     return pd.DataFrame(lines)
 
@@ -63,7 +48,7 @@ def draw_comparison(
     distinct networks.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.3, 3.9), layout="constrained")
+        figure = make_figure(3.9)
         axes = figure.add_subplot()
         for position, agent in enumerate(agents):
             lines = measure.points(best_so_far(searches, agent, measure.column)).dropna()
@@ -83,8 +68,8 @@ def draw_comparison(
         axes.set_ylabel(f"{measure.name}\n(mean, 95 % interval)")
         axes.grid(alpha=0.25, linewidth=0.6)
         axes.legend(frameon=False, handlelength=3)
-        figure.savefig(folder / "comparison.svg", metadata={"Date": None})
-        figure.savefig(folder / "comparison.png", dpi=200)
+    for suffix in ("svg", "png"):
+        save(figure, folder / f"comparison.{suffix}")
 
 
 def _draw_line(axes: Axes, lines: pd.DataFrame, label: str, colour: str, style: str) -> None:

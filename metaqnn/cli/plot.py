@@ -1,0 +1,72 @@
+"""metaqnn plot."""
+
+from pathlib import Path
+
+import click
+
+from metaqnn.cli.options import run_folder
+from metaqnn.registry import FIGURES
+from metaqnn.reports.formats import FIGURE_FORMATS
+
+
+@click.command()
+@run_folder
+@click.option(
+    "--figure",
+    "names",
+    multiple=True,
+    type=click.Choice(list(FIGURES)),
+    help="Which; may be given several times.  [default: all that have something to show]",
+)
+@click.option(
+    "--format",
+    "forms",
+    multiple=True,
+    default=["png"],
+    show_default=True,
+    type=click.Choice(FIGURE_FORMATS),
+    help="May be given several times.",
+)
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(path_type=Path),
+    help="Folder to write NAME.png and so on to.  [default: FOLDER/figures]",
+)
+def plot(folder: Path, names: tuple[str, ...], forms: tuple[str, ...], target: Path | None) -> None:
+    """Draw figures of the run in FOLDER, also while it runs.
+
+    \b
+    accuracy  accuracy over the search, its rolling mean and its mean at each epsilon
+    epsilon   the distribution of the accuracy at each epsilon
+    depth     the mean Q-value by depth and type of layer
+    field     the mean Q-value by depth and field size
+    layers    the layers of the best networks at each depth, against those of all
+    best      the best accuracy so far, by networks and by time of training
+    pareto    accuracy against parameters and multiply-adds, and the networks on the front
+    """  # noqa: D301
+    from metaqnn.errors import MetaqnnError
+    from metaqnn.reports.figures.findings import Findings
+    from metaqnn.reports.figures.gallery import draw_figure, draw_figures
+    from metaqnn.reports.figures.style import save
+    from metaqnn.runs import open_run
+
+    findings = Findings.of(open_run(folder))
+    target = target or folder / "figures"
+    if names:
+        left_out: dict[str, str] = {}
+        figures = {name: draw_figure(name, findings) for name in names}
+    else:
+        figures, left_out = draw_figures(findings)
+    try:
+        for name, figure in figures.items():
+            target.mkdir(parents=True, exist_ok=True)
+            for form in forms:
+                save(figure, target / f"{name}.{form}")
+    except OSError as error:
+        raise MetaqnnError(f"{target} cannot be written: {error}") from None
+    for reason in dict.fromkeys(left_out.values()):
+        without = ", ".join(name for name in left_out if left_out[name] == reason)
+        click.echo(f"without {without}: {reason}", err=True)
+    if figures:
+        click.echo(f"{', '.join(figures)}: written to {target}")

@@ -1,0 +1,40 @@
+"""What figures call the decisions of a space."""
+
+from typing import Any
+
+from metaqnn.reports.figures.style import COLOURS
+from state_space import Observation, Space, Token
+
+LAYERS = {
+    "C": "convolution",
+    "P": "pooling",
+    "FC": "fully connected",
+    "GAP": "global average pooling",
+    "SM": "softmax, the end",
+}
+
+
+def depth(fields: Any) -> Any:
+    """The column of the number of layers before; of a row or a table of the Q-table's fields."""
+    return fields["depth"] if "depth" in fields else fields["layer"]
+
+
+def as_dict(observation: Observation) -> dict[str, Any]:
+    """An observation's fields by name."""
+    named: Any = observation
+    fields: dict[str, Any] = named._asdict()
+    return fields
+
+
+def group(space: Space[Any]) -> dict[Token, tuple[str, str]]:
+    """By token the kind of its decision, and the name of what is drawn as one line.
+
+    A kind with few options has a line for each of them, else its layers of one type are one.
+    """
+    groups = {}
+    for kind, tokens in space.vocabulary.items():
+        for token in tokens:
+            layer = token.partition("(")[0]
+            name = token if len(tokens) <= len(COLOURS) else LAYERS.get(layer, layer)
+            groups[token] = kind, name.removeprefix(f"{kind}:")
+    return groups

@@ -18,11 +18,11 @@ import numpy as np
 
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
+from metaqnn.agents.sections import QLearningConfig
 from metaqnn.evaluators.base import Job
 from metaqnn.executors.in_process import InProcess
 from metaqnn.rules import Rules
 from metaqnn.search import Search
-from metaqnn.sections import QLearningConfig
 from metaqnn.spaces import bind_space, read_space
 from replay import Memory, Outcome
 from state_space import enumerate_rows

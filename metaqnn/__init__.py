@@ -1,3 +1,17 @@
 """metaqnn designs neural networks for your data by reinforcement learning."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from metaqnn.models.formats import load as load
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # imported when asked for, lest `metaqnn --help` wait for torch
+    if name == "load":
+        from metaqnn.models.formats import load
+
+        return load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

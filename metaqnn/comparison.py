@@ -13,8 +13,9 @@ from urllib.parse import quote
 import tomli_w
 
 from metaqnn.config import RunConfig, keys, read_toml
+from metaqnn.environment import check_content, write_environment
 from metaqnn.errors import MetaqnnError
-from metaqnn.runs import ENVIRONMENT, Run, check_content, describe_environment
+from metaqnn.runs import Run
 from metaqnn.searches import SEARCHES, search_path
 
 SETTINGS = "comparison.toml"
@@ -25,7 +26,7 @@ FREE = ("device", "data-dir", "download", "table", "surrogate-from")
 LONGEST_LABEL = 200
 """Bytes of an entrant's label, which is the name of a folder."""
 
-SHARED_SECTIONS = ("data", "evaluation", "recipe")
+SHARED_SECTIONS = ("data", "evaluation", "execution", "recipe")
 SHARED = ("agent", "seed", "budget", "space", "device", "keep")
 """Options, and sections of them, that an agent cannot have of its own."""
 
@@ -121,6 +122,7 @@ class Comparison:
             tried = self._search(entrant, self.budgets[-1], seeds[0])
             plans = tried.agent().plans_for_budget
             tried.rules()
+            tried.stopper()
             tried.experiences()
             for budget in self.budgets if plans else self.budgets[-1:]:
                 runs += [self._search(entrant, budget, seed) for seed in seeds]
@@ -171,12 +173,11 @@ def prepare(comparison: Comparison, command: list[str], facts: Mapping[str, Any]
         check_content(path, facts)
         return
     building = path.with_name(f".{path.name}.partial")
-    environment = describe_environment(comparison.base, command, facts)
     try:
         shutil.rmtree(building, ignore_errors=True)
         (building / SEARCHES).mkdir(parents=True)
         (building / SETTINGS).write_text(tomli_w.dumps(comparison.settings), encoding="utf-8")
-        (building / ENVIRONMENT).write_text(json.dumps(environment, indent=2) + "\n", "utf-8")
+        write_environment(building, command, facts, comparison.base.shape, comparison.base.classes)
         building.rename(path)
     except OSError as error:
         shutil.rmtree(building, ignore_errors=True)

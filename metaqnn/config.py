@@ -14,20 +14,24 @@ from pydantic import (
 )
 
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
-from metaqnn.errors import MetaqnnError
-from metaqnn.registry import AGENTS, EVALUATORS, check_name, find_dataset
-from metaqnn.rewards import REWARDS
-from metaqnn.sections import (
+from metaqnn.agents.sections import (
     PRACTICAL_BELOW,
     Q_PRESETS,
-    DataConfig,
-    EvaluatorConfig,
     EvolutionConfig,
     LocalSearchConfig,
     QLearningConfig,
     ReinforceConfig,
+)
+from metaqnn.errors import MetaqnnError
+from metaqnn.registry import AGENTS, EVALUATORS, EXECUTORS, check_name, find_dataset
+from metaqnn.rewards import REWARDS
+from metaqnn.sections import (
+    DataConfig,
+    EvaluatorConfig,
+    ExecutionConfig,
     RewardConfig,
     Section,
+    StoppingConfig,
 )
 from metaqnn.training.recipe import Recipe
 from state_space.settings import suggestion
@@ -39,6 +43,7 @@ CHOICES: tuple[tuple[str, Iterable[str], str], ...] = (
     ("agent", AGENTS, "q-learning"),
     ("evaluator", EVALUATORS, "train"),
     ("reward", REWARDS, "accuracy"),
+    ("executor", EXECUTORS, "in-process"),
 )
 """Options whose values are names: the option, the known names and the default."""
 
@@ -87,6 +92,8 @@ class RunConfig(Section):
         1600, description="Networks after which a space that grows is raised by a stage."
     )
     recipe: Recipe = Recipe()
+    stopping: StoppingConfig = StoppingConfig()
+    execution: ExecutionConfig = ExecutionConfig()
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of the whole run.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
     keep: int = Field(5, ge=0, description="Keep the weights of the best so many networks.")
@@ -155,6 +162,10 @@ def _resolve(values: dict[str, Any]) -> dict[str, Any]:
         choice = values.get(option, default)
         if isinstance(choice, str):
             check_name(option, known, choice)
+    if "executor" not in values and (
+        values.get("workers", 1) != 1 or values.get("network_timeout") is not None
+    ):
+        values = {**values, "executor": "processes"}
     budget = values.get("budget")
     preset = values.get("q_preset")
     if preset is None:

@@ -9,8 +9,13 @@ from metaqnn.errors import MetaqnnError
 from state_space.settings import suggestion
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from metaqnn.agents.base import Agent
     from metaqnn.evaluators.base import Evaluator
+    from metaqnn.executors.base import Executor
+    from metaqnn.reports.figures.findings import Findings
+    from metaqnn.stopping.base import Stopper
 
 SPACES = {
     "chain": "metaqnn.spaces:chain",
@@ -33,6 +38,28 @@ EVALUATORS = {
     "surrogate": "metaqnn.evaluators.surrogate:SurrogateEvaluator",
     "bandit": "metaqnn.evaluators.bandit:BanditEvaluator",
 }
+
+EXECUTORS = {
+    "in-process": "metaqnn.executors.in_process:InProcess",
+    "processes": "metaqnn.executors.processes:Processes",
+    "ray": "metaqnn.executors.ray:Ray",
+}
+
+STOPPERS = {
+    "predictor": "metaqnn.stopping.predictor:Predictor",
+    "halving": "metaqnn.stopping.halving:Halving",
+}
+
+FIGURES = {
+    "accuracy": "metaqnn.reports.figures.accuracy:draw",
+    "epsilon": "metaqnn.reports.figures.epsilon:draw",
+    "depth": "metaqnn.reports.figures.depth:draw",
+    "field": "metaqnn.reports.figures.field:draw",
+    "layers": "metaqnn.reports.figures.layers:draw",
+    "best": "metaqnn.reports.figures.best:draw",
+    "pareto": "metaqnn.reports.figures.pareto:draw",
+}
+"""Figures of a run."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +202,36 @@ def find_evaluator(name: str) -> "type[Evaluator]":
         MetaqnnError: There is no such evaluator.
     """
     found: type[Evaluator] = find("evaluator", EVALUATORS, name)
+    return found
+
+
+def find_executor(name: str) -> "type[Executor]":
+    """The class of an executor.
+
+    Raises:
+        MetaqnnError: There is no such executor.
+    """
+    found: type[Executor] = find("executor", EXECUTORS, name)
+    return found
+
+
+def find_stopper(name: str) -> "type[Stopper]":
+    """The class of what ends hopeless trainings.
+
+    Raises:
+        MetaqnnError: There is no such thing.
+    """
+    found: type[Stopper] = find("stopper", STOPPERS, name)
+    return found
+
+
+def find_figure(name: str) -> "Callable[[Findings], Figure]":
+    """The function that draws a figure of a run.
+
+    Raises:
+        MetaqnnError: There is no such figure.
+    """
+    found: Callable[[Findings], Figure] = find("figure", FIGURES, name)
     return found
 
 

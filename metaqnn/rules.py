@@ -1,5 +1,6 @@
 """What a search goes by: budget, reward, and what is trained first or not at all."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -66,6 +67,11 @@ class Rules:
             start_from=tuple(_walk(space, text) for text in config.start_from),
             grow_every=config.grow_every,
         )
+
+    def training_seed(self, digest: str) -> int:
+        """The seed of a network's training: who trains it, and when, makes no difference."""
+        content = f"{self.seed}:{digest}".encode()
+        return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest()) >> 1
 
 
 def _refuse(limits: RewardConfig, input_shape: Shape, architecture: Architecture) -> str | None:

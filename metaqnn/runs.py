@@ -1,14 +1,9 @@
 """The folder of a run: what it was asked for, where it ran, its memory and its best networks."""
 
-import json
-import platform
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +12,23 @@ from filelock import FileLock, Timeout
 
 from metaqnn.agents.base import Agent
 from metaqnn.config import RunConfig, read_toml
+from metaqnn.environment import read_images, write_environment
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
+from metaqnn.executors.base import Executor
 from metaqnn.experiences import read_experiences
 from metaqnn.networks.cost import Shape
-from metaqnn.registry import find_agent, find_evaluator
+from metaqnn.registry import find_agent, find_evaluator, find_executor, find_stopper
 from metaqnn.rules import Rules
 from metaqnn.search import Experience
+from metaqnn.sections import ExecutionConfig, StoppingConfig
 from metaqnn.spaces import bind_space
+from metaqnn.stopping.base import Stopper
 from replay import BrokenMemory, Memory, WrongRun
 from state_space import Space
 
 CONFIG = "config.toml"
 SPACE = "space.toml"
-ENVIRONMENT = "environment.json"
 MEMORY = "memory.sqlite"
 LOCK = "lock"
 NETWORKS = "networks"
@@ -40,10 +38,12 @@ INPUTS = {"replay_from": "replay-from", "q_table": "q-table"}
 FREE = (
     *("budget", "data-dir", "device", "download", "keep", "replay-from", "q-table"),
     *("table", "surrogate-from"),
+    *(name.replace("_", "-") for name in ExecutionConfig.model_fields),
 )
 """Options that do not make a run another one; of the files it keeps copies or fingerprints."""
 
-PACKAGES = ("metaqnn", "numpy", "pandas", "torch", "torchvision", "safetensors", "scikit-learn")
+STOPPING = tuple(name.replace("_", "-") for name in StoppingConfig.model_fields)
+"""Options that do so only where something stops trainings."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ class Run:
     @property
     def identity(self) -> dict[str, Any]:
         """What makes the run what it is: a memory belongs to one identity."""
-        options = {key: value for key, value in self.config.flat().items() if key not in FREE}
+        config = self.config
+        free = FREE if config.stopping.stopper else (*FREE, *STOPPING)
+        options = {key: value for key, value in config.flat().items() if key not in free}
         return {
             **options,
             "space": self.space_settings,
@@ -128,6 +130,28 @@ class Run:
         made = find_evaluator(self.config.evaluation.evaluator)
         return made.from_config(self.config, self.space(), self.shape)
 
+    def stopper(self) -> Stopper | None:
+        """What ends hopeless trainings; None where all are trained in full.
+
+        Raises:
+            MetaqnnError: Nothing is trained that could be stopped.
+        """
+        name = self.config.stopping.stopper
+        if name is None:
+            return None
+        evaluator = self.config.evaluation.evaluator
+        if evaluator != "train":
+            raise MetaqnnError(f"{name} stops trainings, but the evaluator {evaluator} trains none")
+        return find_stopper(name).from_config(self.config)
+
+    def executor(self) -> Executor:
+        """Where the networks are scored.
+
+        Raises:
+            MetaqnnError: What it needs is not there.
+        """
+        return find_executor(self.config.execution.executor).from_config(self.config)
+
     def experiences(self) -> list[Experience]:
         """What the agent is told before it proposes anything.
 
@@ -160,7 +184,8 @@ class Run:
         """The agent with all that it has learnt."""
         memory = self.memory()
         agent = self.agent()
-        agent.restore(memory.snapshot(), memory.history())
+        with memory.moment():  # else the history may be longer than what the snapshot knows
+            agent.restore(memory.snapshot(), memory.history())
         memory.close()
         return agent
 
@@ -179,6 +204,7 @@ def create_run(run: Run, command: list[str], facts: Mapping[str, Any]) -> None:
         )
     run.agent()
     run.rules()
+    run.stopper()
     run.experiences()
     building = run.path.with_name(f".{run.path.name}.partial")
     try:
@@ -192,28 +218,12 @@ def create_run(run: Run, command: list[str], facts: Mapping[str, Any]) -> None:
                 shutil.copyfile(source, copy)
         write_config(replace(run, path=building))
         (building / SPACE).write_text(tomli_w.dumps(run.space_settings), encoding="utf-8")
-        (building / ENVIRONMENT).write_text(
-            json.dumps(describe_environment(run, command, facts), indent=2) + "\n", encoding="utf-8"
-        )
+        write_environment(building, command, facts, run.shape, run.classes)
         Memory.create(building / MEMORY, run.identity).close()
         building.rename(run.path)
     except OSError as error:
         shutil.rmtree(building, ignore_errors=True)
         raise MetaqnnError(f"{run.path} cannot be made: {error}") from None
-
-
-def check_content(path: Path, facts: Mapping[str, Any]) -> None:
-    """Look whether the evaluator's file is still what it was when a run or comparison was made.
-
-    Raises:
-        MetaqnnError: It has changed.
-    """
-    made = json.loads((path / ENVIRONMENT).read_text(encoding="utf-8"))["evaluator"]
-    if made.get("content") != facts.get("content"):
-        raise MetaqnnError(
-            f"what the evaluator reads has changed since {path} was made: "
-            f"fingerprint {facts.get('content')}, not {made.get('content')}"
-        )
 
 
 def write_config(run: Run) -> None:
@@ -231,24 +241,6 @@ def open_run(path: Path) -> Run:
     """
     if not (path / CONFIG).is_file():
         raise MetaqnnError(f"{path} is not the folder of a run: it has no {CONFIG}")
-    try:
-        images = json.loads((path / ENVIRONMENT).read_text(encoding="utf-8"))["images"]
-        shape, classes = tuple(images["shape"]), tuple(images["classes"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MetaqnnError(f"{path / ENVIRONMENT} cannot be read: {error!r}") from None
-    return Run(
-        path, RunConfig.from_flat(read_toml(path / CONFIG)), read_toml(path / SPACE), shape, classes
-    )
-
-
-def describe_environment(run: Run, command: list[str], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What was called when, on which machine, with which versions and images."""
-    return {
-        "command": command,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "evaluator": dict(facts),
-        "platform": platform.platform(),
-        "python": sys.version.split()[0],
-        "packages": {name: version(name) for name in PACKAGES},
-        "images": {"shape": run.shape, "classes": run.classes},
-    }
+    shape, classes = read_images(path)
+    config = RunConfig.from_flat(read_toml(path / CONFIG))
+    return Run(path, config, read_toml(path / SPACE), shape, classes)

@@ -1,6 +1,5 @@
 """The searches of a comparison: each is one CSV file, searches/LABEL/budget-B-seed-S.csv."""
 
-import math
 import os
 import re
 from pathlib import Path
@@ -12,6 +11,7 @@ import pandas as pd
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.in_process import InProcess
+from metaqnn.reports.networks import accuracies
 from metaqnn.runs import Run
 from metaqnn.search import Search
 from replay import Memory
@@ -26,14 +26,16 @@ COLUMNS = ("number", "reward", "accuracy", "network")
 def run_search(run: Run, evaluator: Evaluator) -> pd.DataFrame:
     """Search in this process; the distinct networks as `COLUMNS` has them, the first first.
 
-    Networks that failed have no accuracy.
+    Networks that failed have no accuracy, stopped ones the predicted one if there is one.
 
     Raises:
         SearchStopped: See `Search.run`.
     """
     memory = Memory.create(Path(":memory:"), {})
     space = run.space()
-    search = Search(space, run.agent(), evaluator, InProcess(), memory, run.rules())
+    search = Search(
+        space, run.agent(), evaluator, InProcess(), memory, run.rules(), stopper=run.stopper()
+    )
     search.learn_from(run.experiences())
     search.run()
     trials = memory.frame()
@@ -44,7 +46,7 @@ def run_search(run: Run, evaluator: Evaluator) -> pd.DataFrame:
         {
             "number": range(1, len(new) + 1),
             "reward": new["reward"],
-            "accuracy": new["curve"].map(lambda curve: max(curve, default=math.nan)),
+            "accuracy": accuracies(new),
             "network": [space.architecture(walk).text for walk in new["walk"]],
         },
     )

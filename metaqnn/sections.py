@@ -1,15 +1,8 @@
 """The sections of a run's configuration."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PositiveInt,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -42,148 +35,6 @@ class DataConfig(Section):
         "Default: a fifth for digits, a tenth for others.",
     )
     split_seed: int = Field(0, ge=0, description="Seed of the split into training and validation.")
-
-
-class QLearningConfig(Section):
-    """Options of the agent q-learning; the defaults are the paper's.
-
-    `Q_PRESETS` has other values, and `_resolve` fills them in.
-    """
-
-    q_preset: str = Field(
-        "paper",
-        description="Values of the options from --alpha to --variants: paper, or practical. "
-        "Default: practical for budgets under 1000.",
-    )
-    alpha: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.01, description="Q-learning rate. Default: 0.01 (paper), 0.05 (practical)."
-    )
-    gamma: Probability = Field(1.0, description="Discount of later Q-values.")
-    initial_q: float = Field(
-        0.5, allow_inf_nan=False, description="Q-value of what is not learnt yet."
-    )
-    sweeps: int = Field(
-        100, ge=0, description="Trajectories replayed after each network (2017 code: 128)."
-    )
-    trace: Probability = Field(
-        0.0,
-        description="Lambda of the targets: 0 the best value of the next row, 1 the network's "
-        "reward. Default: 0 (paper), 1 (practical).",
-    )
-    credit: Probability = Field(
-        0.0,
-        description="Share of what the network's other layers are known to add that is taken out "
-        "of each target. Default: 0 (paper), 1 (practical).",
-    )
-    rank_rewards: bool = Field(
-        False,
-        description="Learn from the ranks of the rewards, 0 to 1. Default: off (paper), on "
-        "(practical).",
-    )
-    elite: Annotated[float, Field(ge=0, le=100)] = Field(
-        0.0,
-        description="The best network is replayed e^ELITE times as often as the worst. Default: "
-        "0 (paper), 3 (practical).",
-    )
-    candidates: PositiveInt = Field(
-        1,
-        description="Networks drawn for each proposal, of which the most promising new one is "
-        "taken. Default: 1 (paper), 32 (practical).",
-    )
-    bonus: NotNegative = Field(
-        0.0,
-        description="Weight of the bonus that a candidate gets for what was rarely tried. "
-        "Default: 0 (paper), 0.3 (practical).",
-    )
-    prior: NotNegative = Field(
-        0.0,
-        description="Trials for which the mean over all states counts when candidates are judged "
-        "by an action that was rarely tried. Default: 0 (paper), 2 (practical).",
-    )
-    variants: Probability = Field(
-        0.0,
-        description="Share of the candidates that are one of the ten best networks with one "
-        "decision changed. Default: 0 (paper), 0.5 (practical).",
-    )
-
-
-Q_PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {"epsilon_schedule": "scaled"},
-    "practical": {
-        "epsilon_schedule": "practical",
-        "alpha": 0.05,
-        "trace": 1.0,
-        "credit": 1.0,
-        "rank_rewards": True,
-        "elite": 3.0,
-        "candidates": 32,
-        "bonus": 0.3,
-        "prior": 2.0,
-        "variants": 0.5,
-    },
-}
-"""What a preset sets unless it is given."""
-
-PRACTICAL_BELOW = 1000
-"""A budget of fewer networks is too small for the paper's Q-learning."""
-
-
-class ReinforceConfig(Section):
-    """Options of the agent reinforce."""
-
-    lstm_layers: PositiveInt = Field(2, description="Layers of the controller's LSTM (paper: 2).")
-    lstm_units: PositiveInt = Field(35, description="Units of each of them (paper: 35).")
-    controller_batch: PositiveInt = Field(4, description="Networks an update of the controller.")
-    controller_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        0.05, description="Learning rate of the controller (paper: 6e-4; Lei & Xiong: 0.01)."
-    )
-    controller_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        1e-5, description="L2 penalty on the controller (paper: 0; Lei & Xiong: 1e-4)."
-    )
-    entropy: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        1e-3, description="Reinforce: weight of the policy's entropy beside the reward (paper: 0)."
-    )
-    logit_bound: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        2.25,
-        description="Bound of the controller's logits, lest it become certain; 0 for none "
-        "(paper: none; ENAS: 2.5).",
-    )
-    baseline_decay: Probability = Field(
-        0.3, description="Reinforce: share of the reward baseline that an update keeps."
-    )
-
-
-class EvolutionConfig(Section):
-    """Options of the agent evolution."""
-
-    population: PositiveInt = Field(
-        20, description="Evolution: how many of the networks told last may become parents."
-    )
-    tournament: PositiveInt = Field(
-        10,
-        validate_default=True,
-        description="Evolution: of so many members of the population the best becomes a parent.",
-    )
-
-    @field_validator("tournament")
-    @classmethod
-    def _fits_population(cls, tournament: int, info: ValidationInfo) -> int:
-        population = info.data.get("population", tournament)
-        if tournament > population:
-            raise PydanticCustomError(
-                "tournament",
-                "Must be at most the population, {population}",
-                {"population": population},
-            )
-        return tournament
-
-
-class LocalSearchConfig(Section):
-    """Options of the agent local-search."""
-
-    random_first: PositiveInt = Field(
-        10, description="Local search: random networks before the best of them is improved."
-    )
 
 
 class RewardConfig(Section):
@@ -223,3 +74,89 @@ class EvaluatorConfig(Section):
         description="A run's folder, or a replay_database.csv[.gz] of the 2017 code: the "
         "recorded networks to which a regression is fitted.",
     )
+
+
+class ExecutionConfig(Section):
+    """Where and how the trainings run; none of it makes a run another one."""
+
+    executor: str = Field(
+        "in-process",
+        description="in-process, processes (of this machine) or ray (of many). Default: "
+        "in-process, or processes where --workers or --network-timeout ask for them.",
+    )
+    workers: PositiveInt | None = Field(
+        None,
+        description="Networks trained at once. Default: 1; on GPUs all their slots; with ray as "
+        "many as the cluster has cores, or GPU slots.",
+    )
+    threads: PositiveInt | None = Field(
+        None, description="Threads of a worker on CPUs. Default: 1; in-process all cores."
+    )
+    slots_per_gpu: PositiveInt = Field(1, description="Networks that share a GPU.")
+    network_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="Seconds after which a training is ended; it is tried once more."
+    )
+    ray_address: str | None = Field(
+        None, description="Address of a Ray cluster, or auto. Default: a cluster of this machine."
+    )
+
+    @field_validator("workers")
+    @classmethod
+    def _one_in_process(cls, workers: int | None, info: ValidationInfo) -> int | None:
+        if info.data.get("executor") == "in-process" and workers not in (None, 1):
+            raise PydanticCustomError("one", "In-process trains one at once; --executor processes")
+        return workers
+
+    @field_validator("network_timeout")
+    @classmethod
+    def _not_in_process(cls, timeout: float | None, info: ValidationInfo) -> float | None:
+        if info.data.get("executor") == "in-process" and timeout is not None:
+            raise PydanticCustomError("killed", "Only --executor processes or ray can end one")
+        return timeout
+
+    @field_validator("ray_address")
+    @classmethod
+    def _only_of_ray(cls, address: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("executor") != "ray" and address is not None:
+            raise PydanticCustomError("ray", "Only --executor ray has one")
+        return address
+
+
+class StoppingConfig(Section):
+    """Which trainings end early, because they are hopeless."""
+
+    predictor: bool = Field(
+        False, description="End a training whose predicted accuracy is hopeless."
+    )
+    delta: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.95,
+        description="Of --predictor: a training ends when it stays below the --rival-th best with "
+        "this probability.",
+    )
+    rival: PositiveInt = Field(
+        5, description="Of --predictor: how many networks may be better than one worth training."
+    )
+    predictor_after: int = Field(
+        100, ge=10, description="Of --predictor: networks trained in full before it begins."
+    )
+    halving: bool = Field(
+        False,
+        description="End a training that is not among the best at a rung: asynchronous "
+        "successive halving.",
+    )
+    halving_factor: int = Field(
+        3, ge=2, description="Of --halving: one in so many goes on at each rung."
+    )
+    halving_first: PositiveInt = Field(1, description="Of --halving: epochs before the first rung.")
+
+    @property
+    def stopper(self) -> str | None:
+        """The name of what ends trainings; None where all are trained in full."""
+        return "predictor" if self.predictor else "halving" if self.halving else None
+
+    @field_validator("halving")
+    @classmethod
+    def _alone(cls, halving: bool, info: ValidationInfo) -> bool:
+        if halving and info.data.get("predictor"):
+            raise PydanticCustomError("alone", "Cannot be combined with --predictor")
+        return halving

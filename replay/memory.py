@@ -10,29 +10,8 @@ from typing import Any
 import pandas as pd
 
 from replay.frame import make_frame
+from replay.schema import FORMAT, SCHEMA, connect, read_outcome, read_trial
 from replay.trial import Outcome, Trial
-
-FORMAT = 2
-
-SCHEMA = """
-CREATE TABLE run (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE trials (
-    number INTEGER PRIMARY KEY,
-    walk TEXT NOT NULL,
-    stage INTEGER NOT NULL,
-    digest TEXT NOT NULL,
-    seed INTEGER NOT NULL,
-    note TEXT NOT NULL,
-    imported INTEGER NOT NULL,
-    refused TEXT,  -- why; then it is neither trained nor told
-    finished INTEGER UNIQUE,  -- 1, 2, ... in the order in which the agent was told
-    reward REAL,
-    metrics TEXT,
-    curve TEXT,
-    error TEXT
-);
-CREATE INDEX trials_by_digest ON trials (digest);
-"""
 
 
 class WrongRun(ValueError):
@@ -63,7 +42,7 @@ class Memory:
         """
         if path.exists():
             raise FileExistsError(f"{path} exists")
-        memory = cls(_connect(path))
+        memory = cls(connect(path))
         with memory.transaction():
             for statement in SCHEMA.split(";\n"):
                 memory._connection.execute(statement)
@@ -86,7 +65,7 @@ class Memory:
         if not path.is_file():
             raise FileNotFoundError(f"there is no {path}")
         try:
-            memory = cls(_connect(path))
+            memory = cls(connect(path))
             problems = memory._rows("PRAGMA quick_check")
             written = dict(memory._rows("SELECT key, value FROM run WHERE key <> 'snapshot'"))
         except sqlite3.DatabaseError as error:
@@ -113,6 +92,13 @@ class Memory:
             yield
             return
         self._connection.execute("BEGIN IMMEDIATE")
+        with self._connection:
+            yield
+
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """All that is read within is of one moment, whatever another process writes meanwhile."""
+        self._connection.execute("BEGIN")
         with self._connection:
             yield
 
@@ -194,7 +180,20 @@ class Memory:
             "SELECT number, walk, stage, digest, seed, note, imported, reward FROM trials "
             "WHERE finished IS NOT NULL ORDER BY finished"
         ):
-            yield _trial(row[:-1]), row[-1]
+            yield read_trial(row[:-1]), row[-1]
+
+    def trained(self) -> Iterator[tuple[Trial, Outcome, float]]:
+        """Every distinct network of this run that has finished, with its outcome and reward.
+
+        In the order in which the agent was told.
+        """
+        # SQLite takes the other columns from the row that has the minimum
+        for row in self._rows(
+            "SELECT number, walk, stage, digest, seed, note, imported, metrics, curve, error, "
+            "reward, MIN(finished) FROM trials WHERE finished IS NOT NULL AND NOT imported "
+            "GROUP BY digest ORDER BY MIN(finished)"
+        ):
+            yield read_trial(row[:7]), read_outcome(*row[7:10]), row[10]
 
     def unfinished(self) -> list[Trial]:
         """The trials that are still to be trained."""
@@ -207,7 +206,7 @@ class Memory:
             "WHERE digest = ? AND finished IS NOT NULL AND NOT imported LIMIT 1",
             digest,
         )
-        return _outcome(*rows[0]) if rows else None
+        return read_outcome(*rows[0]) if rows else None
 
     def frame(self) -> pd.DataFrame:
         """All trials of this run as `replay.frame.make_frame` lays them out.
@@ -228,27 +227,10 @@ class Memory:
             "SELECT number, walk, stage, digest, seed, note, imported FROM trials "
             f"WHERE {condition} ORDER BY number"
         )
-        return [_trial(row) for row in rows]
+        return [read_trial(row) for row in rows]
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._connection.execute(query, values).fetchall()
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
-
-
-def _trial(row: tuple[Any, ...]) -> Trial:
-    number, walk, stage, digest, seed, note, imported = row
-    walk = tuple(json.loads(walk))
-    return Trial(number, walk, stage, digest, seed, json.loads(note), bool(imported))
-
-
-def _outcome(metrics: str, curve: str, error: str | None) -> Outcome:
-    return Outcome(json.loads(metrics), tuple(json.loads(curve)), error)
 
 
 def _compare(path: Path, written: Mapping[str, Any], given: Mapping[str, Any]) -> None:

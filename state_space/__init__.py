@@ -11,6 +11,7 @@ from state_space.base import (
     enumerate_rows,
     legal_walk,
     random_walk,
+    space_size,
     stage_of,
 )
 
@@ -26,5 +27,6 @@ __all__ = [
     "enumerate_rows",
     "legal_walk",
     "random_walk",
+    "space_size",
     "stage_of",
 ]

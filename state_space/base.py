@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -171,6 +172,13 @@ def count_architectures(space: Space[State], stage: int = 0) -> int:
                 following[successor] = following.get(successor, 0) + walks
         frontier = following
     return complete
+
+
+@lru_cache(maxsize=8)
+def space_size(space: Space[Any], stage: int = 0) -> int:
+    """The number of complete walks in the stages up to this one; see `count_architectures`."""
+    stages = [each for each in range(stage + 1) if each == 0 or space.grows(each - 1)]
+    return sum(count_architectures(space, each) for each in stages)
 
 
 def enumerate_rows(space: Space[State], stage: int = 0) -> dict[Observation, Decision]:

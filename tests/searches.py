@@ -17,6 +17,7 @@ from metaqnn.executors.in_process import InProcess
 from metaqnn.registry import find_agent
 from metaqnn.rules import Rules
 from metaqnn.search import Search
+from metaqnn.stopping.base import Stopper
 from metaqnn.winners import Winners
 from replay import Memory, Outcome
 
@@ -44,6 +45,7 @@ def make_search(
     space_name: str = "digits",
     evaluator: Evaluate = hash_score,
     winners: Winners | None = None,
+    stopper: Stopper | None = None,
     **more: Any,
 ) -> Search:
     """A search in a new memory, or in the one that is there."""
@@ -63,6 +65,7 @@ def make_search(
             **more,
         ),
         winners=winners,
+        stopper=stopper,
     )
 
 

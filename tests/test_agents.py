@@ -6,8 +6,8 @@ from conftest import make_space
 
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
+from metaqnn.agents.sections import QLearningConfig
 from metaqnn.errors import MetaqnnError
-from metaqnn.sections import QLearningConfig
 from replay import Trial
 from state_space import legal_walk, random_walk
 

@@ -27,7 +27,7 @@ from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from metaqnn.registry import AGENTS, find_agent
 from metaqnn.reports.comparison import Measure, best_of, compare, mean_interval, render
-from metaqnn.reports.figures import best_so_far
+from metaqnn.reports.figures.comparison import best_so_far
 from metaqnn.runs import Run
 from metaqnn.searches import labels, read_searches, run_search, search_path, write_search
 from metaqnn.spaces import read_space

@@ -159,3 +159,14 @@ def test_files_that_are_no_replay_database_are_refused(tmp_path):
     cut.write_bytes(b"\x1f\x8b\x08\x00broken")
     with pytest.raises(LegacyError, match="cannot be read"):
         list(read_replay(cut))
+
+
+def test_distinct_networks_come_back_in_the_order_of_telling(memory):
+    imported = add(memory, "a", imported=True)
+    memory.finish(imported, Outcome(curve=(0.9,)), 0.9)
+    first, second, twin = add(memory, "a"), add(memory, "b"), add(memory, "b")
+    add(memory, "c")
+    known = {"a": Outcome({"parameters": 1}, (0.1, 0.2)), "b": Outcome(error="failed")}
+    for trial, reward in ((twin, 0.3), (second, 0.4), (first, 0.2)):
+        memory.finish(trial, known[trial.digest], reward)
+    assert list(memory.trained()) == [(twin, known["b"], 0.3), (first, known["a"], 0.2)]

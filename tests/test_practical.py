@@ -10,9 +10,9 @@ from metaqnn.agents.known import KnownNetworks
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.q_table import QTable
 from metaqnn.agents.schedule import EpsilonSchedule
+from metaqnn.agents.sections import Q_PRESETS
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
-from metaqnn.sections import Q_PRESETS
 from replay import Trial
 from state_space import random_walk
 
@@ -78,6 +78,11 @@ def test_ranks_make_the_scale_of_rewards_irrelevant():
     assert agents[0].table.q.tolist() == agents[1].table.q.tolist()
 
 
+def forget_last(agent):
+    agent._replay.pop()
+    agent._replayed.pop()
+
+
 def test_ranks_by_hand():
     # alpha 1 and one move: the Q-value is the rank of the network drawn last, (place - 1/2) / n,
     # equal rewards sharing their places
@@ -87,7 +92,7 @@ def test_ranks_by_hand():
     for number, reward in enumerate([0.3, 0.9, 0.3, 0.1]):
         agent.tell(trial(number, ("SM(10)",), space), reward)
     for _ in range(50):
-        agent._replay.pop()
+        forget_last(agent)
         agent.tell(trial(4, ("SM(10)",), space), 0.1)
         seen.add(float(agent.table.q[-1]))
     assert seen == {0.125, 0.5, 0.875}
@@ -101,7 +106,7 @@ def test_elite_replay_draws_good_networks_more_often():
     for number, reward in enumerate(counts):
         agent.tell(trial(number, ("SM(10)",), space), reward)
     for _ in range(2000):
-        agent._replay.pop()
+        forget_last(agent)
         agent.tell(trial(2, ("SM(10)",), space), 0.75)
         counts[float(agent.table.q[-1])] += 1
     shares = np.exp([0, 1, 2]) / np.exp([0, 1, 2]).sum()

@@ -4,8 +4,10 @@ Baker et al. 2017, "Designing Neural Network Architectures using Reinforcement L
 https://arxiv.org/abs/1611.02167, section 4 and algorithms 1 to 3.
 """
 
+from array import array
 from collections.abc import Iterable
 from heapq import nlargest
+from operator import itemgetter
 from typing import Any, Self
 
 import numpy as np
@@ -20,8 +22,8 @@ from metaqnn.agents.mutation import mutate
 from metaqnn.agents.outlook import Outlook
 from metaqnn.agents.q_table import QTable, Trajectory
 from metaqnn.agents.schedule import EpsilonSchedule
+from metaqnn.agents.sections import QLearningConfig
 from metaqnn.config import RunConfig
-from metaqnn.sections import QLearningConfig
 from replay import Trial
 from state_space import Space, Token
 
@@ -61,6 +63,7 @@ class QLearning(Agent):
         self.table = QTable(space, options.initial_q)
         self.generator = np.random.default_rng(seed)
         self._replay: list[tuple[Trajectory, float]] = []
+        self._replayed = array("d")  # the rewards alone, for their ranks
         self._rewards: dict[tuple[Token, ...], float] = {}
         self.known = KnownNetworks(space)
 
@@ -93,7 +96,7 @@ class QLearning(Agent):
     def _most_promising(self, stage: int, epsilon: float) -> tuple[Token, ...]:
         options = self.options
         outlook = Outlook(self.table, options.prior, options.bonus)
-        best = nlargest(PARENTS, self._rewards, key=lambda walk: self._rewards[walk])
+        best = [walk for walk, _ in nlargest(PARENTS, self._rewards.items(), key=itemgetter(1))]
         variants = round(options.variants * options.candidates) if best else 0
         walks = [self._walk(stage, epsilon, outlook) for _ in range(options.candidates - variants)]
         if variants:
@@ -128,18 +131,18 @@ class QLearning(Agent):
         """Add the trial to the replay memory and learn from a sample of it."""
         self._remember(trial, reward)
         options = self.options
-        rewards = [reward for _, reward in self._replay]
+        count = len(self._replay)
         if options.rank_rewards or options.elite:
-            ranks = (pd.Series(rewards).rank().to_numpy() - 0.5) / len(rewards)
+            ranks = (pd.Series(np.array(self._replayed)).rank().to_numpy() - 0.5) / count
         if options.elite:
             shares = np.exp(options.elite * ranks)
-            numbers = self.generator.choice(len(rewards), options.sweeps, p=shares / shares.sum())
+            numbers = self.generator.choice(count, options.sweeps, p=shares / shares.sum())
         else:
-            numbers = self.generator.integers(len(rewards), size=options.sweeps)
-        if options.rank_rewards:
-            rewards = ranks.tolist()
+            numbers = self.generator.integers(count, size=options.sweeps)
         for number in numbers.tolist():
-            trajectory, reward = self._replay[number][0], rewards[number]
+            trajectory, reward = self._replay[number]
+            if options.rank_rewards:
+                reward = float(ranks[number])
             if options.trace or options.credit:
                 self.table.sweep_with_traces(
                     trajectory, reward, options.alpha, options.gamma, options.trace, options.credit
@@ -169,6 +172,7 @@ class QLearning(Agent):
         trajectory = self.table.trajectory(trial.walk, trial.stage)
         self.table.visit(trajectory)
         self._replay.append((trajectory, reward))
+        self._replayed.append(reward)
         self._rewards[trial.walk] = reward
         if not trial.imported:
             self.known.tell(trial.digest)

@@ -35,7 +35,7 @@ class QTable:
         self._visits = array("q")
         self._best = array("d")
         # of the visited pairs: row, index, and number of their place in a walk and their action
-        self._visited: list[tuple[int, int, int]] = []
+        self._visited = array("q")
         self._groups: dict[tuple[int, Token], int] = {}
         self._placed: set[int] = set()
 
@@ -91,7 +91,7 @@ class QTable:
                 self._placed.add(index)
                 key = place, self.options[row][index - self.first[row]]
                 group = self._groups.setdefault(key, len(self._groups))
-                self._visited.append((row, index, group))
+                self._visited.extend((row, index, group))
             self._visits[index] += 1
 
     def sweep(self, trajectory: Trajectory, reward: float, alpha: float, gamma: float) -> None:
@@ -131,15 +131,19 @@ class QTable:
         actions (Wu et al. 2018, arXiv 1803.07246); repeated, it is backfitting of an additive
         model (Buja, Hastie & Tibshirani 1989).
         """
-        q, first = self._q, self.first
+        q, best, first = self._q, self._best, self.first
         advantages = [self._advantage(row, index) for row, index in trajectory] if credit else []
         total = sum(advantages)
         target = reward
         for move, (row, index) in enumerate(trajectory):
             company = total - advantages[move] if credit else 0.0
-            q[index] += alpha * (target - credit * company - q[index])
-            self._best[row] = max(q[first[row] : first[row + 1]])
-            target = gamma * ((1 - trace) * self._best[row] + trace * target)
+            old = q[index]
+            new = q[index] = old + alpha * (target - credit * company - old)
+            if new >= best[row]:
+                best[row] = new
+            elif old == best[row]:
+                best[row] = max(q[first[row] : first[row + 1]])
+            target = gamma * ((1 - trace) * best[row] + trace * target)
 
     def advantages(
         self, observation: Observation, options: tuple[Token, ...]
@@ -159,7 +163,7 @@ class QTable:
 
         Trials count alike, and one more without advantage is added to each mean.
         """
-        pairs = np.array(self._visited, dtype=np.int64).reshape(-1, 3)
+        pairs = np.array(self._visited).reshape(-1, 3)
         if not len(pairs):
             return {}
         rows, indices, groups = pairs.T

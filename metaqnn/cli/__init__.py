@@ -1,5 +1,6 @@
 """The command line: one file a command, imported when it is called."""
 
+import errno
 import sqlite3
 from importlib import import_module
 from typing import Any
@@ -14,6 +15,9 @@ COMMANDS = {
     "resume": "Go on with a run that was stopped.",
     "compare": "Compare agents by searches with several seeds.",
     "top-k": "Show the best networks of a run.",
+    "plot": "Draw figures of a run.",
+    "export": "Write a trained network as safetensors, ONNX, torch.export or source.",
+    "predict": "Classify pictures with an exported network.",
     "q-table": "Export what a run has learnt, as CSV.",
     "space": "Describe a search space: its size and its layers.",
     "show": "Describe a network: its layers, shapes and costs.",
@@ -61,6 +65,11 @@ class Commands(click.Group):
             ctx.exit(error.exit_code)
         except sqlite3.Error as error:
             click.echo(f"Error: the replay memory cannot be read or written: {error}", err=True)
+            ctx.exit(1)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # the reader of our output has gone, as `head` does: not a failure to tell
+            click.echo(f"Error: {error}", err=True)
             ctx.exit(1)
 
 

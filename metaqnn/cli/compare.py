@@ -10,6 +10,7 @@ import click
 
 from metaqnn.cli.options import config_options_without, given
 from metaqnn.reports.formats import FORMATS, Format
+from metaqnn.sections import ExecutionConfig
 
 if TYPE_CHECKING:
     from metaqnn.comparison import Comparison
@@ -58,7 +59,7 @@ def parse_budgets(context: click.Context, option: click.Parameter, value: str) -
     show_default=True,
     help="csv and json carry all digits.",
 )
-@config_options_without("agent", "seed", "budget", "keep")
+@config_options_without("agent", "seed", "budget", "keep", *ExecutionConfig.model_fields)
 def compare(
     folder: Path,
     agents: tuple[str, ...],
@@ -138,7 +139,7 @@ def _report(
     """Print the table, and write table and figure into the folder."""
     from metaqnn.errors import MetaqnnError
     from metaqnn.reports import comparison as reports
-    from metaqnn.reports.figures import draw_comparison
+    from metaqnn.reports.figures.comparison import draw_comparison
     from metaqnn.searches import read_searches
 
     folder = comparison.path

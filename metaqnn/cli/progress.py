@@ -8,7 +8,8 @@ import click
 from metaqnn.cli.bar import make_bar
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
-from metaqnn.executors.in_process import InProcess
+from metaqnn.executors.base import Executor
+from metaqnn.reports.stopping import Savings
 from metaqnn.reports.top_k import render, top_k
 from metaqnn.runs import NETWORKS, Run, write_config
 from metaqnn.search import Event, Search
@@ -20,7 +21,7 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 
-def drive(run: Run, evaluator: Evaluator, *, quiet: bool) -> None:
+def drive(run: Run, evaluator: Evaluator, executor: Executor, *, quiet: bool) -> None:
     """Search until the budget is spent, and print the five best networks.
 
     Ctrl-C leaves the memory whole, says how to resume, and exits with 130.
@@ -39,11 +40,12 @@ def drive(run: Run, evaluator: Evaluator, *, quiet: bool) -> None:
             check_images(run)
         winners = Winners(run.path / NETWORKS, run.config.keep)
         try:
-            ending = _search(run, evaluator, memory, winners, quiet=quiet)
+            ending = _search(run, evaluator, executor, memory, winners, quiet=quiet)
         except KeyboardInterrupt:
             folder = shlex.quote(str(run.path))
+            trained = sum(1 for _ in memory.trained())
             click.echo(
-                f"stopped after {len(winners.trained)} of {run.config.budget} networks; "
+                f"stopped after {trained} of {run.config.budget} networks; "
                 f"`metaqnn resume {folder}` goes on",
                 err=True,
             )
@@ -69,7 +71,13 @@ def check_images(run: Run) -> None:
 
 
 def _search(
-    run: Run, evaluator: Evaluator, memory: Memory, winners: Winners, *, quiet: bool
+    run: Run,
+    evaluator: Evaluator,
+    executor: Executor,
+    memory: Memory,
+    winners: Winners,
+    *,
+    quiet: bool,
 ) -> str:
     """Search with a progress bar; returns why the search ended."""
     config = run.config
@@ -84,7 +92,6 @@ def _search(
             state += f"last {last}  best {best:.2%} "
             progress.update(task, completed=event.trained, state=state)
 
-        executor = InProcess()
         search = Search(
             run.space(),
             run.agent(),
@@ -93,6 +100,7 @@ def _search(
             memory,
             run.rules(),
             winners=winners,
+            stopper=run.stopper(),
             observe=observe,
         )
         if memory.snapshot() is None:
@@ -110,6 +118,8 @@ def _summarise(run: Run, memory: Memory, ending: str) -> None:
     trained = trials[trials["first"]]
     if len(trained):
         click.echo(render(top_k(trials, run.space(), 5), "table") + "\n")
+    if run.config.stopping.stopper:
+        click.echo(f"{Savings.of(trials, run.config.recipe.epochs)}.")
     refused = len({trial.digest for trial in memory.refused()})
     click.echo(
         f"{len(trained)} networks trained, {trained['error'].notna().sum()} of them failed; "

@@ -2,11 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from metaqnn.cli.options import config_option, given, run_folder
+
+if TYPE_CHECKING:
+    from metaqnn.config import RunConfig
+
+_OF_EXECUTOR = ("executor", "workers", "network-timeout", "ray-address")
 
 
 @click.command()
@@ -16,6 +21,12 @@ from metaqnn.cli.options import config_option, given, run_folder
 @config_option("data_dir")
 @config_option("table")
 @config_option("surrogate_from")
+@config_option("executor")
+@config_option("workers")
+@config_option("threads")
+@config_option("slots_per_gpu")
+@config_option("network_timeout")
+@config_option("ray_address")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def resume(folder: Path, quiet: bool, **options: Any) -> None:
     """Go on with the run in FOLDER, if need be with a larger budget or on another device.
@@ -24,11 +35,26 @@ def resume(folder: Path, quiet: bool, **options: Any) -> None:
     """
     from metaqnn.cli.progress import drive
     from metaqnn.config import RunConfig
-    from metaqnn.runs import check_content, open_run
+    from metaqnn.environment import check_content
+    from metaqnn.runs import open_run
 
     found = open_run(folder)
-    config = RunConfig.from_flat({**found.config.flat(), **given(options)})
+    config = RunConfig.from_flat(_changed(found.config, given(options)))
     run = replace(found, config=config)
-    evaluator = run.evaluator()
+    evaluator, executor = run.evaluator(), run.executor()
     check_content(run.path, evaluator.facts)
-    drive(run, evaluator, quiet=quiet)
+    drive(run, evaluator, executor, quiet=quiet)
+
+
+def _changed(config: "RunConfig", options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a run with other ones.
+
+    What it says of an executor does not hold for another: not its workers, and in-process, which
+    is the default, not where workers or a timeout are asked for.
+    """
+    flat = config.flat()
+    if options.get("executor", flat["executor"]) != flat["executor"]:
+        flat = {key: value for key, value in flat.items() if key not in _OF_EXECUTOR}
+    elif flat["executor"] == "in-process":
+        del flat["executor"]
+    return {**flat, **options}

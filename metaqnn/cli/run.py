@@ -50,9 +50,9 @@ def run(config: Path | None, **options: Any) -> None:
     stem = asked.data.dataset.partition(":")[0] if trains else Path(asked.space).stem
     path = named_folder(results, output.name) if output.name else free_folder(results, stem)
     made = Run(path, asked, settings, shape, classes)
-    evaluator = made.evaluator()
+    evaluator, executor = made.evaluator(), made.executor()
     create_run(made, ["metaqnn", *sys.argv[1:]], evaluator.facts)
-    drive(made, evaluator, quiet=output.quiet)
+    drive(made, evaluator, executor, quiet=output.quiet)
 
 
 def find_images(

@@ -24,7 +24,7 @@ def top_k(folder: Path, k: int, form: Format) -> None:
 
     The columns: validation accuracy, parameters, multiply-adds an image, seconds of training, which
     network of the run it was, and the epsilon at which it was found; and the reward, by which they
-    are ranked, where it is not the accuracy.
+    are ranked, where it is not the accuracy. An asterisk marks accuracies that are predicted.
     """
     from metaqnn.reports.top_k import render
     from metaqnn.reports.top_k import top_k as find_best

@@ -1,0 +1,66 @@
+"""Where a run or a comparison came about: its file environment.json."""
+
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from metaqnn.errors import MetaqnnError
+from metaqnn.networks.cost import Shape
+
+ENVIRONMENT = "environment.json"
+
+PACKAGES = ("metaqnn", "numpy", "pandas", "torch", "torchvision", "safetensors", "scikit-learn")
+
+
+def write_environment(
+    folder: Path,
+    command: list[str],
+    facts: Mapping[str, Any],
+    shape: Shape,
+    classes: tuple[str, ...],
+) -> None:
+    """Write what was called when, on which machine, with which versions, evaluator and images."""
+    environment = {
+        "command": command,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "evaluator": dict(facts),
+        "platform": platform.platform(),
+        "python": sys.version.split()[0],
+        "packages": {name: version(name) for name in PACKAGES},
+        "images": {"shape": shape, "classes": classes},
+    }
+    text = json.dumps(environment, indent=2)
+    (folder / ENVIRONMENT).write_text(f"{text}\n", encoding="utf-8")
+
+
+def read_images(folder: Path) -> tuple[Shape, tuple[str, ...]]:
+    """Shape and classes of the images.
+
+    Raises:
+        MetaqnnError: They cannot be read.
+    """
+    path = folder / ENVIRONMENT
+    try:
+        images = json.loads(path.read_text(encoding="utf-8"))["images"]
+        return tuple(images["shape"]), tuple(images["classes"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MetaqnnError(f"{path} cannot be read: {error!r}") from None
+
+
+def check_content(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Look whether the evaluator's file is still what it was when the folder was made.
+
+    Raises:
+        MetaqnnError: It has changed.
+    """
+    made = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))["evaluator"]
+    if made.get("content") != facts.get("content"):
+        raise MetaqnnError(
+            f"what the evaluator reads has changed since {folder} was made: "
+            f"fingerprint {facts.get('content')}, not {made.get('content')}"
+        )

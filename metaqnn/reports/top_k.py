@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.reports.formats import Format, render_cells, render_exactly
+from metaqnn.reports.formats import Format, format_column, render_cells, render_exactly
 from metaqnn.reports.networks import distinct
 from metaqnn.runs import NETWORKS, Run
 from metaqnn.winners import weights_path
@@ -40,7 +40,7 @@ def top_k(trials: pd.DataFrame, space: Space[Any], k: int) -> pd.DataFrame:
         image), seconds (of training), found (its place among the distinct networks), epsilon (empty
         for agents without) and network.
     """
-    best = _ranking(trials).head(k)
+    best = ranking(trials).head(k)
     best = best.assign(
         rank=range(1, len(best) + 1),
         network=[space.architecture(walk).text for walk in best["walk"]],
@@ -57,11 +57,11 @@ def weights_file(run: Run, rank: int) -> Path:
         MetaqnnError: There are fewer networks, or the weights are not kept.
     """
     memory = run.memory()
-    ranking = _ranking(memory.frame())
+    networks = ranking(memory.frame())
     memory.close()
-    if rank > len(ranking):
-        raise MetaqnnError(f"rank is {rank}, but {run.path} has {len(ranking)} trained networks")
-    path = weights_path(run.path / NETWORKS, ranking["number"].iloc[rank - 1])
+    if rank > len(networks):
+        raise MetaqnnError(f"rank is {rank}, but {run.path} has {len(networks)} trained networks")
+    path = weights_path(run.path / NETWORKS, networks["number"].iloc[rank - 1])
     if not path.is_file():
         raise MetaqnnError(
             f"the weights of rank {rank} are not in {run.path}: it keeps those of the best "
@@ -70,11 +70,27 @@ def weights_file(run: Run, rank: int) -> Path:
     return path
 
 
-def _ranking(trials: pd.DataFrame) -> pd.DataFrame:
-    """The distinct networks that did not fail, best first."""
+def ranking(trials: pd.DataFrame) -> pd.DataFrame:
+    """The distinct networks that did not fail, best first, as `distinct` has them."""
     networks = distinct(trials)
     succeeded = networks[networks["error"].isna()]
     return succeeded.sort_values("reward", ascending=False, kind="stable")
+
+
+def best_networks(run: Run, k: int) -> pd.DataFrame:
+    """The rows of `ranking` of the best k networks, with their rank and network (text).
+
+    Raises:
+        MetaqnnError: There are none.
+    """
+    memory = run.memory()
+    best = ranking(memory.frame()).head(k)
+    memory.close()
+    if best.empty:
+        raise MetaqnnError(f"{run.path} has no trained network yet")
+    space = run.space()
+    networks = [space.architecture(walk).text for walk in best["walk"]]
+    return best.assign(rank=range(1, len(best) + 1), network=networks)
 
 
 def render(best: pd.DataFrame, form: Format) -> str:
@@ -90,20 +106,15 @@ def render(best: pd.DataFrame, form: Format) -> str:
             "rank": best["rank"],
             "accuracy": best["accuracy"].map("{:.2%}".format)
             + best["predicted"].map({True: "*", False: ""}),
-            "parameters": _cells(best["parameters"], "{:,}"),
-            "multiply-adds": _cells(best["multiply_adds"], "{:,}"),
-            "seconds": _cells(best["seconds"], "{:.1f}"),
+            "parameters": format_column(best["parameters"], "{:,}"),
+            "multiply-adds": format_column(best["multiply_adds"], "{:,}"),
+            "seconds": format_column(best["seconds"], "{:.1f}"),
             "found": best["found"],
-            "epsilon": _cells(best["epsilon"], "{:g}"),
+            "epsilon": format_column(best["epsilon"], "{:g}"),
             "network": best["network"],
         }
     )
     if (best["reward"] != best["accuracy"]).any():
-        table.insert(2, "reward", _cells(best["reward"], "{:.4f}"))
+        table.insert(2, "reward", format_column(best["reward"], "{:.4f}"))
     text = render_cells(table, form, ("network",))
     return f"{text}\n\n* predicted: the training was stopped" if best["predicted"].any() else text
-
-
-def _cells(column: "pd.Series[float]", form: str) -> list[str]:
-    """The values as text; nothing where there is none."""
-    return ["" if pd.isna(value) else form.format(value) for value in column]

@@ -11,3 +11,9 @@ class SearchStopped(MetaqnnError):
     """The search cannot go on: the machine or the data are broken, not the networks."""
 
     exit_code = 1
+
+
+class TrainingFailed(MetaqnnError):
+    """A network that was to be trained has failed."""
+
+    exit_code = 1

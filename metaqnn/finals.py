@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from metaqnn.agents.random import RandomSearch
 from metaqnn.errors import MetaqnnError
@@ -145,16 +146,14 @@ class Finals:
                     predicted = self._probabilities(path, images)
                     members.append(predicted)
                     row |= {"weights": str(path.relative_to(self.path))}
-                    row |= error_rate(_wrong(predicted, images), len(images))
+                    row |= test_error(predicted, images.labels)
                 elif final["error"] is None:
                     row |= {"error": "it stayed at chance, at every learning rate"}
                 rows.append(row)
             if len(members) > 1 and ensemble > 1:
                 mean = np.mean(members[:ensemble], axis=0)
                 name = f"ensemble of {len(members[:ensemble])}"
-                rows.append(
-                    {"seed": seed, "network": name, **error_rate(_wrong(mean, images), len(images))}
-                )
+                rows.append({"seed": seed, "network": name, **test_error(mean, images.labels)})
         results = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COUNTS)
         partial = self.path / f"{RESULTS}.partial"
         results.to_csv(partial, index=False, lineterminator="\n")
@@ -216,14 +215,21 @@ def _read(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=COUNTS)
 
 
-def error_rate(wrong: int, images: int) -> dict[str, float]:
-    """The share of wrong answers and its 95 % interval, Wilson's (1927), as RESULTS has them."""
+def test_error(probabilities: np.ndarray, labels: Tensor) -> dict[str, float]:
+    """The share of wrong answers and its 95 % interval, as RESULTS has them.
+
+    Args:
+        probabilities: Shape (images, classes).
+        labels: Shape (images,).
+    """
+    wrong = int((probabilities.argmax(1) != labels.numpy()).sum())
+    low, high = wilson(wrong, len(labels))
+    return {"test_error": wrong / len(labels), "low": low, "high": high}
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """The 95 % interval of a share, Wilson's (1927)."""
     from scipy.stats import binomtest
 
-    interval = binomtest(wrong, images).proportion_ci(method="wilson")
-    return {"test_error": wrong / images, "low": interval.low, "high": interval.high}
-
-
-def _wrong(probabilities: np.ndarray, images: Images) -> int:
-    """How many images are classified wrong."""
-    return int((probabilities.argmax(1) != images.labels.numpy()).sum())
+    low, high = binomtest(successes, trials).proportion_ci(method="wilson")
+    return float(low), float(high)

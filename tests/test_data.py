@@ -119,6 +119,14 @@ def test_npz(tmp_path):
     assert found.classes == ("0", "1", "2", "3")
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.uint64])
+def test_labels_of_any_whole_numbers(tmp_path, kind):
+    pixels = np.zeros((4, 8, 8), np.uint8)
+    np.savez(tmp_path / "a.npz", x_train=pixels, y_train=np.array([0, 1, 2, 1], kind))
+    found = load(DataConfig(dataset=f"npz:{tmp_path / 'a.npz'}"), "train")
+    assert found.labels.tolist() == [0, 1, 2, 1]
+
+
 def test_npz_of_grey_floating_point_images_resized(tmp_path):
     grey = np.linspace(0, 1, 40 * 36).reshape(40, 6, 6)
     options = write_npz(tmp_path / "a.npz", x_train=grey)

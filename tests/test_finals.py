@@ -13,7 +13,7 @@ import metaqnn
 from metaqnn.cli import main
 from metaqnn.config import RunConfig
 from metaqnn.evaluators import train as evaluators
-from metaqnn.finals import FINAL, Finals, error_rate, find_results
+from metaqnn.finals import FINAL, Finals, find_results, wilson
 from metaqnn.reports.finals import summarise
 from metaqnn.reports.top_k import best_networks
 from metaqnn.runs import open_run
@@ -63,9 +63,8 @@ def test_errors_are_those_of_the_files_and_the_ensemble_is_the_mean_of_their_sof
 
 def test_the_interval_is_wilson_s():
     """Of 10 in 100, as published for p = 0.1, n = 100; of none the upper end is z² / (n + z²)."""
-    assert error_rate(10, 100)["low"] == pytest.approx(0.0552, abs=5e-5)
-    assert error_rate(10, 100)["high"] == pytest.approx(0.1744, abs=5e-5)
-    assert error_rate(0, 360)["high"] == pytest.approx(3.8415 / (360 + 3.8415), abs=1e-5)
+    assert wilson(10, 100) == pytest.approx((0.0552, 0.1744), abs=5e-5)
+    assert wilson(0, 360) == pytest.approx((0, 3.8415 / (360 + 3.8415)), abs=1e-5)
 
 
 def test_all_training_images_are_used():

@@ -32,6 +32,17 @@ def export(network: Network, facts: Facts, path: Path) -> None:
         raise MetaqnnError(f"{path} cannot be written: {error}") from None
 
 
+def check_target(path: Path) -> None:
+    """See whether a network could be written to a file, before it is trained for hours.
+
+    Raises:
+        MetaqnnError: The suffix is unknown, or the folder is not there.
+    """
+    _format(path)
+    if not path.parent.is_dir():
+        raise MetaqnnError(f"{path} cannot be written: there is no folder {path.parent}")
+
+
 def load(path: str | Path) -> Model:
     """The network in an exported file, whatever its format.
 

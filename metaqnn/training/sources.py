@@ -76,6 +76,7 @@ def npz(part: Part, path: Path | None, image_size: int | None, download: bool) -
         raise MetaqnnError(f"{path}: {names[1]} must be a list of whole numbers, one an image")
     if len(labels) != len(x):
         raise MetaqnnError(f"{path}: {len(x)} images in {names[0]}, {len(labels)} labels")
+    labels = labels.astype(np.int64)  # -1, below, is no uint8
     classes = int(labels.max(initial=-1)) + 1
     unused = np.setdiff1d(np.arange(classes), labels)
     if labels.min(initial=0) < 0 or classes < 2 or (part == "train" and len(unused)):

@@ -1,0 +1,204 @@
+"""metaqnn train."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metaqnn.cli.options import config_options_of, given
+from metaqnn.sections import DataConfig
+from metaqnn.training.presets import NAMES
+from metaqnn.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from metaqnn.config import RunConfig
+    from metaqnn.models.model import Facts
+    from metaqnn.networks.build import Network
+    from metaqnn.stopping.base import Progress
+    from metaqnn.training.data import Images
+    from replay import Outcome
+    from state_space import Architecture
+
+SEARCH = "search"
+
+
+@click.command()
+@click.argument("network", required=False)
+@click.option(
+    "--init-from",
+    type=click.Path(path_type=Path),
+    help="Begin with the weights of this .safetensors file, but for its heads. NETWORK may then be "
+    "left out.",
+)
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(path_type=Path),
+    help="File to write the trained network to; its suffix chooses the format, as of "
+    "`metaqnn export`.",
+)
+@click.option(
+    "--recipe",
+    type=click.Choice([SEARCH, *NAMES]),
+    default=SEARCH,
+    show_default=True,
+    help="search: as a search on this data set trains; short: that for twice as many epochs, with "
+    "shifts.",
+)
+@click.option(
+    "--final",
+    is_flag=True,
+    help="Train on all training images, those of validation included, and measure the test error.",
+)
+@config_options_of(DataConfig, *Recipe.model_fields, "seed", "device", "threads")
+def train(
+    network: str | None,
+    init_from: Path | None,
+    target: Path | None,
+    recipe: str,
+    final: bool,
+    **options: Any,
+) -> None:
+    """Train NETWORK, such as "[C(64,3,1), P(2,2), SM(10)]", on any data set.
+
+    Its heads get as many classes as the data set has. Without --final the accuracy on validation
+    images is measured after every epoch, and the weights are those of the best.
+
+    The options of training change the recipe; their defaults are those of the recipe.
+    """
+    from metaqnn.config import RunConfig
+    from metaqnn.errors import MetaqnnError
+    from metaqnn.models.formats import check_target, export
+    from metaqnn.models.network import load_network
+    from metaqnn.models.transfer import transferable, with_classes
+    from metaqnn.networks.cost import total_cost
+    from metaqnn.training.data import load_split
+    from metaqnn.training.presets import preset
+    from state_space.notation import NotationError, read
+
+    config = RunConfig.from_flat(given(options))
+    training, validation = load_split(config.data)
+    if recipe != SEARCH:
+        searched = config.recipe.model_dump()
+        longer = preset(recipe, searched, training.shape[1])
+        config = config.changed({**longer, **given(options)})
+    source = None if init_from is None else load_network(init_from)[0]
+    if network is not None:
+        try:
+            asked = read(network)
+        except NotationError as error:
+            raise MetaqnnError(str(error)) from None
+    elif source is not None:
+        asked = source.architecture
+    else:
+        raise MetaqnnError("say which NETWORK to train, or with --init-from where to find one")
+    architecture = with_classes(asked, len(training.classes))
+    total_cost(architecture, training.shape)
+    start = {}
+    if source:
+        start = transferable(source, config.recipe.dress(architecture), training.shape)
+        click.echo(f"{len(start)} tensors of {init_from} are taken along", err=True)
+    if target:
+        check_target(target)
+    images = (training.join(validation), validation) if final else (training, validation)
+    outcome = _train(architecture, *images, config, final=final, start=start)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "trained.safetensors"
+        path.write_bytes(outcome.weights or b"")
+        trained, facts = load_network(path)
+    click.echo(_describe(outcome))
+    click.echo(_test(trained, facts, config) if final else _validated(outcome))
+    if target:
+        export(trained, facts, target)
+        click.echo(f"{facts.architecture} is in {target}")
+
+
+def _train(
+    architecture: "Architecture",
+    training: "Images",
+    validation: "Images",
+    config: "RunConfig",
+    *,
+    final: bool,
+    start: "Mapping[str, Tensor]",
+) -> "Outcome":
+    """Train with a progress bar where there is a terminal.
+
+    Raises:
+        TrainingFailed: The network failed, or stayed at chance.
+    """
+    import torch
+
+    from metaqnn.cli.bar import make_bar
+    from metaqnn.errors import TrainingFailed
+    from metaqnn.evaluators.base import Job, attempt
+    from metaqnn.training.device import resolve_device
+    from metaqnn.training.loop import train
+
+    device = torch.device(resolve_device(config.device))
+    if config.execution.threads is not None:
+        torch.set_num_threads(config.execution.threads)
+    with make_bar() as bar:
+        task = bar.add_task("epochs", total=config.recipe.epochs, state="")
+
+        def observe(progress: "Progress") -> None:
+            state = f"{progress.curve[-1]:.2%}"
+            bar.update(task, completed=len(progress.curve), state=state)
+
+        def evaluate(job: Job) -> "Outcome":
+            return train(
+                job.architecture,
+                training.to(device),
+                validation.to(device),
+                config.recipe,
+                job.seed,
+                keep_above=job.keep_above,
+                keep_last=final,
+                start=start,
+                stopping=observe,
+            )
+
+        outcome = attempt(evaluate, Job(architecture, config.seed, -1.0))
+    if outcome.error:
+        raise TrainingFailed(f"{architecture.text} failed: {outcome.error}")
+    if outcome.weights is None:
+        raise TrainingFailed(
+            f"{architecture.text} stayed at chance, also with the rate at "
+            f"{outcome.metrics['learning_rate']:.2g}; try another --learning-rate"
+        )
+    return outcome
+
+
+def _describe(outcome: "Outcome") -> str:
+    metrics = outcome.metrics
+    return (
+        f"{metrics['parameters']:,} parameters, {metrics['multiply_adds']:,} multiply-adds an "
+        f"image, {len(outcome.curve)} epochs in {metrics['seconds']:.1f} s"
+    )
+
+
+def _validated(outcome: "Outcome") -> str:
+    best = max(outcome.curve)
+    return f"validation accuracy {best:.2%} after epoch {outcome.curve.index(best) + 1}"
+
+
+def _test(network: "Network", facts: "Facts", config: "RunConfig") -> str:
+    import torch
+
+    from metaqnn.finals import test_error
+    from metaqnn.models.network import probabilities
+    from metaqnn.training.data import load
+    from metaqnn.training.device import resolve_device
+
+    images = load(config.data, "test")
+    device = torch.device(resolve_device(config.device))
+    error = test_error(probabilities(network, facts, images.images, device), images.labels)
+    return (
+        f"test error {error['test_error']:.2%} on {len(images)} images, 95 % interval "
+        f"{error['low']:.2%} to {error['high']:.2%}"
+    )

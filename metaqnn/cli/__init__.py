@@ -15,6 +15,7 @@ COMMANDS = {
     "resume": "Go on with a run that was stopped.",
     "compare": "Compare agents by searches with several seeds.",
     "top-k": "Show the best networks of a run.",
+    "trials": "Write all trials of a run as CSV or Parquet.",
     "plot": "Draw figures of a run.",
     "export": "Write a trained network as safetensors, ONNX, torch.export or source.",
     "predict": "Classify pictures with an exported network.",

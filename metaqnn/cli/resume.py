@@ -27,13 +27,14 @@ _OF_EXECUTOR = ("executor", "workers", "network-timeout", "ray-address")
 @config_option("slots_per_gpu")
 @config_option("network_timeout")
 @config_option("ray_address")
+@config_option("tensorboard")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def resume(folder: Path, quiet: bool, **options: Any) -> None:
     """Go on with the run in FOLDER, if need be with a larger budget or on another device.
 
     The run keeps what is given here for the next time.
     """
-    from metaqnn.cli.progress import drive
+    from metaqnn.cli.progress import drive, open_board
     from metaqnn.config import RunConfig
     from metaqnn.environment import check_content
     from metaqnn.runs import open_run
@@ -41,9 +42,9 @@ def resume(folder: Path, quiet: bool, **options: Any) -> None:
     found = open_run(folder)
     config = RunConfig.from_flat(_changed(found.config, given(options)))
     run = replace(found, config=config)
-    evaluator, executor = run.evaluator(), run.executor()
+    evaluator, executor, board = run.evaluator(), run.executor(), open_board(run)
     check_content(run.path, evaluator.facts)
-    drive(run, evaluator, executor, quiet=quiet)
+    drive(run, evaluator, executor, board, quiet=quiet)
 
 
 def _changed(config: "RunConfig", options: dict[str, Any]) -> dict[str, Any]:

@@ -103,7 +103,10 @@ def render(best: pd.DataFrame, form: Format) -> str:
     table = pd.DataFrame(
         {column.header: _cells(best[name], column.form) for name, column in COLUMNS.items()}
     )
-    table["accuracy"] += best["predicted"].map({True: "*", False: ""})
+    table["accuracy"] = [
+        f"{accuracy}*" if predicted else accuracy
+        for accuracy, predicted in zip(table["accuracy"], best["predicted"], strict=True)
+    ]
     if (best["reward"] == best["accuracy"]).all():
         del table["reward"]
     text = render_cells(table, form, ("network",))

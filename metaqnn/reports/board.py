@@ -104,3 +104,4 @@ class Board:
                     writer.add_scalar(name, known[name], self._count)
             if outcome.error is not None:
                 writer.add_text("error", outcome.error, self._count)
+            writer.flush()  # raises what went wrong in the thread that writes; closing does not

@@ -15,7 +15,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from test_cli import FAST, finished, finished_run, invoke  # noqa: F401
 
-from metaqnn.cli import main
 from metaqnn.reports.board import HYPERPARAMETERS, METRICS, Board
 from metaqnn.runs import open_run
 from replay import Memory, Outcome
@@ -196,7 +195,6 @@ def test_without_the_package_one_line_comes_before_anything_is_made(finished, mo
 
 
 def test_comparisons_have_no_such_option(invoke):  # noqa: F811
-    assert main.get_command(None, "compare") is not None
     compare = ["compare", "results/c", "--agent", "random", "--budgets", "2", "--tensorboard"]
     refused(invoke(*compare), "No such option")
 

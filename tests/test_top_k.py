@@ -8,7 +8,7 @@ from io import StringIO
 import pandas as pd
 import pytest
 from conftest import make_space, refused
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 from test_cli import FAST, finished, finished_run, invoke  # noqa: F401
@@ -18,6 +18,7 @@ from metaqnn.reports.columns import COLUMNS, COSTS, SORTS
 from metaqnn.reports.formats import FORMATS
 from metaqnn.reports.top_k import render, top_k
 
+FEW = settings(max_examples=30, deadline=None)
 SPACE = make_space("digits")
 WALKS = [("SM(10)",), ("C(8,3,1)", "SM(10)"), ("FC(32)", "SM(10)"), ("GAP(10)", "SM(10)")]
 
@@ -68,6 +69,7 @@ def shown(trials, k=None, **options):
     return top_k(trials, SPACE, k, **options).to_dict("records")
 
 
+@FEW
 @given(runs())
 def test_ranks_are_by_reward_and_those_found_first_come_before_their_equals(trials):
     rows = shown(trials)
@@ -76,6 +78,7 @@ def test_ranks_are_by_reward_and_those_found_first_come_before_their_equals(tria
     assert rows == sorted(rows, key=lambda row: (-row["reward"], row["found"]))
 
 
+@FEW
 @given(
     runs(),
     st.sampled_from(list(SORTS.values())),
@@ -92,12 +95,14 @@ def test_what_is_shown_keeps_its_rank_and_is_sorted(trials, sort, most, cost, k)
     assert rows == shown(trials, sort=sort, max_parameters=most, pareto=cost)[:k]
 
 
+@FEW
 @given(runs(), st.integers(1, 5))
 def test_max_parameters_leaves_out_all_that_are_larger_and_no_others(trials, most):
     expected = [row for row in shown(trials) if row["parameters"] <= most]
     assert shown(trials, max_parameters=most) == expected
 
 
+@FEW
 @given(runs(), st.sampled_from(list(COSTS.values())), st.none() | st.integers(1, 5))
 def test_on_the_front_are_those_measured_that_no_other_one_beats(trials, cost, most):
     rows = [row for row in shown(trials, max_parameters=most) if not row["predicted"]]

@@ -186,11 +186,16 @@ class SlowDropout(layers.Dropout):
 class LibraryAdam:
     """torch.optim.Adam in the place of ours."""
 
-    def __init__(self, parameters: Any, rate: float, weight_decay: float) -> None:
-        """See `metaqnn.training.adam.FusedAdam`."""
-        self.rate = torch.tensor(rate)
-        self.adam = torch.optim.Adam(parameters, lr=rate, weight_decay=weight_decay)
+    def __init__(self, parameters: Any, recipe: Recipe) -> None:
+        """As a recipe begins."""
+        self.rate = torch.tensor(recipe.rate(0))
+        self.adam = torch.optim.Adam(parameters, lr=recipe.rate(0))
         self.clear = self.adam.zero_grad
+
+    @classmethod
+    def from_recipe(cls, parameters: Any, recipe: Recipe) -> "LibraryAdam":
+        """See `metaqnn.training.epochs.Optimizer`."""
+        return cls(parameters, recipe)
 
     def step(self) -> None:
         """Update the weights."""
@@ -204,7 +209,7 @@ def steps_of_cpu() -> dict[str, tuple[Speed, Any, str, Any]]:
     return {
         "channels last": (Speed(channels_last=False), *nothing),
         "losses read after an epoch": (Speed(late=False), *nothing),
-        "Adam without bookkeeping": (Speed(), epochs, "FusedAdam", LibraryAdam),
+        "Adam without bookkeeping": (Speed(), epochs, "find_optimizer", lambda name: LibraryAdam),
         "dropout from uniform numbers": (Speed(), layers, "Dropout", SlowDropout),
         "pooling before ReLU": (
             Speed(),
@@ -280,7 +285,7 @@ def compile_(
         whole = timed(our_training, architecture, training, validation, recipe, 0, clock=clock)[0]
         generator = torch.Generator().manual_seed(0)
         network = build.Network(recipe.dress(architecture), training.shape, generator)
-        steps = epochs.Steps(network, training, recipe, 1e-3, generator, Speed(), 1)
+        steps = epochs.Steps(network, training, recipe, 1.0, generator, Speed(), 1)
         batch = torch.arange(recipe.batch_size)
         seconds = []
         for compiled in (False, True):

@@ -84,7 +84,7 @@ def images_per_second(
     generator = torch.Generator(device).manual_seed(0)
     with speed.backends(device):
         network = Network(recipe.dress(architecture), images.shape, generator)
-        steps = Steps(network, images, recipe, recipe.learning_rate, generator, speed, 1)
+        steps = Steps(network, images, recipe, 1.0, generator, speed, 1)
         graph = GraphedStep(steps.step, setting.batch, generator) if speed.cuda_graph else None
         network.train()
         order = torch.randperm(len(images), generator=generator, device=device)

@@ -23,7 +23,14 @@ from metaqnn.agents.sections import (
     ReinforceConfig,
 )
 from metaqnn.errors import MetaqnnError
-from metaqnn.registry import AGENTS, EVALUATORS, EXECUTORS, check_name, find_dataset
+from metaqnn.registry import (
+    AGENTS,
+    EVALUATORS,
+    EXECUTORS,
+    OPTIMIZERS,
+    check_name,
+    find_dataset,
+)
 from metaqnn.rewards import REWARDS
 from metaqnn.sections import (
     DataConfig,
@@ -44,8 +51,12 @@ CHOICES: tuple[tuple[str, Iterable[str], str], ...] = (
     ("evaluator", EVALUATORS, "train"),
     ("reward", REWARDS, "accuracy"),
     ("executor", EXECUTORS, "in-process"),
+    ("optimizer", OPTIMIZERS, "adam"),
 )
 """Options whose values are names: the option, the known names and the default."""
+
+OF_EXECUTOR = ("executor", "workers", "network-timeout", "ray-address")
+"""Options that belong to one executor."""
 
 NAMED_SCHEDULES = ("scaled", "practical")
 """Schedules that are made for a budget."""
@@ -132,6 +143,22 @@ class RunConfig(Section):
             for home, name in keys()
         }
         return {key: value for key, value in flat.items() if value is not None}
+
+    def changed(self, options: Mapping[str, Any]) -> Self:
+        """The configuration with some other values.
+
+        What it says of an executor does not hold for another: not its workers, and in-process,
+        which is the default, not where workers or a timeout are asked for.
+
+        Raises:
+            MetaqnnError: See `from_flat`.
+        """
+        flat = self.flat()
+        if options.get("executor", flat["executor"]) != flat["executor"]:
+            flat = {key: value for key, value in flat.items() if key not in OF_EXECUTOR}
+        elif flat["executor"] == "in-process":
+            del flat["executor"]
+        return self.from_flat({**flat, **options})
 
     def to_toml(self) -> str:
         """The text that `read_toml` and `from_flat` turn into this configuration."""

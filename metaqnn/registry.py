@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from metaqnn.executors.base import Executor
     from metaqnn.reports.figures.findings import Findings
     from metaqnn.stopping.base import Stopper
+    from metaqnn.training.epochs import Optimizer
 
 SPACES = {
     "chain": "metaqnn.spaces:chain",
@@ -43,6 +44,11 @@ EXECUTORS = {
     "in-process": "metaqnn.executors.in_process:InProcess",
     "processes": "metaqnn.executors.processes:Processes",
     "ray": "metaqnn.executors.ray:Ray",
+}
+
+OPTIMIZERS = {
+    "adam": "metaqnn.training.adam:FusedAdam",
+    "sgd": "metaqnn.training.sgd:Sgd",
 }
 
 STOPPERS = {
@@ -212,6 +218,16 @@ def find_executor(name: str) -> "type[Executor]":
         MetaqnnError: There is no such executor.
     """
     found: type[Executor] = find("executor", EXECUTORS, name)
+    return found
+
+
+def find_optimizer(name: str) -> "type[Optimizer]":
+    """The class of an optimizer.
+
+    Raises:
+        MetaqnnError: There is no such optimizer.
+    """
+    found: type[Optimizer] = find("optimizer", OPTIMIZERS, name)
     return found
 
 

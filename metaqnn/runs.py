@@ -47,6 +47,20 @@ STOPPING = tuple(name.replace("_", "-") for name in StoppingConfig.model_fields)
 """Options that do so only where something stops trainings."""
 
 
+@contextmanager
+def lock_folder(path: Path) -> Iterator[None]:
+    """Keep other processes from working on a folder; a process that dies lets go.
+
+    Raises:
+        MetaqnnError: Another process has it.
+    """
+    try:
+        with FileLock(path / LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise MetaqnnError(f"another process is working on {path}") from None
+
+
 @dataclass(frozen=True)
 class Run:
     """A run and its folder.
@@ -81,19 +95,6 @@ class Run:
     def space(self) -> Space[Any]:
         """The space, bound to the images."""
         return bind_space(self.space_settings, self.shape, len(self.classes))
-
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep other processes from working on the run; a process that dies lets go.
-
-        Raises:
-            MetaqnnError: Another process has it.
-        """
-        try:
-            with FileLock(self.path / LOCK, timeout=0):
-                yield
-        except Timeout:
-            raise MetaqnnError(f"another process is working on {self.path}") from None
 
     def memory(self) -> Memory:
         """The memory in the folder.

@@ -26,7 +26,8 @@ def test_bytes_by_hand():
     network = read("[C(4,3,1), P(2,2), D(1,2), FC(5), SM(10)]")
     # weights, gradients and two moments, four bytes each
     parameters = (4 * 9 + 4) + (4 * 16 * 5 + 5) + (5 * 10 + 10)
-    assert weight_bytes(network, (1, 8, 8)) == 16 * parameters
+    assert weight_bytes(network, (1, 8, 8), "adam") == 16 * parameters
+    assert weight_bytes(network, (1, 8, 8), "sgd") == 12 * parameters
     # the image; C in float32; P with 8-byte indices; D with its mask; FC; SM
     kept = 4 * 64 + 4 * 4 * 64 + (4 + 8) * 4 * 16 + 2 * 4 * 4 * 16 + 4 * 5 + 4 * 10
     assert activation_bytes(network, (1, 8, 8)) == kept
@@ -157,10 +158,10 @@ def test_what_cannot_fit_is_refused_with_both_numbers():
     parameters = 64 * 1000 + 1000 + 1000 * 10 + 10
     activations = 4 * (64 + 1000 + 10)
     needed = 16 * parameters + 2 * activations
-    check_fit(network, (1, 8, 8), 128, 4, needed)
-    check_fit(network, (1, 8, 8), 128, 4, None)
+    check_fit(network, (1, 8, 8), Recipe(), 4, needed)
+    check_fit(network, (1, 8, 8), Recipe(), 4, None)
     with pytest.raises(DoesNotFit, match=r"at least 0\.00121 GB .* the device has 0\.00121 GB"):
-        check_fit(network, (1, 8, 8), 128, 4, needed - 1)
+        check_fit(network, (1, 8, 8), Recipe(), 4, needed - 1)
 
 
 def test_a_last_batch_of_one_image_suits_a_batch_norm():

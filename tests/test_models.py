@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,11 +54,18 @@ def make_network(text: str, shape: tuple[int, ...]) -> tuple[Network, Facts]:
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize(("text", "shape"), NETWORKS.values(), ids=NETWORKS)
-def test_what_is_exported_gives_the_scores_of_the_network(tmp_path, text, shape, suffix):
+@pytest.mark.parametrize("contrast", [False, True])
+def test_what_is_exported_gives_the_scores_of_the_network(tmp_path, text, shape, suffix, contrast):
     network, facts = make_network(text, shape)
+    facts = replace(facts, contrast=contrast)
     images = np.random.default_rng(0).integers(0, 256, (600, *shape), np.uint8)
+    mean, deviation = 99.5, 55.25
+    if contrast:
+        mean, deviation = (
+            moment(images, axis=(1, 2, 3), keepdims=True) for moment in (np.mean, np.std)
+        )
     with torch.inference_mode():
-        scores = network((torch.from_numpy(images).float() - 99.5) / 55.25).numpy()
+        scores = network(torch.from_numpy(np.float32((images - mean) / deviation))).numpy()
     path = tmp_path / f"net{suffix}"
     export(network, facts, path)
     model = metaqnn.load(path)

@@ -9,8 +9,8 @@ from test_training import DEEP
 
 from metaqnn.config import RunConfig
 from metaqnn.networks.build import Network
+from metaqnn.registry import OPTIMIZERS, find_optimizer
 from metaqnn.training import cuda_graph, peak
-from metaqnn.training.adam import FusedAdam
 from metaqnn.training.cuda_graph import WARM_UP, GraphedStep
 from metaqnn.training.data import load_split
 from metaqnn.training.epochs import Tally, batches
@@ -23,21 +23,31 @@ from state_space.notation import read
 CPU = torch.device("cpu")
 
 
-def test_our_adam_updates_as_torch_s_does():
+REFERENCES = {
+    "adam": lambda weights: torch.optim.Adam(weights, 1e-2, weight_decay=0.1, foreach=False),
+    "sgd": lambda weights: torch.optim.SGD(
+        weights, 1e-2, 0.8, weight_decay=0.1, nesterov=True, foreach=False
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_our_optimizers_update_as_torch_s_do(name):
     generator = torch.Generator().manual_seed(0)
     ours = [torch.randn(shape, generator=generator) for shape in ((3, 4), (5,), (2,))]
     theirs = [value.clone() for value in ours]
-    adam = FusedAdam(ours, 1e-2, weight_decay=0.1)
-    reference = torch.optim.Adam(theirs, lr=1e-2, weight_decay=0.1, foreach=False)
+    recipe = Recipe(learning_rate=1e-2, weight_decay=0.1, momentum=0.8, nesterov=True)
+    optimizer = find_optimizer(name).from_recipe(ours, recipe)
+    reference = REFERENCES[name](theirs)
     for step in range(10):
         if step == 5:
-            adam.rate.fill_(1e-3)
+            optimizer.rate.fill_(1e-3)
             reference.param_groups[0]["lr"] = 1e-3
-        adam.clear()
+        optimizer.clear()
         for mine, other in zip(ours[:2], theirs[:2], strict=True):
             mine.grad = torch.randn(mine.shape, generator=generator)
             other.grad = mine.grad.clone()
-        adam.step()
+        optimizer.step()
         reference.step()
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, other)

@@ -1,12 +1,15 @@
 """The training loop and the recipe: each rule, on digits or on networks drawn by hand."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load
 
+import metaqnn
 from metaqnn.config import RunConfig
 from metaqnn.networks.build import Network
 from metaqnn.training import epochs, loop
@@ -14,6 +17,7 @@ from metaqnn.training.adam import FusedAdam
 from metaqnn.training.data import Images, load_split
 from metaqnn.training.loop import TrainingDiverged, train
 from metaqnn.training.recipe import Recipe
+from metaqnn.training.sgd import Sgd
 from replay.legacy import read_replay
 from state_space.architecture import chain
 from state_space.notation import read, read_layers
@@ -55,31 +59,32 @@ def test_training_leaves_the_global_generator_alone(digits):
 
 
 def scripted(monkeypatch, accuracies):
-    """Replace the epochs by given accuracies, a list an attempt; returns the rates asked for."""
-    rates = []
+    """Replace the epochs by accuracies, a list an attempt; returns the factors of the rates."""
+    factors = []
     attempts = iter(accuracies)
 
-    def epochs(network, training, validation, recipe, rate, *_):
-        rates.append(rate)
+    def epochs(network, training, validation, recipe, factor, *_):
+        factors.append(factor)
         yield from next(attempts)
 
     monkeypatch.setattr(loop, "_epochs", epochs)
-    return rates
+    return factors
 
 
 def test_at_chance_it_starts_again_at_a_lower_rate(monkeypatch, digits):
-    rates = scripted(monkeypatch, [[0.15, 0.9], [0.1], [0.1501, 0.6, 0.4]])
+    factors = scripted(monkeypatch, [[0.15, 0.9], [0.1], [0.1501, 0.6, 0.4]])
     outcome = train(SMALL, *digits, Recipe(), seed=1)
-    assert rates == pytest.approx([1e-3, 4e-4, 1.6e-4])
+    assert factors == pytest.approx([1, 0.4, 0.16])
+    assert outcome.metrics["learning_rate"] == pytest.approx(1.6e-4)
     assert outcome.curve == (0.1501, 0.6, 0.4)
     assert outcome.metrics["restarts"] == 2
 
 
 def test_five_restarts_in_vain_give_chance(monkeypatch, digits):
-    rates = scripted(monkeypatch, [[0.12]] * 6)
+    factors = scripted(monkeypatch, [[0.12]] * 6)
     outcome = train(SMALL, *digits, Recipe(), seed=1)
-    assert len(rates) == 6
-    assert rates[-1] == pytest.approx(1e-3 * 0.4**5)
+    assert len(factors) == 6
+    assert factors[-1] == pytest.approx(0.4**5)
     assert outcome.curve == (0.1,)
     assert outcome.error is None
 
@@ -129,6 +134,46 @@ def test_the_rate_falls_every_five_epochs(monkeypatch, digits):
     few = digits[0].take(torch.arange(100))
     train(SMALL, few, few, Recipe(epochs=11, restart_below=0), seed=1)
     assert seen == pytest.approx([1e-3] * 5 + [2e-4] * 5 + [4e-5])
+
+
+def test_rates_of_their_own_take_the_place_of_decay():
+    recipe = Recipe(rates="0.5:2,0.25:1", learning_rate=7, decay=0.1, decay_every=1)
+    assert [recipe.rate(epoch) for epoch in range(5)] == [0.5, 0.5, 0.25, 0.25, 0.25]
+
+
+def test_momentum_learns_and_the_rates_are_those_of_the_recipe(monkeypatch, digits):
+    seen = []
+    step = Sgd.step
+
+    def watch(self):
+        seen.append(self.rate.item())
+        step(self)
+
+    monkeypatch.setattr(Sgd, "step", watch)
+    few = digits[0].take(torch.arange(256))
+    recipe = Recipe(epochs=12, optimizer="sgd", rates="0.05:10,0.01:2", restart_below=0)
+    outcome = train(SMALL, few, few, recipe, seed=1)
+    assert seen == pytest.approx([0.05] * 20 + [0.01] * 4)
+    assert outcome.curve[-1] > 0.5
+    assert outcome.metrics["learning_rate"] == 0.05
+
+
+def test_contrast_brings_every_image_to_mean_0_and_deviation_1(digits):
+    pixels = replace(digits[0], contrast=True).normalise(digits[0].images[:50])
+    assert pixels.mean((1, 2, 3)).abs().max() < 1e-6
+    assert pixels.std((1, 2, 3), correction=0).numpy() == pytest.approx(np.ones(50), rel=1e-5)
+    one_colour = torch.full((1, 1, 8, 8), 200, dtype=torch.uint8)
+    assert not replace(digits[0], contrast=True).normalise(one_colour).any()
+
+
+@pytest.mark.parametrize("recipe", [{}, {"contrast": True}])
+def test_the_last_weights_are_those_of_the_last_epoch(tmp_path, digits, recipe):
+    outcome = train(
+        SMALL, *digits, Recipe(epochs=2, restart_below=0, **recipe), seed=1, keep_last=True
+    )
+    (tmp_path / "net.safetensors").write_bytes(outcome.weights)
+    scores = metaqnn.load(tmp_path / "net.safetensors").scores(digits[1].images)
+    assert np.mean(scores.argmax(1) == digits[1].labels.numpy()) == outcome.curve[-1]
 
 
 def test_batches_are_a_permutation_of_all_images(monkeypatch, digits):

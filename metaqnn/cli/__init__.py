@@ -17,6 +17,7 @@ COMMANDS = {
     "top-k": "Show the best networks of a run.",
     "trials": "Write all trials of a run as CSV or Parquet.",
     "plot": "Draw figures of a run.",
+    "finalize": "Train the best networks of a run anew, on all images, and test them.",
     "export": "Write a trained network as safetensors, ONNX, torch.export or source.",
     "predict": "Classify pictures with an exported network.",
     "q-table": "Export what a run has learnt, as CSV.",

@@ -82,7 +82,7 @@ def compare(
     from metaqnn.comparison import Comparison, Entrant, prepare
     from metaqnn.config import RunConfig
     from metaqnn.registry import check_name
-    from metaqnn.runs import Run
+    from metaqnn.runs import Run, lock_folder
     from metaqnn.searches import labels, search_file
     from metaqnn.spaces import read_space
 
@@ -97,7 +97,7 @@ def compare(
     reference = check_name("agent", known, reference or agents[0])
     evaluator = comparison.base.evaluator()
     prepare(comparison, ["metaqnn", *sys.argv[1:]], evaluator.facts)
-    with comparison.base.lock():
+    with lock_folder(comparison.base.path):
         left = [run for run in runs if not search_file(run).exists()]
         if left:
             _make(left, evaluator, min(jobs or os.cpu_count() or 1, len(left)), folder)

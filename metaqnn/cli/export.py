@@ -15,6 +15,12 @@ import click
     help="Which network of a run, as `metaqnn top-k` ranks them.",
 )
 @click.option(
+    "--final",
+    metavar="NAME",
+    help="Take the network as it was trained in the end: the name of a folder in SOURCE/final, "
+    "such as short.",
+)
+@click.option(
     "--to",
     "target",
     required=True,
@@ -23,18 +29,24 @@ import click
     "architecture as metadata), .onnx, .pt2 (torch.export) or .py (PyTorch source that needs "
     "nothing of metaqnn; its weights are written beside it as .safetensors).",
 )
-def export(source: Path, rank: int, target: Path) -> None:
+def export(source: Path, rank: int, final: str | None, target: Path) -> None:
     """Write a trained network of SOURCE, a run's folder or a .safetensors file, to a file.
 
     Whatever the format, the network reads images of values from 0 to 255, and returns the scores of
     the classes before the softmax.
     """
+    from metaqnn.finals import final_weights
     from metaqnn.models.formats import export as write
     from metaqnn.models.network import load_network
     from metaqnn.reports.top_k import weights_file
     from metaqnn.runs import open_run
 
-    path = source if source.is_file() else weights_file(open_run(source), rank)
+    if source.is_file():
+        path = source
+    elif final is None:
+        path = weights_file(open_run(source), rank)
+    else:
+        path = final_weights(open_run(source), rank, final)
     network, facts = load_network(path)
     write(network, facts, target)
     click.echo(f"{facts.architecture} is in {target}")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 import click
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from metaqnn.config import RunConfig, keys
@@ -40,6 +41,17 @@ def config_option(name: str) -> Callable[[F], F]:
     """The option of one key of RunConfig."""
     section = next(section for section, key in keys() if key == name)
     return _option(name, _field(section, name))
+
+
+def config_options_of(section: type[BaseModel], *others: str) -> Callable[[F], F]:
+    """Add an option for every key of a section, without its default, and for some others."""
+
+    def add(function: F) -> F:
+        for name in reversed((*others, *section.model_fields)):
+            function = config_option(name)(function)
+        return function
+
+    return add
 
 
 def _field(section: str | None, name: str) -> FieldInfo:

@@ -13,7 +13,7 @@ from metaqnn.executors.base import Executor
 from metaqnn.extras import need
 from metaqnn.reports.stopping import Savings
 from metaqnn.reports.top_k import render, top_k
-from metaqnn.runs import NETWORKS, Run, write_config
+from metaqnn.runs import NETWORKS, Run, lock_folder, write_config
 from metaqnn.search import Event, Search
 from metaqnn.training.data import load_split
 from metaqnn.winners import Winners
@@ -57,7 +57,7 @@ def drive(
     if not quiet and run.config.evaluation.evaluator != "train":
         for name, value in evaluator.facts.items():
             click.echo(f"{name}: {value}", err=True)
-    with run.lock():
+    with lock_folder(run.path):
         memory = run.memory()
         write_config(run)  # `resume` may have changed it
         if run.config.budget and run.config.evaluation.evaluator == "train":

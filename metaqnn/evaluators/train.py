@@ -34,6 +34,8 @@ class TrainEvaluator(Evaluator):
         device: Where, as a worker calls it.
         threads: On CPUs; None leaves it to PyTorch, which takes all cores.
         shares_device: Other workers train on the same GPU, so memory is given back.
+        whole: Train on all training images, those for validation too, so that the accuracy counts
+            for nothing; the weights are those of the last epoch.
         packed: The training and validation images; None where the worker loads them.
     """
 
@@ -42,6 +44,7 @@ class TrainEvaluator(Evaluator):
     device: str
     threads: int | None = None
     shares_device: bool = False
+    whole: bool = False
     packed: tuple[Packed, Packed] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
@@ -74,6 +77,7 @@ class TrainEvaluator(Evaluator):
                 self.recipe,
                 job.seed,
                 keep_above=job.keep_above,
+                keep_last=self.whole,
                 stopping=job.stopping,
             )
         finally:
@@ -112,6 +116,8 @@ def _split_on_device(evaluator: TrainEvaluator) -> tuple[Images, Images]:
         training, validation = load_split(evaluator.data)
     else:
         training, validation = map(_unpack, evaluator.packed)
+    if evaluator.whole:
+        training = training.join(validation)
     return training.to(device), validation.to(device)
 
 

@@ -14,12 +14,9 @@ import torch
 from metaqnn.errors import MetaqnnError
 from metaqnn.extras import need
 from metaqnn.models.model import Facts, Model, Scores
-from metaqnn.models.network import Normalised, load_network, save_network
+from metaqnn.models.network import BATCH, Normalised, load_network, save_network
 from metaqnn.models.source import write_source
 from metaqnn.networks.build import Network
-
-BATCH = 512
-"""Images that are scored at once."""
 
 
 def export(network: Network, facts: Facts, path: Path) -> None:
@@ -78,7 +75,7 @@ def _read_source(path: Path) -> tuple[Facts, Scores]:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-        names = ("ARCHITECTURE", "INPUT_SHAPE", "CLASSES", "MEAN", "DEVIATION")
+        names = ("ARCHITECTURE", "INPUT_SHAPE", "CLASSES", "MEAN", "DEVIATION", "CONTRAST")
         facts = Facts(*(getattr(module, name) for name in names))
         return facts, _torch_scores(module.load())
     except Exception as error:  # the code is a person's to change

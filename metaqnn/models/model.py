@@ -24,6 +24,8 @@ class Facts:
         classes: Names of the classes.
         mean: Of each channel of the training images, 0 to 255.
         deviation: Likewise the standard deviation.
+        contrast: Every image is brought to mean 0 and deviation 1 by itself; those of the channels
+            then count for nothing.
     """
 
     architecture: str
@@ -31,6 +33,7 @@ class Facts:
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
+    contrast: bool = False
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> Self:
@@ -42,7 +45,9 @@ class Facts:
         try:
             architecture = metadata["architecture"]
             names = ("input_shape", "classes", "mean", "deviation")
-            return cls(architecture, *(tuple(json.loads(metadata[name])) for name in names))
+            shape, classes, mean, deviation = (tuple(json.loads(metadata[name])) for name in names)
+            contrast = json.loads(metadata["contrast"])
+            return cls(architecture, shape, classes, mean, deviation, contrast)
         except (KeyError, ValueError, TypeError) as error:
             raise MetaqnnError(f"no network that metaqnn has exported: {error!r}") from None
 
@@ -55,6 +60,7 @@ class Facts:
             "classes": json.dumps(self.classes),
             "mean": json.dumps(self.mean),
             "deviation": json.dumps(self.deviation),
+            "contrast": json.dumps(self.contrast),
         }
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.model import Facts
 from metaqnn.networks.build import Network
+from metaqnn.training.data import equalise
 from state_space.notation import NotationError, read
 
 
@@ -23,14 +25,39 @@ class Normalised(nn.Module):
         """Put the normalisation of its training images before a network."""
         super().__init__()
         self.network = network
+        self.contrast = facts.contrast
         for name in ("mean", "deviation"):
             values = torch.tensor(getattr(facts, name), dtype=torch.float32)
             self.register_buffer(name, values.view(1, -1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores, shape (images, classes)."""
-        scores: Tensor = self.network((images - self.mean) / self.deviation)
+        values = equalise(images) if self.contrast else (images - self.mean) / self.deviation
+        scores: Tensor = self.network(values)
         return scores
+
+
+BATCH = 512
+"""Images that are scored at once."""
+
+
+def probabilities(
+    network: Network, facts: Facts, images: Tensor, device: torch.device
+) -> np.ndarray:
+    """The softmax of a network's scores, float32 (images, classes).
+
+    Args:
+        network: As it is used, not trained.
+        facts: Of the network.
+        images: Shape (images, channels, height, width), values 0 to 255.
+        device: Where to compute.
+    """
+    module = Normalised(network, facts).to(device).eval()
+    with torch.inference_mode():
+        parts = [
+            module(part.to(device).float()).softmax(1).cpu() for part in torch.split(images, BATCH)
+        ]
+    return torch.cat(parts).numpy()
 
 
 def save_network(network: Network, facts: Facts) -> bytes:

@@ -30,6 +30,7 @@ INPUT_SHAPE = {input_shape!r}
 CLASSES = {names!r}
 MEAN = {mean!r}
 DEVIATION = {deviation!r}
+CONTRAST = {contrast!r}
 
 # this module's layers, and what the file of weights calls them
 STORED = {{
@@ -45,7 +46,7 @@ class Net(nn.Module):
 {layers}
 
     def forward(self, images):
-        {first} = (images - self.mean) / self.deviation
+{normalisation}
 {steps}
         return {last}
 
@@ -58,6 +59,16 @@ def load(path=Path(__file__).with_name({weights!r})):
         layer.load_state_dict({{key: tensors[f"{{stored}}.{{key}}"] for key in layer.state_dict()}})
     return net.eval()
 '''
+
+
+NORMALISATIONS = {
+    False: ("{x} = (images - self.mean) / self.deviation",),
+    True: (
+        "{x} = images - images.mean((1, 2, 3), keepdim=True)",
+        "{x} = {x} / {x}.square().mean((1, 2, 3), keepdim=True).sqrt().clamp(min=1)",
+    ),
+}
+"""What is done to images first: by channel, or each image by itself (global contrast)."""
 
 
 class Part(NamedTuple):
@@ -177,12 +188,20 @@ def write_source(facts: Facts, weights: str) -> str:
         names=facts.classes,
         mean=facts.mean,
         deviation=facts.deviation,
+        contrast=facts.contrast,
         stored="\n".join(f"    {line}" for line in stored),
-        layers="\n".join(f"        {line}" for line in layers),
-        steps="\n".join(f"        {line}" for line in steps),
-        first=names[-1],
+        layers=_indented(layers),
+        steps=_indented(steps),
+        normalisation=_indented(
+            line.format(x=names[-1]) for line in NORMALISATIONS[facts.contrast]
+        ),
         last=names[len(architecture.nodes) - 1],
     )
+
+
+def _indented(lines: Iterable[str]) -> str:
+    """Lines of a method."""
+    return "\n".join(f"        {line}" for line in lines)
 
 
 def _values(architecture: Architecture) -> dict[int, str]:

@@ -7,10 +7,10 @@ from metaqnn.networks.cost import Args, Shape, layer_costs, read_shape
 from state_space import Architecture
 
 FLOAT = 4
-"""Bytes of a weight, a gradient, or one of Adam's moments."""
+"""Bytes of a weight, a gradient, or an optimizer's moment."""
 
-COPIES = 4
-"""Weights, gradients, and both of Adam's moments."""
+MOMENTS = {"adam": 2, "sgd": 1}
+"""Numbers that an optimizer keeps of every weight, beside the weight and its gradient."""
 
 INDEX = 8
 """Bytes in which a pooling keeps where the maximum was."""
@@ -48,14 +48,14 @@ KEPT: dict[str, Callable[[Args, Shape, Shape, int], int]] = {
 """Bytes that an op keeps of one image for the backward pass; `cost.COSTS` has the same keys."""
 
 
-def weight_bytes(architecture: Architecture, input_shape: Shape) -> int:
-    """Bytes of weights, gradients and Adam's moments.
+def weight_bytes(architecture: Architecture, input_shape: Shape, optimizer: str) -> int:
+    """Bytes of weights, gradients and an optimizer's moments.
 
     Raises:
         ShapeError: See `layer_costs`.
     """
     parameters = sum(cost.parameters for cost in layer_costs(architecture, input_shape))
-    return COPIES * FLOAT * parameters
+    return (2 + MOMENTS[optimizer]) * FLOAT * parameters
 
 
 def activation_bytes(architecture: Architecture, input_shape: Shape, value: int = FLOAT) -> int:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from tabulate import tabulate
 
@@ -35,3 +35,10 @@ def render_cells(
         colalign=["left" if name in left else "right" for name in frame] if len(frame) else None,
         disable_numparse=True,
     )
+
+
+def format_column(column: "pd.Series[Any]", form: str) -> list[str]:
+    """The values of a column as text; nothing where there is none."""
+    import pandas as pd
+
+    return ["" if pd.isna(value) else form.format(value) for value in column]

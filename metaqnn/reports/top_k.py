@@ -7,7 +7,7 @@ import pandas as pd
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.reports.columns import COLUMNS
-from metaqnn.reports.formats import Format, render_cells, render_exactly
+from metaqnn.reports.formats import Format, format_column, render_cells, render_exactly
 from metaqnn.reports.networks import distinct
 from metaqnn.reports.pareto import pareto_front
 from metaqnn.runs import NETWORKS, Run
@@ -45,9 +45,9 @@ def top_k(
     Raises:
         MetaqnnError: No network has what they are to be sorted or chosen by.
     """
-    ranking = _ranking(trials)
-    ranking = ranking.assign(rank=range(1, len(ranking) + 1))
-    shown = ranking.reindex(columns=[*COLUMNS, "predicted", "walk"])
+    networks = ranking(trials)
+    networks = networks.assign(rank=range(1, len(networks) + 1))
+    shown = networks.reindex(columns=[*COLUMNS, "predicted", "walk"])
     for asked in (sort, pareto, None if max_parameters is None else "parameters"):
         if asked and len(shown) and shown[asked].isna().all():
             raise MetaqnnError(f"the networks of this run have no {COLUMNS[asked].header}")
@@ -72,11 +72,11 @@ def weights_file(run: Run, rank: int) -> Path:
         MetaqnnError: There are fewer networks, or the weights are not kept.
     """
     memory = run.memory()
-    ranking = _ranking(memory.frame())
+    networks = ranking(memory.frame())
     memory.close()
-    if rank > len(ranking):
-        raise MetaqnnError(f"rank is {rank}, but {run.path} has {len(ranking)} trained networks")
-    path = weights_path(run.path / NETWORKS, ranking["number"].iloc[rank - 1])
+    if rank > len(networks):
+        raise MetaqnnError(f"rank is {rank}, but {run.path} has {len(networks)} trained networks")
+    path = weights_path(run.path / NETWORKS, networks["number"].iloc[rank - 1])
     if not path.is_file():
         raise MetaqnnError(
             f"the weights of rank {rank} are not in {run.path}: it keeps those of the best "
@@ -85,11 +85,27 @@ def weights_file(run: Run, rank: int) -> Path:
     return path
 
 
-def _ranking(trials: pd.DataFrame) -> pd.DataFrame:
-    """The distinct networks that did not fail, best first."""
+def ranking(trials: pd.DataFrame) -> pd.DataFrame:
+    """The distinct networks that did not fail, best first, as `distinct` has them."""
     networks = distinct(trials)
     succeeded = networks[networks["error"].isna()]
     return succeeded.sort_values("reward", ascending=False, kind="stable")
+
+
+def best_networks(run: Run, k: int) -> pd.DataFrame:
+    """The rows of `ranking` of the best k networks, with their rank and network (text).
+
+    Raises:
+        MetaqnnError: There are none.
+    """
+    memory = run.memory()
+    best = ranking(memory.frame()).head(k)
+    memory.close()
+    if best.empty:
+        raise MetaqnnError(f"{run.path} has no trained network yet")
+    space = run.space()
+    networks = [space.architecture(walk).text for walk in best["walk"]]
+    return best.assign(rank=range(1, len(best) + 1), network=networks)
 
 
 def render(best: pd.DataFrame, form: Format) -> str:
@@ -101,7 +117,7 @@ def render(best: pd.DataFrame, form: Format) -> str:
     if form == "csv" or form == "json":
         return render_exactly(best, form)
     table = pd.DataFrame(
-        {column.header: _cells(best[name], column.form) for name, column in COLUMNS.items()}
+        {column.header: format_column(best[name], column.form) for name, column in COLUMNS.items()}
     )
     table["accuracy"] = [
         f"{accuracy}*" if predicted else accuracy
@@ -111,8 +127,3 @@ def render(best: pd.DataFrame, form: Format) -> str:
         del table["reward"]
     text = render_cells(table, form, ("network",))
     return f"{text}\n\n* predicted: the training was stopped" if best["predicted"].any() else text
-
-
-def _cells(column: "pd.Series[float]", form: str) -> list[str]:
-    """The values as text; nothing where there is none."""
-    return ["" if pd.isna(value) else form.format(value) for value in column]

@@ -1,9 +1,12 @@
 """Adam, with as little between its kernel and the weights as can be."""
 
 from collections.abc import Iterable
+from typing import Self
 
 import torch
 from torch import Tensor
+
+from metaqnn.training.recipe import Recipe
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
@@ -33,6 +36,11 @@ class FusedAdam:
         self._means = [torch.zeros_like(parameter) for parameter in self._parameters]
         self._squares = [torch.zeros_like(parameter) for parameter in self._parameters]
         self._taken = torch.zeros((), device=device)
+
+    @classmethod
+    def from_recipe(cls, parameters: Iterable[Tensor], recipe: Recipe) -> Self:
+        """Adam as a recipe begins."""
+        return cls(parameters, recipe.rate(0), recipe.weight_decay)
 
     def clear(self) -> None:
         """Forget the gradients, and with them their memory."""

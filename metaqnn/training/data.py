@@ -25,11 +25,13 @@ class Images:
         images: uint8, shape (images, channels, height, width), values 0 to 255.
         labels: int64, shape (images,), values 0 to classes - 1.
         classes: Names of the classes.
+        contrast: Whether `normalise` takes every image by itself.
     """
 
     images: Tensor
     labels: Tensor
     classes: tuple[str, ...]
+    contrast: bool = False
 
     def __len__(self) -> int:
         """The number of images."""
@@ -60,17 +62,33 @@ class Images:
         self, images: Tensor, layout: torch.memory_format = torch.channels_last
     ) -> Tensor:
         """Bytes of any images as floats that, for these images, have mean 0 and deviation 1."""
-        mean, deviation = self.statistics
         values = images.to(torch.float32, memory_format=layout)
+        if self.contrast:
+            return equalise(values)
+        mean, deviation = self.statistics
         return values.sub_(mean).div_(deviation)
 
     def take(self, indices: Tensor) -> "Images":
         """The images at the indices."""
         return replace(self, images=self.images[indices], labels=self.labels[indices])
 
+    def join(self, others: "Images") -> "Images":
+        """These images and others of the same classes."""
+        images = torch.cat([self.images, others.images])
+        return replace(self, images=images, labels=torch.cat([self.labels, others.labels]))
+
     def to(self, device: torch.device) -> "Images":
         """The images on a device."""
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+
+
+def equalise(images: Tensor) -> Tensor:
+    """Every image of shape (images, channels, height, width) at mean 0 and deviation 1 by itself.
+
+    Known as global contrast normalisation. An image of one colour becomes 0.
+    """
+    centred = images - images.mean((1, 2, 3), keepdim=True)
+    return centred / centred.square().mean((1, 2, 3), keepdim=True).sqrt().clamp(min=1)
 
 
 class Source(Protocol):

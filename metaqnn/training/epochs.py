@@ -2,15 +2,16 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from metaqnn.networks.build import Network
-from metaqnn.training.adam import FusedAdam
+from metaqnn.registry import find_optimizer
 from metaqnn.training.augment import augment
 from metaqnn.training.cuda_graph import GraphedStep
 from metaqnn.training.data import Images
@@ -52,6 +53,29 @@ class Tally:
         return {"images_per_second": speed, **({} if share is None else {"utilisation": share})}
 
 
+class Optimizer(Protocol):
+    """Updates weights by their gradients.
+
+    Attributes:
+        rate: The learning rate, a tensor on the device of the weights.
+    """
+
+    rate: Tensor
+
+    @classmethod
+    def from_recipe(cls, parameters: Iterable[Tensor], recipe: Recipe) -> Self:
+        """As a recipe begins."""
+        ...
+
+    def clear(self) -> None:
+        """Forget the gradients."""
+        ...
+
+    def step(self) -> None:
+        """Update the weights that have a gradient."""
+        ...
+
+
 class Steps:
     """Trains a network, a batch at a time."""
 
@@ -60,7 +84,7 @@ class Steps:
         network: Network,
         training: Images,
         recipe: Recipe,
-        rate: float,
+        factor: float,
         generator: torch.Generator,
         speed: Speed,
         splits: int,
@@ -71,7 +95,7 @@ class Steps:
             network: Is trained in place.
             training: Images on the generator's device.
             recipe: The rules.
-            rate: Of the first epoch.
+            factor: Of the recipe's learning rates.
             generator: Draws batches, new images and dropout.
             speed: How the device computes.
             splits: Parts in which a batch goes through the network.
@@ -79,19 +103,20 @@ class Steps:
         self.network = network.to(memory_format=speed.layout)
         self.training = training
         self.recipe = recipe
-        self.rate = rate
+        self.factor = factor
         self.generator = generator
         self.speed = speed
         self.splits = splits
         self.device = generator.device
-        self.adam = FusedAdam(network.parameters(), rate, recipe.weight_decay)
+        optimizer = find_optimizer(recipe.optimizer)
+        self.optimizer = optimizer.from_recipe(network.parameters(), recipe)
         self.losses = torch.zeros((), device=self.device)
 
     def epoch(self, epoch: int, graph: GraphedStep | None) -> float:
         """Train on all images once, in a new order, and return the sum of the batches' losses."""
         self.network.train()
         self.losses.zero_()
-        self.adam.rate.fill_(self.rate * self.recipe.decay ** (epoch // self.recipe.decay_every))
+        self.optimizer.rate.fill_(self.factor * self.recipe.rate(epoch))
         order = torch.randperm(len(self.training), generator=self.generator, device=self.device)
         for batch in batches(order, self.recipe.batch_size):
             (graph or self.step)(batch)
@@ -101,7 +126,7 @@ class Steps:
 
     def step(self, batch: Tensor) -> None:
         """One update, from the images at these indices."""
-        self.adam.clear()
+        self.optimizer.clear()
         for part in self._parts(batch):
             images = self.training.normalise(self.training.images[part], self.speed.layout)
             images = augment(images, self.recipe, self.generator)
@@ -111,7 +136,7 @@ class Steps:
             loss = loss * (len(part) / len(batch)) if len(part) < len(batch) else loss
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
             self.losses += loss.detach()
-        self.adam.step()
+        self.optimizer.step()
 
     def autocast(self) -> torch.autocast:
         """The precision of the passes."""
@@ -152,7 +177,7 @@ def epochs(
     training: Images,
     validation: Images,
     recipe: Recipe,
-    rate: float,
+    factor: float,
     generator: torch.Generator,
     speed: Speed,
     splits: int,
@@ -163,7 +188,7 @@ def epochs(
     Raises:
         TrainingDiverged: The loss stopped being finite.
     """
-    steps = Steps(network, training, recipe, rate, generator, speed, splits)
+    steps = Steps(network, training, recipe, factor, generator, speed, splits)
     graph = GraphedStep(steps.step, recipe.batch_size, generator) if speed.cuda_graph else None
     try:
         for epoch in range(recipe.epochs):

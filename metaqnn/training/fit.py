@@ -7,6 +7,7 @@ import torch
 
 from metaqnn.networks.cost import Shape
 from metaqnn.networks.memory import activation_bytes, weight_bytes
+from metaqnn.training.recipe import Recipe
 from state_space import Architecture
 
 T = TypeVar("T")
@@ -64,14 +65,14 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def check_fit(
-    architecture: Architecture, input_shape: Shape, batch_size: int, value: int, memory: int | None
+    architecture: Architecture, input_shape: Shape, recipe: Recipe, value: int, memory: int | None
 ) -> None:
     """Refuse a network that cannot fit even with its batches split as often as may be.
 
     Args:
         architecture: With its dropout.
         input_shape: (channels, height, width) of the images.
-        batch_size: Images a step.
+        recipe: Of the training.
         value: Bytes of a value of the forward pass.
         memory: Bytes of the device; None where that is not known.
 
@@ -79,14 +80,14 @@ def check_fit(
         DoesNotFit: The message has both numbers.
         ShapeError: A layer cannot read what comes before it.
     """
-    images = min(batch_size, SMALLEST)
-    weights = weight_bytes(architecture, input_shape)
+    images = min(recipe.batch_size, SMALLEST)
+    weights = weight_bytes(architecture, input_shape, recipe.optimizer)
     activations = images * activation_bytes(architecture, input_shape, value)
     if memory is not None and weights + activations > memory:
         raise DoesNotFit(
             f"it needs at least {_gigabytes(weights + activations)} to be trained "
-            f"({_gigabytes(weights)} for weights, gradients and Adam, {_gigabytes(activations)} "
-            f"for {images} images), the device has {_gigabytes(memory)}"
+            f"({_gigabytes(weights)} for weights, gradients and {recipe.optimizer}, "
+            f"{_gigabytes(activations)} for {images} images), the device has {_gigabytes(memory)}"
         )
 
 

@@ -2,8 +2,11 @@
 
 import math
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from metaqnn.models.model import Facts
 from metaqnn.models.network import save_network
@@ -30,6 +33,8 @@ def train(
     seed: int,
     *,
     keep_above: float = math.inf,
+    keep_last: bool = False,
+    start: Mapping[str, Tensor] | None = None,
     stopping: Rule | None = None,
     speed: Speed | None = None,
 ) -> Outcome:
@@ -46,6 +51,9 @@ def train(
         recipe: The rules.
         seed: Of weights, batches and dropout.
         keep_above: Return the weights of the best epoch where its accuracy exceeds this.
+        keep_last: Return those of the last epoch instead, where the validation images are not apart
+            from the training images.
+        start: Weights to begin with, by their names in the network's state; others are drawn.
         stopping: Ends a training that is hopeless.
         speed: How the device computes; None is all that it knows.
 
@@ -54,14 +62,16 @@ def train(
         DoesNotFit: The device's memory is too small even for batches in parts.
         TrainingDiverged: The loss stopped being finite.
     """
-    start = time.perf_counter()
+    began = time.perf_counter()
     device = training.images.device
     speed = speed or Speed.of(device)
     chance = 1 / len(training.classes)
     cost = total_cost(architecture, training.shape)
     dressed = recipe.dress(architecture)
+    if recipe.contrast:
+        training = replace(training, contrast=True)
     value = 2 if speed.bfloat16 else 4
-    check_fit(dressed, training.shape, recipe.batch_size, value, memory_of(device))
+    check_fit(dressed, training.shape, recipe, value, memory_of(device))
 
     def attempt(splits: int) -> Outcome:
         generator = torch.Generator(device).manual_seed(seed)
@@ -70,10 +80,12 @@ def train(
         verdict: Verdict | None = None
         tally = Tally()
         for restart in range(recipe.restarts + 1):
-            rate = recipe.learning_rate * recipe.restart_factor**restart
+            factor = recipe.restart_factor**restart
+            rate = recipe.rate(0) * factor
             network = Network(dressed, training.shape, generator)
+            network.load_state_dict(start or {}, strict=False)
             for accuracy in _epochs(
-                network, training, validation, recipe, rate, generator, speed, splits, tally
+                network, training, validation, recipe, factor, generator, speed, splits, tally
             ):
                 if not curve and accuracy <= recipe.restart_below * chance:
                     break
@@ -96,10 +108,12 @@ def train(
             "restarts": restart,
             "learning_rate": rate,
             "batch_splits": splits,
-            "seconds": time.perf_counter() - start,
+            "seconds": time.perf_counter() - began,
             **tally.metrics(cost.multiply_adds, device),
             **(verdict.metrics if verdict else {}),
         }
+        if keep_last and curve:
+            weights = _weights(network, training)
         # the weights of a stopped training do not reach what is predicted of it
         kept = None if verdict and "predicted" in verdict.metrics else weights
         return Outcome(metrics, curve=tuple(curve) or (chance,), weights=kept)
@@ -110,7 +124,5 @@ def train(
 
 def _weights(network: Network, training: Images) -> bytes:
     mean, deviation = (tuple(values.flatten().tolist()) for values in training.statistics)
-    architecture = network.architecture.text
-    return save_network(
-        network, Facts(architecture, training.shape, training.classes, mean, deviation)
-    )
+    text, shape, classes = network.architecture.text, training.shape, training.classes
+    return save_network(network, Facts(text, shape, classes, mean, deviation, training.contrast))

@@ -1,8 +1,10 @@
 """How networks are trained: the rules of Baker et al. 2017, section 5 and appendix."""
 
+from math import inf
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
+from pydantic_core import PydanticCustomError
 
 from state_space import Architecture, Node
 
@@ -20,10 +22,23 @@ class Recipe(BaseModel):
 
     epochs: PositiveInt = Field(20, description="Epochs of a training.")
     batch_size: PositiveInt = Field(128, description="Images a step.")
-    learning_rate: Positive = Field(1e-3, description="Of Adam, at the first epoch.")
+    optimizer: str = Field("adam", description="adam, or sgd with --momentum.")
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="Of sgd.")
+    nesterov: bool = Field(False, description="Of sgd: Nesterov's momentum.")
+    learning_rate: Positive = Field(1e-3, description="At the first epoch.")
+    rates: str | None = Field(
+        None,
+        description="RATE:EPOCHS,... in place of --learning-rate and --decay, such as "
+        "0.025:40,0.001:20; the last rate stays.",
+    )
     decay: Positive = Field(0.2, description="Factor of the learning rate at every decay step.")
     decay_every: PositiveInt = Field(5, description="Epochs between decay steps.")
     weight_decay: float = Field(0.0, ge=0, description="L2 penalty (2017 code: 5e-4).")
+    contrast: bool = Field(
+        False,
+        description="Bring every image by itself to mean 0 and deviation 1 (global contrast "
+        "normalisation), in place of every channel of all images.",
+    )
     mirror: bool = Field(False, description="Mirror half of the training images.")
     shift: int = Field(
         0, ge=0, description="Shift the training images by up to so many pixels, zeros behind them."
@@ -42,6 +57,24 @@ class Recipe(BaseModel):
     restart_below: float = Field(
         1.5, ge=0, description="At chance means: accuracy of at most so many times chance."
     )
+
+    @field_validator("rates")
+    @classmethod
+    def _readable(cls, rates: str | None) -> str | None:
+        if rates is not None:
+            _steps(rates)
+        return rates
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0."""
+        if self.rates is None:
+            return self.learning_rate * self.decay ** (epoch // self.decay_every)
+        steps = _steps(self.rates)
+        for rate, epochs in steps:
+            if epoch < epochs:
+                return rate
+            epoch -= epochs
+        return steps[-1][0]
 
     def dress(self, architecture: Architecture) -> Architecture:
         """The network with the dropout that no agent decides, the i-th of n as D(i,n).
@@ -82,3 +115,25 @@ class Recipe(BaseModel):
             moved[position] = len(dressed) - 1
         outputs = tuple(moved[output] for output in architecture.outputs)
         return Architecture(tuple(dressed), outputs, architecture.settings)
+
+
+def _steps(rates: str) -> list[tuple[float, int]]:
+    """The learning rates of a text, each with its epochs.
+
+    Raises:
+        PydanticCustomError: The text is malformed.
+    """
+    steps = []
+    for part in rates.split(","):
+        rate, _, epochs = part.partition(":")
+        try:
+            steps.append((float(rate), int(epochs)))
+        except ValueError:
+            steps.append((0.0, 0))
+        if not (0 < steps[-1][0] < inf and steps[-1][1] > 0):
+            raise PydanticCustomError(
+                "rates",
+                "'{part}' is not RATE:EPOCHS with a rate above 0 and at least one epoch",
+                {"part": part},
+            )
+    return steps

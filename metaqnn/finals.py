@@ -1,0 +1,228 @@
+"""Final trainings: the best networks of a run, trained anew on all training images, and tested."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from metaqnn.agents.random import RandomSearch
+from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.train import TrainEvaluator
+from metaqnn.executors.base import Executor
+from metaqnn.files import write_file
+from metaqnn.models.network import load_network, probabilities
+from metaqnn.reports.top_k import best_networks
+from metaqnn.rewards import best_accuracy
+from metaqnn.rules import Rules
+from metaqnn.runs import Run, lock_folder
+from metaqnn.search import Event, Search
+from metaqnn.training.data import Images, load
+from metaqnn.training.device import resolve_device
+from metaqnn.winners import Winners, weights_path
+from replay import BrokenMemory, Memory, WrongRun
+
+FINAL = "final"
+RESULTS = "results.csv"
+
+COLUMNS = (
+    *("seed", "rank", "test_error", "low", "high", "accuracy", "parameters", "multiply_adds"),
+    *("seconds", "network", "digest", "weights", "error"),
+)
+"""Of RESULTS, a row a network and seed, and one an ensemble, which has no rank.
+
+`test_error` is the share of the test images that are classified wrong, `low` and `high` its 95 %
+interval (Wilson's), `accuracy` that on the validation images in the search, `seconds` those of the
+final training, `weights` the file in the folder, `error` why the training failed.
+"""
+
+COUNTS = dict.fromkeys(("rank", "parameters", "multiply_adds"), "Int64")
+"""Columns of whole numbers, some of which are missing."""
+
+
+@dataclass(frozen=True)
+class Finals:
+    """The final trainings of a run's best networks by one recipe.
+
+    A network's training is one of `Search` that proposes only the given networks, with a replay
+    memory for each seed: so it runs under every executor, and what is killed is resumed.
+
+    Attributes:
+        run: Its configuration has the recipe, and all else that the final trainings go by.
+        path: The folder, in FINAL of that of the run.
+    """
+
+    run: Run
+    path: Path
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from working on the folder, which is made if need be.
+
+        Raises:
+            MetaqnnError: Another process has it, or it cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MetaqnnError(f"{self.path} cannot be made: {error}") from None
+        with lock_folder(self.path):
+            yield
+
+    def train(
+        self,
+        networks: pd.DataFrame,
+        seed: int,
+        executor: Executor,
+        observe: Callable[[Event], None] = lambda event: None,
+    ) -> None:
+        """Train those of the networks that are not trained yet.
+
+        Args:
+            networks: Rows of `metaqnn.reports.top_k.ranking`.
+            seed: Of the trainings.
+            executor: Where.
+            observe: Called after every training.
+
+        Raises:
+            MetaqnnError: The folder is that of another recipe.
+            SearchStopped: See `Search.run`.
+        """
+        run = self._seeded(seed)
+        space = run.space()
+        evaluator = TrainEvaluator.from_config(run.config, space, run.shape)
+        memory = self._memory(run, seed)
+        there = memory.frame()
+        known = set(there["digest"])
+        new = [walk for walk, digest in networks[["walk", "digest"]].values if digest not in known]
+        walks = (*there["walk"], *new)
+        rules = Rules(
+            seed, len(walks), best_accuracy, 1 / len(run.classes), start_from=tuple(walks)
+        )
+        search = Search(
+            space,
+            RandomSearch(space, seed),
+            replace(evaluator, whole=True),
+            executor,
+            memory,
+            rules,
+            winners=Winners(self._weights(seed), len(walks)),
+            observe=observe,
+        )
+        search.run()
+        memory.close()
+
+    def test(self, networks: pd.DataFrame, seeds: Sequence[int], ensemble: int) -> pd.DataFrame:
+        """Test the trained networks, and the mean of the best ones' probabilities; write RESULTS.
+
+        Args:
+            networks: As they were trained, best first.
+            seeds: Of the trainings.
+            ensemble: How many of them, those that failed left out.
+
+        Returns:
+            The columns of RESULTS.
+
+        Raises:
+            MetaqnnError: There are no test images.
+        """
+        images = load(self.run.config.data, "test")
+        rows: list[dict[str, Any]] = []
+        for seed in seeds:
+            memory = self._memory(self._seeded(seed), seed)
+            trained = memory.frame().set_index("digest")
+            memory.close()
+            members: list[np.ndarray] = []
+            for network in networks.to_dict("records"):
+                final = trained.loc[network["digest"]]
+                row = {name: network.get(name) for name in COLUMNS}
+                row |= {"seed": seed, "seconds": final.get("seconds"), "error": final["error"]}
+                path = weights_path(self._weights(seed), final["number"])
+                if path.is_file():
+                    predicted = self._probabilities(path, images)
+                    members.append(predicted)
+                    row |= {"weights": str(path.relative_to(self.path))}
+                    row |= error_rate(_wrong(predicted, images), len(images))
+                elif final["error"] is None:
+                    row |= {"error": "it stayed at chance, at every learning rate"}
+                rows.append(row)
+            if len(members) > 1 and ensemble > 1:
+                mean = np.mean(members[:ensemble], axis=0)
+                name = f"ensemble of {len(members[:ensemble])}"
+                rows.append(
+                    {"seed": seed, "network": name, **error_rate(_wrong(mean, images), len(images))}
+                )
+        results = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COUNTS)
+        write_file(self.path / RESULTS, results.to_csv(index=False, lineterminator="\n"))
+        return results
+
+    def _seeded(self, seed: int) -> Run:
+        config = self.run.config
+        return replace(self.run, config=config.model_copy(update={"seed": seed}))
+
+    def _memory(self, run: Run, seed: int) -> Memory:
+        path = self.path / f"seed-{seed}.sqlite"
+        try:
+            if path.exists():
+                return Memory.open(path, run.identity)
+            return Memory.create(path, run.identity)
+        except (BrokenMemory, WrongRun) as error:
+            raise MetaqnnError(f"{error}; --name chooses another folder") from None
+
+    def _weights(self, seed: int) -> Path:
+        return self.path / f"seed-{seed}"
+
+    def _probabilities(self, path: Path, images: Images) -> np.ndarray:
+        # a cluster's machines may have GPUs that this one has not
+        here = "auto" if self.run.config.execution.executor == "ray" else self.run.config.device
+        network, facts = load_network(path)
+        return probabilities(network, facts, images.images, torch.device(resolve_device(here)))
+
+
+def find_results(run: Run) -> pd.DataFrame | None:
+    """The results of the run's latest final trainings; None where there are none."""
+    found = sorted((run.path / FINAL).glob(f"*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
+    return _read(found[-1]) if found else None
+
+
+def final_weights(run: Run, rank: int, name: str) -> Path:
+    """The weights of a network as it was trained in the end, with the first seed.
+
+    Args:
+        run: The run.
+        rank: Of the network, as `metaqnn.reports.top_k.top_k` ranks them now.
+        name: Of the folder of the final trainings.
+
+    Raises:
+        MetaqnnError: There are none.
+    """
+    path = run.path / FINAL / name
+    if not (path / RESULTS).is_file():
+        raise MetaqnnError(f"there is no {path / RESULTS}; `metaqnn finalize` writes it")
+    network = best_networks(run, rank).iloc[-1]
+    results = _read(path / RESULTS).dropna(subset=["weights"])
+    weights = results.loc[results["digest"] == network["digest"], "weights"]
+    if weights.empty:
+        raise MetaqnnError(f"{network['network']}, of rank {network['rank']}, is not in {path}")
+    return path / str(weights.iloc[0])
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=COUNTS)
+
+
+def error_rate(wrong: int, images: int) -> dict[str, float]:
+    """The share of wrong answers and its 95 % interval, Wilson's (1927), as RESULTS has them."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(wrong, images).proportion_ci(method="wilson")
+    return {"test_error": wrong / images, "low": interval.low, "high": interval.high}
+
+
+def _wrong(probabilities: np.ndarray, images: Images) -> int:
+    """How many images are classified wrong."""
+    return int((probabilities.argmax(1) != images.labels.numpy()).sum())

@@ -1,0 +1,51 @@
+"""Recipes of final trainings by name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_PAPER: Mapping[str, Any] = {
+    "optimizer": "sgd",
+    "momentum": 0.9,
+    "nesterov": False,
+    "weight_decay": 5e-4,
+    "batch_size": 128,
+    "contrast": True,
+    "shift": 5,
+    "cutout": 0,
+    "restart_below": 0.0,
+}
+"""Baker et al. 2017, section 5.2 and appendix."""
+
+_SHORT_RATES = "0.025:5,0.0125:5,0.0001:20,0.00001:10"
+
+RECIPES: Mapping[str, Mapping[str, Any]] = {
+    "paper-cifar10": {
+        **_PAPER,
+        "rates": "0.025:40,0.0125:40,0.0001:160,0.00001:60",
+        "epochs": 300,
+        "mirror": True,
+    },
+    # digits are not mirrored
+    "paper-svhn": {**_PAPER, "rates": _SHORT_RATES, "epochs": 40, "mirror": False},
+    "paper-mnist": {**_PAPER, "rates": _SHORT_RATES, "epochs": 40, "mirror": False},
+}
+"""Options of a recipe; `short`, which depends on the run, is beside them."""
+
+NAMES = ("short", *RECIPES)
+
+
+def preset(name: str, searched: Mapping[str, Any], size: int) -> dict[str, Any]:
+    """The options of a recipe, one of NAMES.
+
+    Args:
+        name: Which.
+        searched: The options of the search's recipe, of which `short` is a longer variant.
+        size: Height and width of the images.
+    """
+    if name != "short":
+        return dict(RECIPES[name])
+    return {
+        "epochs": 2 * searched["epochs"],
+        "decay_every": 2 * searched["decay_every"],
+        "shift": searched["shift"] or size // 8,
+    }

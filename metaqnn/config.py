@@ -108,6 +108,9 @@ class RunConfig(Section):
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of the whole run.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
     keep: int = Field(5, ge=0, description="Keep the weights of the best so many networks.")
+    tensorboard: bool = Field(
+        False, description="Write files for TensorBoard into the run's folder."
+    )
     replay_from: str | None = Field(
         None, description="Learn first from this replay_database.csv[.gz] of the 2017 code."
     )

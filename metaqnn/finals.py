@@ -15,6 +15,7 @@ from metaqnn.agents.random import RandomSearch
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.executors.base import Executor
+from metaqnn.files import write_file
 from metaqnn.models.network import load_network, probabilities
 from metaqnn.reports.top_k import best_networks
 from metaqnn.rewards import best_accuracy
@@ -155,9 +156,7 @@ class Finals:
                 name = f"ensemble of {len(members[:ensemble])}"
                 rows.append({"seed": seed, "network": name, **test_error(mean, images.labels)})
         results = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COUNTS)
-        partial = self.path / f"{RESULTS}.partial"
-        results.to_csv(partial, index=False, lineterminator="\n")
-        partial.replace(self.path / RESULTS)
+        write_file(self.path / RESULTS, results.to_csv(index=False, lineterminator="\n"))
         return results
 
     def _seeded(self, seed: int) -> Run:

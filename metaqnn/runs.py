@@ -17,6 +17,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.base import Executor
 from metaqnn.experiences import read_experiences
+from metaqnn.files import write_file
 from metaqnn.networks.cost import Shape
 from metaqnn.registry import find_agent, find_evaluator, find_executor, find_stopper
 from metaqnn.rules import Rules
@@ -36,8 +37,8 @@ INPUTS = {"replay_from": "replay-from", "q_table": "q-table"}
 """Options that name a file, and the name of the file's copy in the run's folder."""
 
 FREE = (
-    *("budget", "data-dir", "device", "download", "keep", "replay-from", "q-table"),
-    *("table", "surrogate-from"),
+    *("budget", "data-dir", "device", "download", "keep", "tensorboard"),
+    *("replay-from", "q-table", "table", "surrogate-from"),
     *(name.replace("_", "-") for name in ExecutionConfig.model_fields),
 )
 """Options that do not make a run another one; of the files it keeps copies or fingerprints."""
@@ -229,9 +230,7 @@ def create_run(run: Run, command: list[str], facts: Mapping[str, Any]) -> None:
 
 def write_config(run: Run) -> None:
     """Write the run's configuration anew, whole or not at all."""
-    partial = run.path / f"{CONFIG}.partial"
-    partial.write_text(run.config.to_toml(), encoding="utf-8")
-    partial.replace(run.path / CONFIG)
+    write_file(run.path / CONFIG, run.config.to_toml())
 
 
 def open_run(path: Path) -> Run:

@@ -1,6 +1,5 @@
 """The searches of a comparison: each is one CSV file, searches/LABEL/budget-B-seed-S.csv."""
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pandas as pd
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.in_process import InProcess
+from metaqnn.files import write_file
 from metaqnn.reports.networks import accuracies
 from metaqnn.runs import Run
 from metaqnn.search import Search
@@ -69,12 +69,7 @@ def search_file(run: Run) -> Path:
 def write_search(path: Path, found: pd.DataFrame) -> None:
     """Write a search's file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        found.to_csv(file, index=False, lineterminator="\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    write_file(path, found.to_csv(index=False, lineterminator="\n"))
 
 
 def labels(folder: Path) -> list[str]:

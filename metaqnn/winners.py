@@ -1,8 +1,9 @@
 """The weights of the best networks of a run, one file each."""
 
 import math
-import os
 from pathlib import Path
+
+from metaqnn.files import write_file
 
 
 class Winners:
@@ -34,12 +35,7 @@ class Winners:
 
     def write(self, number: int, weights: bytes) -> None:
         """Write the weights of a trial whole or not at all; to be called before it is recorded."""
-        partial = self.path(number).with_suffix(".partial")
-        with partial.open("wb") as file:
-            file.write(weights)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self.path(number))
+        write_file(self.path(number), weights)
 
     def record(self, number: int, reward: float) -> None:
         """Count a trained network, and forget the weights of those that are no longer best."""

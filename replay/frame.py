@@ -6,7 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-COLUMNS = ["number", "walk", "stage", "digest", "seed", "finished", "reward", "curve", "error"]
+COLUMNS = (
+    *("number", "walk", "stage", "digest", "seed"),
+    *("finished", "reward", "curve", "error", "refused"),
+)
 
 
 def make_frame(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
@@ -16,7 +19,7 @@ def make_frame(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
 
     Args:
         rows: Of the memory: (number, walk, stage, digest, seed, note, finished, reward, metrics,
-            curve, error), the structured ones as JSON, None where nothing is known yet.
+            curve, error, refused), the structured ones as JSON, None where nothing is known.
     """
     records = [
         {
@@ -29,6 +32,7 @@ def make_frame(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
             "reward": reward,
             "curve": tuple(json.loads(curve or "[]")),
             "error": error,
+            "refused": refused,
             **json.loads(note),
             **json.loads(metrics or "{}"),
         }
@@ -44,8 +48,9 @@ def make_frame(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
             metrics,
             curve,
             error,
+            refused,
         ) in rows
     ]
-    frame = pd.DataFrame(records, columns=None if records else COLUMNS)
+    frame = pd.DataFrame(records, columns=None if records else list(COLUMNS))
     frame["first"] = ~frame["digest"].duplicated()
     return frame

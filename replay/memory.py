@@ -208,14 +208,15 @@ class Memory:
         )
         return read_outcome(*rows[0]) if rows else None
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self, *, refused: bool = False) -> pd.DataFrame:
         """All trials of this run as `replay.frame.make_frame` lays them out.
 
-        Imported and refused ones are left out.
+        Imported ones are left out, and refused ones where they are not asked for.
         """
+        condition = "" if refused else "AND refused IS NULL "
         query = (
             "SELECT number, walk, stage, digest, seed, note, finished, reward, metrics, curve, "
-            "error FROM trials WHERE NOT imported AND refused IS NULL ORDER BY number"
+            f"error, refused FROM trials WHERE NOT imported {condition}ORDER BY number"
         )
         return make_frame(self._rows(query))
 

@@ -201,7 +201,7 @@ def test_bad_input_is_told_in_one_line(folder, tmp_path, monkeypatch, command, m
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch):
     network, facts = make_network(*NETWORKS["graph"])
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("metaqnn.extras.find_spec", lambda name: None)
     with pytest.raises(MetaqnnError, match=r"needs onnx and .* pip install 'metaqnn\[onnx\]'$"):
         export(network, facts, tmp_path / "net.onnx")
 

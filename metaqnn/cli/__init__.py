@@ -15,6 +15,7 @@ COMMANDS = {
     "resume": "Go on with a run that was stopped.",
     "compare": "Compare agents by searches with several seeds.",
     "top-k": "Show the best networks of a run.",
+    "trials": "Write all trials of a run as CSV or Parquet.",
     "plot": "Draw figures of a run.",
     "finalize": "Train the best networks of a run anew, on all images, and test them.",
     "train": "Train a network of your own on a data set.",

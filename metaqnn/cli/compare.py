@@ -59,7 +59,9 @@ def parse_budgets(context: click.Context, option: click.Parameter, value: str) -
     show_default=True,
     help="csv and json carry all digits.",
 )
-@config_options_without("agent", "seed", "budget", "keep", *ExecutionConfig.model_fields)
+@config_options_without(
+    "agent", "seed", "budget", "keep", "tensorboard", *ExecutionConfig.model_fields
+)
 def compare(
     folder: Path,
     agents: tuple[str, ...],

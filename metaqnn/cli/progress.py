@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +10,7 @@ from metaqnn.cli.bar import make_bar
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.base import Executor
+from metaqnn.extras import need
 from metaqnn.reports.stopping import Savings
 from metaqnn.reports.top_k import render, top_k
 from metaqnn.runs import NETWORKS, Run, lock_folder, write_config
@@ -17,11 +19,33 @@ from metaqnn.training.data import load_split
 from metaqnn.winners import Winners
 from replay import Memory
 
+if TYPE_CHECKING:
+    from metaqnn.reports.board import Board
+
+TENSORBOARD = "tensorboard"
+"""The folder of TensorBoard's files in that of a run."""
+
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 
-def drive(run: Run, evaluator: Evaluator, executor: Executor, *, quiet: bool) -> None:
+def open_board(run: Run) -> "Board | None":
+    """What writes the files for TensorBoard; None where nobody asked for them.
+
+    Raises:
+        MetaqnnError: The package tensorboard is missing.
+    """
+    if not run.config.tensorboard:
+        return None
+    need("--tensorboard", "tensorboard", "tensorboard")
+    from metaqnn.reports.board import Board
+
+    return Board(run.path / TENSORBOARD, run.space(), run.config.budget)
+
+
+def drive(
+    run: Run, evaluator: Evaluator, executor: Executor, board: "Board | None", *, quiet: bool
+) -> None:
     """Search until the budget is spent, and print the five best networks.
 
     Ctrl-C leaves the memory whole, says how to resume, and exits with 130.
@@ -40,7 +64,7 @@ def drive(run: Run, evaluator: Evaluator, executor: Executor, *, quiet: bool) ->
             check_images(run)
         winners = Winners(run.path / NETWORKS, run.config.keep)
         try:
-            ending = _search(run, evaluator, executor, memory, winners, quiet=quiet)
+            ending = _search(run, evaluator, executor, board, memory, winners, quiet=quiet)
         except KeyboardInterrupt:
             folder = shlex.quote(str(run.path))
             trained = sum(1 for _ in memory.trained())
@@ -74,6 +98,7 @@ def _search(
     run: Run,
     evaluator: Evaluator,
     executor: Executor,
+    board: "Board | None",
     memory: Memory,
     winners: Winners,
     *,
@@ -91,6 +116,8 @@ def _search(
             last = f"{event.reward:.2%}" if event.outcome.error is None else "failed"
             state += f"last {last}  best {best:.2%} "
             progress.update(task, completed=event.trained, state=state)
+            if board and event.is_new:
+                board.record(event.trial, event.outcome, event.reward)
 
         search = Search(
             run.space(),
@@ -103,6 +130,9 @@ def _search(
             stopper=run.stopper(),
             observe=observe,
         )
+        if board:
+            progress.update(task, state="writing TensorBoard's files")
+            board.restore(memory.trained())
         if memory.snapshot() is None:
             progress.update(task, state="learning from experiences")
             search.learn_from(run.experiences())
@@ -111,6 +141,8 @@ def _search(
             return search.run()
         finally:
             executor.shutdown()
+            if board:
+                board.close()
 
 
 def _summarise(run: Run, memory: Memory, ending: str) -> None:

@@ -25,6 +25,7 @@ def q_table(folder: Path, csv: Path | None, layout: str) -> None:
     from metaqnn.agents.legacy_table import to_legacy
     from metaqnn.agents.q_learning import QLearning
     from metaqnn.errors import MetaqnnError
+    from metaqnn.files import write_output
     from metaqnn.runs import open_run
     from state_space.chain import ChainSpace
 
@@ -41,8 +42,5 @@ def q_table(folder: Path, csv: Path | None, layout: str) -> None:
     if csv is None:
         click.echo(text, nl=False)
         return
-    try:
-        csv.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise MetaqnnError(f"{csv} cannot be written: {error}") from None
+    write_output(csv, text)
     click.echo(f"{len(frame)} rows written to {csv}")

@@ -22,18 +22,19 @@ from metaqnn.cli.options import config_option, given, run_folder
 @config_option("slots_per_gpu")
 @config_option("network_timeout")
 @config_option("ray_address")
+@config_option("tensorboard")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def resume(folder: Path, quiet: bool, **options: Any) -> None:
     """Go on with the run in FOLDER, if need be with a larger budget or on another device.
 
     The run keeps what is given here for the next time.
     """
-    from metaqnn.cli.progress import drive
+    from metaqnn.cli.progress import drive, open_board
     from metaqnn.environment import check_content
     from metaqnn.runs import open_run
 
     found = open_run(folder)
     run = replace(found, config=found.config.changed(given(options)))
-    evaluator, executor = run.evaluator(), run.executor()
+    evaluator, executor, board = run.evaluator(), run.executor(), open_board(run)
     check_content(run.path, evaluator.facts)
-    drive(run, evaluator, executor, quiet=quiet)
+    drive(run, evaluator, executor, board, quiet=quiet)

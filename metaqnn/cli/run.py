@@ -33,7 +33,7 @@ def run(config: Path | None, **options: Any) -> None:
 
     Without options: the scans of digits that come with scikit-learn, 70 networks.
     """
-    from metaqnn.cli.progress import drive
+    from metaqnn.cli.progress import drive, open_board
     from metaqnn.config import RunConfig, read_toml, split_output
     from metaqnn.folders import free_folder, named_folder
     from metaqnn.runs import Run, create_run
@@ -50,9 +50,9 @@ def run(config: Path | None, **options: Any) -> None:
     stem = asked.data.dataset.partition(":")[0] if trains else Path(asked.space).stem
     path = named_folder(results, output.name) if output.name else free_folder(results, stem)
     made = Run(path, asked, settings, shape, classes)
-    evaluator, executor = made.evaluator(), made.executor()
+    evaluator, executor, board = made.evaluator(), made.executor(), open_board(made)
     create_run(made, ["metaqnn", *sys.argv[1:]], evaluator.facts)
-    drive(made, evaluator, executor, quiet=output.quiet)
+    drive(made, evaluator, executor, board, quiet=output.quiet)
 
 
 def find_images(

@@ -5,12 +5,34 @@ from pathlib import Path
 import click
 
 from metaqnn.cli.options import run_folder
+from metaqnn.reports.columns import COSTS, SORTS
 from metaqnn.reports.formats import FORMATS, Format
 
 
 @click.command()
 @run_folder
-@click.option("-k", default=5, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option(
+    "-k",
+    type=click.IntRange(1),
+    help="How many at most.  [default: 5; with --pareto all of the front]",
+)
+@click.option(
+    "--sort",
+    type=click.Choice(list(SORTS)),
+    default="reward",
+    show_default=True,
+    help="By which column: accuracy and reward from the highest down, all others from the lowest "
+    "up.",
+)
+@click.option(
+    "--max-parameters", type=click.IntRange(1), help="Only networks of at most so many parameters."
+)
+@click.option(
+    "--pareto",
+    type=click.Choice(list(COSTS)),
+    help="Only networks that no other one beats in accuracy and this cost; what is predicted does "
+    "not count.",
+)
 @click.option(
     "--format",
     "form",
@@ -19,12 +41,20 @@ from metaqnn.reports.formats import FORMATS, Format
     show_default=True,
     help="csv and json carry all digits.",
 )
-def top_k(folder: Path, k: int, form: Format) -> None:
+def top_k(
+    folder: Path,
+    k: int | None,
+    sort: str,
+    max_parameters: int | None,
+    pareto: str | None,
+    form: Format,
+) -> None:
     """Show the best networks of the run in FOLDER, also while it runs.
 
-    The columns: validation accuracy, parameters, multiply-adds an image, seconds of training, which
-    network of the run it was, and the epsilon at which it was found; and the reward, by which they
-    are ranked, where it is not the accuracy. An asterisk marks accuracies that are predicted.
+    The columns: rank, by reward among all networks of the run, whatever is shown of them, and as
+    `metaqnn export --rank` takes it; validation accuracy, parameters, multiply-adds an image,
+    seconds of training, which network of the run it was, and the epsilon at which it was found; and
+    the reward where it is not the accuracy. An asterisk marks accuracies that are predicted.
     """
     from metaqnn.reports.top_k import render
     from metaqnn.reports.top_k import top_k as find_best
@@ -32,7 +62,15 @@ def top_k(folder: Path, k: int, form: Format) -> None:
 
     run = open_run(folder)
     memory = run.memory()
-    best = find_best(memory.frame(), run.space(), k)
+    best = find_best(
+        memory.frame(),
+        run.space(),
+        5 if k is None and pareto is None else k,
+        sort=SORTS[sort],
+        max_parameters=max_parameters,
+        pareto=COSTS[pareto] if pareto else None,
+    )
     if best.empty:
-        click.echo("no network is trained yet", err=True)
+        chosen = max_parameters is not None or pareto is not None
+        click.echo(f"no network {'of this kind ' if chosen else ''}is trained yet", err=True)
     click.echo(render(best, form))

@@ -10,6 +10,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.answers import answer, read_answer
 from metaqnn.executors.slots import Call, Lost, NotBegun, Slots, wait_for_first
+from metaqnn.extras import need
 
 if TYPE_CHECKING:
     from metaqnn.config import RunConfig
@@ -56,12 +57,9 @@ class Ray:
         """
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
-        try:
-            import ray
-        except ImportError:
-            raise MetaqnnError(
-                "the executor ray needs a package: pip install 'metaqnn[ray]'"
-            ) from None
+        need("the executor ray", "ray", "ray")
+        import ray
+
         self._ray: Any = ray  # half of it has no types
         logging.getLogger("ray").setLevel(logging.ERROR)
         self._address = address

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import sys
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.extras import need
 from metaqnn.models.model import Facts, Model, Scores
 from metaqnn.models.network import BATCH, Normalised, load_network, save_network
 from metaqnn.models.source import write_source
@@ -113,7 +113,7 @@ def _read_pt2(path: Path) -> tuple[Facts, Scores]:
 
 
 def _write_onnx(network: Network, facts: Facts, path: Path) -> None:
-    _need("onnx", "onnxscript", "onnxruntime")
+    need("ONNX", "onnx", "onnx", "onnxscript", "onnxruntime")
     program = torch.onnx.export(
         _program(network, facts), input_names=["images"], output_names=["scores"], verbose=False
     )
@@ -123,7 +123,7 @@ def _write_onnx(network: Network, facts: Facts, path: Path) -> None:
 
 
 def _read_onnx(path: Path) -> tuple[Facts, Scores]:
-    _need("onnxruntime")
+    need("ONNX", "onnx", "onnxruntime")
     import onnxruntime
 
     try:
@@ -147,14 +147,6 @@ def _torch_scores(module: Callable[[torch.Tensor], torch.Tensor]) -> Scores:
             return module(torch.from_numpy(images)).numpy()
 
     return score
-
-
-def _need(*packages: str) -> None:
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
-    if missing:
-        raise MetaqnnError(
-            f"ONNX needs {' and '.join(missing)}: {sys.executable} -m pip install 'metaqnn[onnx]'"
-        )
 
 
 class Format(NamedTuple):

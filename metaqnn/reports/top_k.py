@@ -6,48 +6,63 @@ from typing import Any
 import pandas as pd
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.reports.columns import COLUMNS
 from metaqnn.reports.formats import Format, format_column, render_cells, render_exactly
 from metaqnn.reports.networks import distinct
+from metaqnn.reports.pareto import pareto_front
 from metaqnn.runs import NETWORKS, Run
 from metaqnn.winners import weights_path
 from state_space import Space
 
-COLUMNS = [
-    "rank",
-    "accuracy",
-    "predicted",
-    "reward",
-    "parameters",
-    "multiply_adds",
-    "seconds",
-    "found",
-    "epsilon",
-    "network",
-]
 
-
-def top_k(trials: pd.DataFrame, space: Space[Any], k: int) -> pd.DataFrame:
-    """The k distinct networks of the highest rewards, those found first before their equals.
+def top_k(
+    trials: pd.DataFrame,
+    space: Space[Any],
+    k: int | None,
+    *,
+    sort: str = "reward",
+    max_parameters: int | None = None,
+    pareto: str | None = None,
+) -> pd.DataFrame:
+    """The first k distinct networks by a column; equals in the order of their ranks.
 
     Args:
         trials: `Memory.frame`.
         space: Of the run.
-        k: How many.
+        k: How many; None is all.
+        sort: A value of `SORTS`; networks that have none come last.
+        max_parameters: Only networks of at most so many.
+        pareto: A value of `COSTS`: only networks whose measured accuracy no other one of those
+            left reaches at that cost.
 
     Returns:
-        The columns rank, accuracy (validation, 0 to 1), predicted (whether the accuracy is, since
-        the training was stopped), reward (by which they are ranked), parameters, multiply_adds (an
+        The columns of `COLUMNS`: rank (by reward among all networks of the run, those found first
+        before their equals), accuracy (validation, 0 to 1), reward, parameters, multiply_adds (an
         image), seconds (of training), found (its place among the distinct networks), epsilon (empty
-        for agents without) and network.
+        for agents without) and network; and behind accuracy predicted (whether the accuracy is,
+        since the training was stopped).
+
+    Raises:
+        MetaqnnError: No network has what they are to be sorted or chosen by.
     """
-    best = ranking(trials).head(k)
-    best = best.assign(
-        rank=range(1, len(best) + 1),
-        network=[space.architecture(walk).text for walk in best["walk"]],
-    )
-    best = best.reindex(columns=COLUMNS)
-    counts = {name: "Int64" for name in ("parameters", "multiply_adds")}
-    return best.astype(counts).reset_index(drop=True)
+    networks = ranking(trials)
+    networks = networks.assign(rank=range(1, len(networks) + 1))
+    shown = networks.reindex(columns=[*COLUMNS, "predicted", "walk"])
+    for asked in (sort, pareto, None if max_parameters is None else "parameters"):
+        if asked and len(shown) and shown[asked].isna().all():
+            raise MetaqnnError(f"the networks of this run have no {COLUMNS[asked].header}")
+    if max_parameters is not None:
+        shown = shown[shown["parameters"] <= max_parameters]
+    if pareto is not None:
+        measured = shown[~shown["predicted"].astype(bool)]
+        shown = measured[pareto_front(measured[pareto], measured["accuracy"])]
+    ascending = bool(COLUMNS[sort].lowest_first)
+    shown = shown.sort_values(sort, ascending=ascending, kind="stable").iloc[:k]
+    shown = shown.assign(network=[space.architecture(walk).text for walk in shown["walk"]])
+    order = list(COLUMNS)
+    order.insert(order.index("accuracy") + 1, "predicted")
+    counts = {name: "Int64" for name, column in COLUMNS.items() if column.whole}
+    return shown[order].astype(counts).reset_index(drop=True)
 
 
 def weights_file(run: Run, rank: int) -> Path:
@@ -102,19 +117,13 @@ def render(best: pd.DataFrame, form: Format) -> str:
     if form == "csv" or form == "json":
         return render_exactly(best, form)
     table = pd.DataFrame(
-        {
-            "rank": best["rank"],
-            "accuracy": best["accuracy"].map("{:.2%}".format)
-            + best["predicted"].map({True: "*", False: ""}),
-            "parameters": format_column(best["parameters"], "{:,}"),
-            "multiply-adds": format_column(best["multiply_adds"], "{:,}"),
-            "seconds": format_column(best["seconds"], "{:.1f}"),
-            "found": best["found"],
-            "epsilon": format_column(best["epsilon"], "{:g}"),
-            "network": best["network"],
-        }
+        {column.header: format_column(best[name], column.form) for name, column in COLUMNS.items()}
     )
-    if (best["reward"] != best["accuracy"]).any():
-        table.insert(2, "reward", format_column(best["reward"], "{:.4f}"))
+    table["accuracy"] = [
+        f"{accuracy}*" if predicted else accuracy
+        for accuracy, predicted in zip(table["accuracy"], best["predicted"], strict=True)
+    ]
+    if (best["reward"] == best["accuracy"]).all():
+        del table["reward"]
     text = render_cells(table, form, ("network",))
     return f"{text}\n\n* predicted: the training was stopped" if best["predicted"].any() else text

@@ -1,0 +1,107 @@
+"""A search as TensorBoard shows it."""
+
+import math
+import shutil
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from torch.utils import tensorboard
+
+from metaqnn.reports.figures.accuracy import window
+from metaqnn.rewards import best_accuracy
+from replay import Outcome, Trial
+from state_space import Space
+
+_Writer: Any = tensorboard.SummaryWriter  # half of it has no types
+_hparams: Any = tensorboard.summary.hparams
+
+SEARCH = "search"
+"""The folder of the search; the others are those of its networks, by the trial's number."""
+
+HYPERPARAMETERS = {"network": "", "layers": 0, "parameters": 0, "multiply_adds": 0, "epsilon": 0.0}
+"""Those of a network, with a value of their type."""
+
+METRICS = ("accuracy", "reward", "seconds")
+
+
+class Board:
+    """Writes the folder of event files that `tensorboard --logdir` reads."""
+
+    def __init__(self, folder: Path, space: Space[Any], budget: int) -> None:
+        """Write nothing yet; the budget decides over how many networks the mean is."""
+        self.folder = folder
+        self.space = space
+        self._count = 0
+        self._best = -math.inf
+        self._last: deque[float] = deque(maxlen=window(budget))
+
+    def restore(self, trained: Iterable[tuple[Trial, Outcome, float]]) -> None:
+        """Write the networks that are missing, and what is about the search anew.
+
+        Args:
+            trained: `Memory.trained`.
+        """
+        shutil.rmtree(self.folder / SEARCH, ignore_errors=True)
+        # a TensorBoard that is open forgets what it has read of the steps from purge_step on
+        self._search = _Writer(str(self.folder / SEARCH), purge_step=0)
+        experiment, _, _ = _hparams(dict(HYPERPARAMETERS), dict.fromkeys(METRICS))
+        self._search.file_writer.add_summary(experiment)
+        for trial, outcome, reward in trained:
+            self._write(trial, outcome, reward)
+        self._search.flush()
+
+    def record(self, trial: Trial, outcome: Outcome, reward: float) -> None:
+        """Write a distinct network that has finished since."""
+        self._write(trial, outcome, reward)
+        self._search.flush()
+
+    def close(self) -> None:
+        """Close the files."""
+        self._search.close()
+
+    def _write(self, trial: Trial, outcome: Outcome, reward: float) -> None:
+        self._count += 1
+        folder = self.folder / f"{trial.number:05}"
+        if not folder.exists():
+            # whole or not at all: it is made beside the folder, where TensorBoard does not look
+            building = self.folder.with_name(f"{self.folder.name}.partial")
+            shutil.rmtree(building, ignore_errors=True)
+            self._write_network(building, trial, outcome, reward)
+            building.rename(folder)
+        scalars = {}
+        if outcome.error is None:
+            self._best = max(self._best, reward)
+            self._last.append(reward)
+            mean = sum(self._last) / len(self._last)
+            scalars = {"reward": reward, "reward_mean": mean, "reward_best": self._best}
+        if "epsilon" in trial.note:
+            scalars["epsilon"] = trial.note["epsilon"]
+        for name, value in scalars.items():
+            self._search.add_scalar(f"{SEARCH}/{name}", value, self._count)
+
+    def _write_network(self, folder: Path, trial: Trial, outcome: Outcome, reward: float) -> None:
+        architecture = self.space.architecture(trial.walk)
+        known: dict[str, Any] = {
+            **trial.note,
+            **outcome.metrics,
+            "network": architecture.text,
+            "layers": len(architecture.layers),
+            "reward": reward,
+        }
+        if outcome.error is None:
+            known["accuracy"] = best_accuracy(outcome)
+        chosen = {name: known[name] for name in HYPERPARAMETERS if name in known}
+        _, start, end = _hparams(chosen, {})
+        with _Writer(str(folder)) as writer:
+            writer.file_writer.add_summary(start)
+            writer.file_writer.add_summary(end)
+            for epoch, accuracy in enumerate(outcome.curve, start=1):
+                writer.add_scalar("accuracy_by_epoch", accuracy, epoch)
+            for name in METRICS:
+                if name in known:
+                    writer.add_scalar(name, known[name], self._count)
+            if outcome.error is not None:
+                writer.add_text("error", outcome.error, self._count)
+            writer.flush()  # raises what went wrong in the thread that writes; closing does not

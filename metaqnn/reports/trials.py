@@ -1,0 +1,101 @@
+"""All trials of a run, one row each, for other programs."""
+
+from io import BytesIO
+from typing import Any
+
+import pandas as pd
+
+from metaqnn.extras import need
+from metaqnn.reports.networks import accuracies
+from state_space import Space
+
+TOKENS = "list of texts"
+CURVE = "list of numbers"
+
+COLUMNS = {
+    "number": "Int64",
+    "network": "string",
+    "walk": TOKENS,
+    "stage": "Int64",
+    "digest": "string",
+    "seed": "Int64",
+    "epsilon": "Float64",
+    "log_probability": "Float64",
+    "update": "Int64",
+    "refused": "string",
+    "finished": "boolean",
+    "first": "boolean",
+    "reward": "Float64",
+    "accuracy": "Float64",
+    "predicted": "boolean",
+    "curve": CURVE,
+    "parameters": "Int64",
+    "multiply_adds": "Int64",
+    "nodes": "Int64",
+    "edges": "Int64",
+    "seconds": "Float64",
+    "images_per_second": "Float64",
+    "utilisation": "Float64",
+    "learning_rate": "Float64",
+    "restarts": "Int64",
+    "batch_splits": "Int64",
+    "stopped_after": "Int64",
+    "would_stop_after": "Int64",
+    "would_predict": "Float64",
+    "rival": "Float64",
+    "deviation": "Float64",
+    "expected": "Float64",
+    "error": "string",
+}
+"""The columns of every run, in their order, and what is in them; docs/trials.md explains them."""
+
+
+def list_trials(trials: pd.DataFrame, space: Space[Any]) -> pd.DataFrame:
+    """The table of `COLUMNS`, and behind them what else agents and evaluators recorded.
+
+    Args:
+        trials: `Memory.frame`, with the refused ones.
+        space: Of the run.
+    """
+    others = sorted(set(map(str, trials)) - set(COLUMNS))
+    table = trials.assign(
+        network=[space.architecture(walk).text for walk in trials["walk"]],
+        accuracy=accuracies(trials).where(trials["error"].isna()),
+        predicted="predicted" in trials and trials["predicted"].notna(),
+    ).reindex(columns=[*COLUMNS, *others])
+    return table.astype({name: kind for name, kind in COLUMNS.items() if "list" not in kind})
+
+
+def write_csv(table: pd.DataFrame) -> str:
+    """A line a trial; the values of a list stand between spaces."""
+    joined = {
+        name: table[name].map(lambda values: " ".join(map(str, values)))
+        for name in (name for name, kind in COLUMNS.items() if kind in (TOKENS, CURVE))
+    }
+    return table.assign(**joined).to_csv(index=False, lineterminator="\n")
+
+
+def write_parquet(table: pd.DataFrame) -> bytes:
+    """The content of a Parquet file.
+
+    Raises:
+        MetaqnnError: The package pyarrow is missing.
+    """
+    need("Parquet", "parquet", "pyarrow")
+    import pyarrow
+    from pyarrow import parquet
+
+    types = {
+        "Int64": pyarrow.int64(),
+        "Float64": pyarrow.float64(),
+        "string": pyarrow.string(),
+        "boolean": pyarrow.bool_(),
+        TOKENS: pyarrow.list_(pyarrow.string()),
+        CURVE: pyarrow.list_(pyarrow.float64()),
+    }
+    schema = pyarrow.schema(
+        [(name, types[COLUMNS.get(name, "Float64")]) for name in map(str, table)]
+    )
+    content = BytesIO()
+    parquet.write_table(pyarrow.Table.from_pandas(table, schema, preserve_index=False), content)
+    return content.getvalue()

@@ -16,6 +16,7 @@ COMMANDS = {
     "compare": "Compare agents by searches with several seeds.",
     "top-k": "Show the best networks of a run.",
     "plot": "Draw figures of a run.",
+    "report": "Write a page that explains a run.",
     "export": "Write a trained network as safetensors, ONNX, torch.export or source.",
     "predict": "Classify pictures with an exported network.",
     "q-table": "Export what a run has learnt, as CSV.",

@@ -12,6 +12,9 @@ from metaqnn.runs import NETWORKS, Run
 from metaqnn.winners import weights_path
 from state_space import Space
 
+PREDICTED = "* predicted: the training was stopped"
+"""What the asterisk means."""
+
 COLUMNS = [
     "rank",
     "accuracy",
@@ -27,10 +30,15 @@ COLUMNS = [
 
 
 def top_k(trials: pd.DataFrame, space: Space[Any], k: int) -> pd.DataFrame:
-    """The k distinct networks of the highest rewards, those found first before their equals.
+    """The best k networks of `Memory.frame`: see `best_networks`."""
+    return best_networks(distinct(trials), space, k)
+
+
+def best_networks(networks: pd.DataFrame, space: Space[Any], k: int) -> pd.DataFrame:
+    """The k networks of the highest rewards, those found first before their equals.
 
     Args:
-        trials: `Memory.frame`.
+        networks: `metaqnn.reports.networks.distinct`.
         space: Of the run.
         k: How many.
 
@@ -40,7 +48,7 @@ def top_k(trials: pd.DataFrame, space: Space[Any], k: int) -> pd.DataFrame:
         image), seconds (of training), found (its place among the distinct networks), epsilon (empty
         for agents without) and network.
     """
-    best = _ranking(trials).head(k)
+    best = ranking(networks).head(k)
     best = best.assign(
         rank=range(1, len(best) + 1),
         network=[space.architecture(walk).text for walk in best["walk"]],
@@ -57,11 +65,11 @@ def weights_file(run: Run, rank: int) -> Path:
         MetaqnnError: There are fewer networks, or the weights are not kept.
     """
     memory = run.memory()
-    ranking = _ranking(memory.frame())
+    ranked = ranking(distinct(memory.frame()))
     memory.close()
-    if rank > len(ranking):
-        raise MetaqnnError(f"rank is {rank}, but {run.path} has {len(ranking)} trained networks")
-    path = weights_path(run.path / NETWORKS, ranking["number"].iloc[rank - 1])
+    if rank > len(ranked):
+        raise MetaqnnError(f"rank is {rank}, but {run.path} has {len(ranked)} trained networks")
+    path = weights_path(run.path / NETWORKS, ranked["number"].iloc[rank - 1])
     if not path.is_file():
         raise MetaqnnError(
             f"the weights of rank {rank} are not in {run.path}: it keeps those of the best "
@@ -70,21 +78,25 @@ def weights_file(run: Run, rank: int) -> Path:
     return path
 
 
-def _ranking(trials: pd.DataFrame) -> pd.DataFrame:
+def ranking(networks: pd.DataFrame) -> pd.DataFrame:
     """The distinct networks that did not fail, best first."""
-    networks = distinct(trials)
     succeeded = networks[networks["error"].isna()]
     return succeeded.sort_values("reward", ascending=False, kind="stable")
 
 
 def render(best: pd.DataFrame, form: Format) -> str:
-    """The table of `top_k` as text; csv and json carry all digits.
-
-    Where all rewards are accuracies the table leaves them out. Predicted accuracies have an
-    asterisk in it.
-    """
+    """The table of `top_k` as text; csv and json carry all digits."""
     if form == "csv" or form == "json":
         return render_exactly(best, form)
+    text = render_cells(as_text(best), form, ("network",))
+    return f"{text}\n\n{PREDICTED}" if best["predicted"].any() else text
+
+
+def as_text(best: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `top_k` that people read.
+
+    Where all rewards are accuracies they are left out. Predicted accuracies have an asterisk.
+    """
     table = pd.DataFrame(
         {
             "rank": best["rank"],
@@ -100,8 +112,7 @@ def render(best: pd.DataFrame, form: Format) -> str:
     )
     if (best["reward"] != best["accuracy"]).any():
         table.insert(2, "reward", _cells(best["reward"], "{:.4f}"))
-    text = render_cells(table, form, ("network",))
-    return f"{text}\n\n* predicted: the training was stopped" if best["predicted"].any() else text
+    return table
 
 
 def _cells(column: "pd.Series[float]", form: str) -> list[str]:

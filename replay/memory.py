@@ -165,7 +165,9 @@ class Memory:
     def refusals(self) -> dict[str, str]:
         """Why each refused network is refused, by its digest."""
         return dict(
-            self._rows("SELECT digest, refused FROM trials WHERE refused IS NOT NULL ORDER BY number")
+            self._rows(
+                "SELECT digest, refused FROM trials WHERE refused IS NOT NULL ORDER BY number"
+            )
         )
 
     def keep_snapshot(self, snapshot: bytes) -> None:

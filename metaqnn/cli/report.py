@@ -1,8 +1,8 @@
 """metaqnn report."""
 
 import sys
-import time
 from pathlib import Path
+from time import sleep
 
 import click
 
@@ -18,7 +18,11 @@ from metaqnn.cli.options import run_folder
     help="File to write.  [default: FOLDER/report.html]",
 )
 @click.option(
-    "-k", default=10, show_default=True, type=click.IntRange(1), help="How many of the best networks."
+    "-k",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many of the best networks.",
 )
 @click.option(
     "--watch", is_flag=True, help="Write it again and again until the search that runs has ended."
@@ -45,7 +49,7 @@ def report(folder: Path, target: Path | None, k: int, watch: bool, every: int) -
     try:
         while watch and is_running(open_run(folder)):
             write_page(open_run(folder), target, k=k, refresh=every)
-            time.sleep(every)
+            sleep(every)
     except KeyboardInterrupt:
         interrupted = True  # once more, lest browsers load it for ever
     write_page(open_run(folder), target, k=k)

@@ -8,8 +8,8 @@ CAPTIONS = {
     ),
     "epsilon": (
         "Accuracy by epsilon",
-        "Epsilon is the share of networks that are left to chance: the lower it is, the more the "
-        "agent relies on what it has learnt.",
+        "Epsilon is how much is left to chance: the lower it is, the more the agent relies on what "
+        "it has learnt.",
     ),
     "depth": (
         "Q-value by depth and type of layer",

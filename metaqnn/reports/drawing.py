@@ -89,7 +89,9 @@ def draw(architecture: Architecture, input_shape: Shape | None) -> str:
         if costs:
             cost = costs[position]
             lines = ["×".join(map(str, cost.shape))]
-            _write_below(root, place, top, lines + [f"{cost.parameters:,} parameters"] * (cost[1] > 0))
+            _write_below(
+                root, place, top, lines + [f"{cost.parameters:,} parameters"] * (cost[1] > 0)
+            )
     return xml.tostring(root, encoding="unicode")
 
 

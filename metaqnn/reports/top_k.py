@@ -100,8 +100,10 @@ def as_text(best: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "rank": best["rank"],
-            "accuracy": best["accuracy"].map("{:.2%}".format)
-            + best["predicted"].map({True: "*", False: ""}),
+            "accuracy": [
+                f"{accuracy:.2%}{'*' if predicted else ''}"
+                for accuracy, predicted in zip(best["accuracy"], best["predicted"], strict=True)
+            ],
             "parameters": _cells(best["parameters"], "{:,}"),
             "multiply-adds": _cells(best["multiply_adds"], "{:,}"),
             "seconds": _cells(best["seconds"], "{:.1f}"),

@@ -1,5 +1,8 @@
 """Learning curves of the best networks."""
 
+from itertools import zip_longest
+
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -19,20 +22,21 @@ def draw(findings: Findings) -> Figure:
     The median of an epoch is that of the networks that were trained so long.
     """
     found = findings.succeeded()
-    curves = 100 * pd.DataFrame(found["curve"].tolist(), index=found.index, dtype=float)
-    curves.columns = pd.RangeIndex(1, curves.shape[1] + 1)
-    if curves.shape[1] < 2:
+    epochs = zip_longest(*found["curve"], fillvalue=np.nan)  # some are stopped early
+    curves = 100 * pd.DataFrame(epochs, columns=found.index)
+    curves.index += 1
+    if len(curves) < 2:
         raise NothingToShow("no network was scored after more than one epoch")
     figure = make_figure(3.4)
     axes = figure.add_subplot()
-    median = curves.median()
+    median = curves.median(axis=1)
     label = f"median of all {len(found)}"
     axes.plot(median.index, median, "--", color=GREY, linewidth=1.6, label=label)
     best = ranking(found).head(SHOWN)
     for place, (index, accuracy, predicted) in enumerate(
         best[["accuracy", "predicted"]].itertuples()
     ):
-        curve = curves.loc[index].dropna()
+        curve = curves[index].dropna()
         axes.plot(
             curve.index,
             curve,

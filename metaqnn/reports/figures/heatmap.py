@@ -33,10 +33,11 @@ def draw(findings: Findings) -> Figure:
         layers, range(len(tokens)), values, cmap="viridis", edgecolors="white", linewidth=0.8
     )
     if len(layers) <= WRITTEN:
+        middle = values.stack().agg(["min", "max"]).mean()
         for row, cells in enumerate(values.to_numpy()):
             for layer, value in zip(layers, cells, strict=True):
                 if not np.isnan(value):
-                    colour = "black" if mesh.norm(value) > 0.55 else "white"
+                    colour = "black" if value > middle else "white"
                     text = f"{value:.2f}"
                     axes.text(layer, row, text, color=colour, fontsize=7, ha="center", va="center")
     axes.set_yticks(range(len(tokens)), [name(token) for token in tokens], fontsize=8)

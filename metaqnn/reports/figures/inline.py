@@ -31,7 +31,7 @@ def inline_svg(figure: Figure, name: str, label: str) -> str:
     """
     with mpl.rc_context(STYLE):
         written = StringIO()
-        figure.savefig(written, format="svg", metadata=NO_METADATA)
+        figure.savefig(written, format="svg", metadata=NO_METADATA, transparent=True)
     root = xml.fromstring(written.getvalue())
     for parent in list(root.iter()):
         for style in parent.findall(f"{{{SVG}}}style"):

@@ -12,9 +12,12 @@ from replay import Outcome
 
 CHROMIUM = shutil.which("chromium")
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="there is no chromium here: apt-get install chromium"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="there is no chromium here: apt-get install chromium"
+    ),
+]
 
 EVIL = "<script>document.title = 'evil'<img src=x onerror=\"document.title='evil'\">'\"&amp;"
 

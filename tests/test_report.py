@@ -78,6 +78,7 @@ EVALUATORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", EVALUATORS.values(), ids=EVALUATORS)
 def test_every_evaluator_and_space_has_a_page(tmp_path, monkeypatch, options):
     monkeypatch.chdir(tmp_path)
@@ -270,7 +271,7 @@ def test_a_page_that_cannot_be_written_is_told_in_one_line(tmp_path):
 
 
 def test_watching_ends_with_the_search_and_a_last_page(tmp_path, monkeypatch):
-    run = record_run(tmp_path / "r", [trained(0.5)])
+    run = record_run(tmp_path / "r", [])
     target = tmp_path / "page.html"
     lock = run.lock()
     lock.__enter__()

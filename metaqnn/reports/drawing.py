@@ -1,6 +1,5 @@
 """A network as a drawing: a box a layer, an arrow a connection."""
 
-from math import sqrt
 from xml.etree import ElementTree as xml
 
 from metaqnn.networks.cost import Shape, layer_costs
@@ -8,6 +7,12 @@ from state_space import Architecture, Node
 
 BOX_WIDTH, BOX_HEIGHT = 112, 64
 GAP = 26
+MARGIN = 14
+"""On the left and right, for text below a box may be wider than it."""
+
+INSET = 6
+"""Of an arc's ends from the sides of its boxes, for each layer that it goes on."""
+
 LINE = 15
 """Between two lines of text."""
 
@@ -61,7 +66,7 @@ def draw(architecture: Architecture, input_shape: Shape | None) -> str:
     ]
     longest = max(end - start for start, end in edges)
     top = 8 + (_rise(longest) * 0.75 if longest > 1 else 0)  # a curve stays below its handles
-    width = (BOX_WIDTH + GAP) * (inputs + len(architecture.nodes)) - GAP + 2
+    width = (BOX_WIDTH + GAP) * (inputs + len(architecture.nodes)) - GAP + 2 * MARGIN
     height = top + BOX_HEIGHT + (2 * LINE + 12 if costs else 4)
     root = xml.Element(
         "svg",
@@ -100,12 +105,12 @@ def _words(node: Node) -> tuple[str, ...]:
 
 
 def _left(place: int) -> float:
-    return 1 + place * (BOX_WIDTH + GAP)
+    return MARGIN + place * (BOX_WIDTH + GAP)
 
 
 def _rise(length: int) -> float:
     """How high above the boxes the handles of an arc are that goes so many layers on."""
-    return 34 * sqrt(length)
+    return 18 * length + 14
 
 
 def _draw_box(root: xml.Element, place: int, top: float, lines: tuple[str, ...], fill: str) -> None:
@@ -137,9 +142,11 @@ def _draw_edge(root: xml.Element, start: int, end: int, top: float) -> None:
         line = f"M{x - GAP:g} {y:g}H{x - HEAD:g}"
         head = f"M{x:g} {y:g}l{-HEAD} {-HEAD / 2}v{HEAD}z"
     else:
-        x, y = _left(end) + BOX_WIDTH * 0.3, top
+        # longer arcs begin and end further inside, so that those of one box do not cross
+        inset = min(INSET * (end - start), BOX_WIDTH // 2)
+        x, y = _left(end) + inset, top
         handle = top - _rise(end - start)
-        begin = _left(start) + BOX_WIDTH * 0.7
+        begin = _left(start) + BOX_WIDTH - inset
         line = f"M{begin:g} {y:g}C{begin:g} {handle:g} {x:g} {handle:g} {x:g} {y - HEAD:g}"
         head = f"M{x:g} {y:g}l{-HEAD / 2} {-HEAD}h{HEAD}z"
     look = {"stroke": "currentColor", "stroke-width": "1.3", "fill": "none"}

@@ -31,7 +31,7 @@ CAPTIONS = {
     ),
     "pareto": (
         "Accuracy against size",
-        "No network beats those on the orange line: whatever is as small is less accurate.",
+        "No network beats those on the orange line: whatever is as small is no more accurate.",
     ),
     "curves": (
         "Learning curves of the best networks",

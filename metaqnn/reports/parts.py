@@ -110,9 +110,9 @@ def list_counts(findings: Findings, best: pd.DataFrame, refused: int) -> list[tu
             cells["accuracy"].iloc[0].rstrip("*") if len(cells) else "none yet",
             f"{findings.score} of the best network{mark}",
         ),
-        (f"{len(networks) - failed:,}", f"networks {done}, of a budget of {config.budget:,}"),
-        (f"{failed:,}", "networks failed"),
-        (f"{refused:,}", "networks refused"),
+        (f"{len(networks) - failed:,}", f"{done}, of a budget of {config.budget:,} networks"),
+        (f"{failed:,}", "failed"),
+        (f"{refused:,}", "refused"),
         (f"{seconds / UNITS[unit]:.1f} {unit}" if seconds else "none", "time of training"),
     ]
 
@@ -151,7 +151,7 @@ def list_commands(run: Run, environment: Mapping[str, Any]) -> list[tuple[str, s
         if (path := run.input_file(option)) is not None:
             again += [f"--{option.replace('_', '-')}", str(path)]
     commands = {
-        "The command that began this run:": environment.get("command", []),
+        "The command that began this run:": environment["command"],
         "The same search again, under another NAME:": again,
         "Go on with this run, if need be with a larger budget:": ["metaqnn", "resume", folder],
         "Its best networks as a table:": ["metaqnn", "top-k", folder],

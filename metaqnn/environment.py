@@ -38,18 +38,31 @@ def write_environment(
     (folder / ENVIRONMENT).write_text(f"{text}\n", encoding="utf-8")
 
 
+def read_environment(folder: Path) -> dict[str, Any]:
+    """What `write_environment` has written.
+
+    Raises:
+        MetaqnnError: It cannot be read.
+    """
+    path = folder / ENVIRONMENT
+    try:
+        environment: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return environment
+    except (OSError, ValueError) as error:
+        raise MetaqnnError(f"{path} cannot be read: {error!r}") from None
+
+
 def read_images(folder: Path) -> tuple[Shape, tuple[str, ...]]:
     """Shape and classes of the images.
 
     Raises:
         MetaqnnError: They cannot be read.
     """
-    path = folder / ENVIRONMENT
     try:
-        images = json.loads(path.read_text(encoding="utf-8"))["images"]
+        images = read_environment(folder)["images"]
         return tuple(images["shape"]), tuple(images["classes"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MetaqnnError(f"{path} cannot be read: {error!r}") from None
+    except (KeyError, TypeError) as error:
+        raise MetaqnnError(f"{folder / ENVIRONMENT} cannot be read: {error!r}") from None
 
 
 def check_content(folder: Path, facts: Mapping[str, Any]) -> None:
@@ -58,7 +71,7 @@ def check_content(folder: Path, facts: Mapping[str, Any]) -> None:
     Raises:
         MetaqnnError: It has changed.
     """
-    made = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))["evaluator"]
+    made = read_environment(folder)["evaluator"]
     if made.get("content") != facts.get("content"):
         raise MetaqnnError(
             f"what the evaluator reads has changed since {folder} was made: "

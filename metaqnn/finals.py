@@ -188,6 +188,22 @@ def find_results(run: Run) -> pd.DataFrame | None:
     return _read(found[-1]) if found else None
 
 
+def add_test_errors(networks: pd.DataFrame, run: Run) -> pd.DataFrame:
+    """The networks with their test_error in the run's latest final trainings.
+
+    It is the mean over the seeds, and NaN where there is none.
+
+    Args:
+        networks: `metaqnn.reports.networks.distinct`.
+        run: Theirs.
+    """
+    results = find_results(run)
+    if results is None:
+        return networks.assign(test_error=np.nan)
+    errors = results.groupby("digest")["test_error"].mean()
+    return networks.assign(test_error=networks["digest"].map(errors))
+
+
 def final_weights(run: Run, rank: int, name: str) -> Path:
     """The weights of a network as it was trained in the end, with the first seed.
 

@@ -64,6 +64,8 @@ FIGURES = {
     "layers": "metaqnn.reports.figures.layers:draw",
     "best": "metaqnn.reports.figures.best:draw",
     "pareto": "metaqnn.reports.figures.pareto:draw",
+    "curves": "metaqnn.reports.figures.curves:draw",
+    "heatmap": "metaqnn.reports.figures.heatmap:draw",
 }
 """Figures of a run."""
 

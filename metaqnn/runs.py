@@ -33,6 +33,9 @@ SPACE = "space.toml"
 MEMORY = "memory.sqlite"
 LOCK = "lock"
 NETWORKS = "networks"
+PATIENCE = 0.3
+"""Seconds for which a lock is awaited, for whoever only looks whether it is free has it briefly."""
+
 INPUTS = {"replay_from": "replay-from", "q_table": "q-table"}
 """Options that name a file, and the name of the file's copy in the run's folder."""
 
@@ -55,7 +58,7 @@ def lock_folder(path: Path) -> Iterator[None]:
         MetaqnnError: Another process has it.
     """
     try:
-        with FileLock(path / LOCK, timeout=0):
+        with FileLock(path / LOCK, timeout=PATIENCE):
             yield
     except Timeout:
         raise MetaqnnError(f"another process is working on {path}") from None

@@ -162,6 +162,14 @@ class Memory:
         """The trials that were refused."""
         return self._trials("refused IS NOT NULL")
 
+    def refusals(self) -> dict[str, str]:
+        """Why each refused network is refused, by its digest."""
+        return dict(
+            self._rows(
+                "SELECT digest, refused FROM trials WHERE refused IS NOT NULL ORDER BY number"
+            )
+        )
+
     def keep_snapshot(self, snapshot: bytes) -> None:
         """Record what the agent is now, in place of what it was."""
         with self.transaction():

@@ -270,18 +270,18 @@ def test_a_q_table_of_another_space_is_refused(invoke, tmp_path):
     refused(result, "the agent random has no Q-table to start from")
 
 
-@pytest.mark.parametrize("command", ["resume", "top-k", "trials", "plot", "q-table"])
+@pytest.mark.parametrize("command", ["resume", "top-k", "trials", "plot", "report", "q-table"])
 def test_a_folder_that_is_no_run_is_refused(invoke, command):
     refused(invoke(command, "nowhere"), "nowhere is not the folder of a run")
 
 
-@pytest.mark.parametrize("command", ["resume", "top-k", "trials", "plot", "q-table"])
+@pytest.mark.parametrize("command", ["resume", "top-k", "trials", "plot", "report", "q-table"])
 def test_a_damaged_memory_is_refused(finished, tmp_path, command):
     (tmp_path / "results" / "r" / "memory.sqlite").write_bytes(b"damaged" * 1000)
     refused(finished(command, "results/r"), "is no replay memory or is damaged")
 
 
-@pytest.mark.parametrize("command", ["resume", "top-k", "trials", "plot", "q-table"])
+@pytest.mark.parametrize("command", ["resume", "top-k", "trials", "plot", "report", "q-table"])
 def test_another_configuration_is_refused_with_both_values(finished, tmp_path, command):
     config = tmp_path / "results" / "r" / "config.toml"
     config.write_text(config.read_text().replace("epochs = 1\n", "epochs = 2\n"))

@@ -1,5 +1,7 @@
 """Figures of runs: what they show by hand, and that each draws or says why not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,7 +63,7 @@ def test_every_figure_draws_for_every_agent_or_says_why_not(tmp_path, agent, spa
     assert {*figures, *left_out} == set(FIGURES)
     expected = set()
     if agent != "q-learning":
-        expected = {"epsilon", "depth", "field"}
+        expected = {"epsilon", "depth", "field", "heatmap"}
     elif space_name != "digits":
         expected = {"field"}
     assert set(left_out) == expected
@@ -81,7 +83,7 @@ def test_a_run_of_failures_has_only_what_q_learning_made_of_them(tmp_path):
         return Outcome(error="no memory")
 
     figures, left_out = draw_figures(search_findings(tmp_path, evaluator=fail, budget=5))
-    assert set(figures) == {"depth", "field"}
+    assert set(figures) == {"depth", "field", "heatmap"}
     assert left_out["best"] == "all 5 networks failed"
 
 
@@ -188,6 +190,37 @@ def test_the_best_so_far_is_that_of_the_highest_reward():
     assert running_best(rewards, accuracies).tolist() == [0.7, 0.6, 0.6, 0.6, 0.5]
 
 
+def test_learning_curves_by_hand(tmp_path):
+    findings = search_findings(tmp_path, "random", budget=3)
+    findings.networks["curve"] = [(0.1, 0.3, 0.2), (0.5, 0.4), (0.6, 0.8, 0.9)]
+    findings.networks["accuracy"] = findings.networks["reward"] = [0.3, 0.5, 0.9]
+    (axes,) = draw_figure("curves", findings).axes
+    lines = {line.get_label(): line for line in axes.lines}
+    assert list(lines) == [
+        *["median of all 3", "rank 1, 90.00%", "rank 2, 50.00%", "rank 3, 30.00%"]
+    ]
+    assert lines["rank 2, 50.00%"].get_xydata().tolist() == [[1, 50], [2, 40]]
+    # the medians of (10, 50, 60), (30, 40, 80) and (20, 90)
+    assert lines["median of all 3"].get_ydata().tolist() == pytest.approx([50, 40, 55])
+
+
+def test_the_heat_map_by_hand(tmp_path):
+    findings = search_findings(tmp_path, budget=1)
+    table = pd.DataFrame(
+        {
+            "depth": [0, 0, 0, 1, 1],
+            "action": ["C(8,3,1)", "SM(10)", "FC(32)", "SM(10)", "SM(10)"],
+            "q": [0.5, 0.1, 0.9, 0.4, 0.8],
+            "visits": [2, 1, 0, 1, 3],
+        }
+    )
+    axes, *_ = draw_figure("heatmap", replace(findings, q_values=table)).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["C(8,3,1)", "SM(10)"]
+    (mesh, *_) = axes.collections
+    assert mesh.get_array().filled(-1).ravel() == pytest.approx([0.5, -1, 0.1, 0.6])
+    assert sorted(text.get_text() for text in axes.texts) == ["0.10", "0.50", "0.60"]
+
+
 def test_shares_by_hand():
     space = make_space("tiny")
     walks = [("C(2,1,1)", "SM(10)"), ("C(2,1,1)", "P(2,2)", "SM(10)"), ("SM(10)",), ("SM(10)",)]
@@ -272,7 +305,8 @@ def test_plot_writes_what_there_is_to_show_and_names_the_rest(digits_run, tmp_pa
         f"{name}.{form}" for name in names for form in ("svg", "pdf")
     }
     assert "without epsilon: the agent random has no epsilon\n" in result.stderr
-    assert "without depth, field: the agent random has no Q-values\n" in result.stderr
+    assert "without curves: no network was scored after more than one epoch\n" in result.stderr
+    assert "without depth, field, heatmap: the agent random has no Q-values\n" in result.stderr
 
 
 def test_a_figure_asked_for_by_name_is_an_error_where_there_is_none(digits_run, tmp_path):

@@ -15,6 +15,7 @@ from searches import make_search, state
 from metaqnn.cli import main
 from metaqnn.config import RunConfig
 from metaqnn.networks.cost import total_cost
+from metaqnn.reports.networks import distinct
 from metaqnn.reports.stopping import Savings
 from metaqnn.reports.top_k import render, top_k
 from metaqnn.rewards import REWARDS
@@ -380,14 +381,14 @@ def test_savings_by_hand():
 def test_top_k_marks_what_is_predicted(tmp_path):
     space = make_search(tmp_path / "m.sqlite").space
     found = trials(row((0.7, 0.8)), row((0.2,), 0.75, stopped_after=1, predicted=0.75))
-    best = top_k(found, space, 2)
+    best = top_k(distinct(found), space, 2)
     assert best["predicted"].tolist() == [False, True]
     assert best["accuracy"].tolist() == [0.8, 0.75]
     table = render(best, "table")
     assert "80.00% " in table and "75.00%*" in table
     assert table.endswith("* predicted: the training was stopped")
     assert [entry["predicted"] for entry in json.loads(render(best, "json"))] == [False, True]
-    measured = top_k(found.head(1), space, 1)
+    measured = top_k(distinct(found.head(1)), space, 1)
     assert "*" not in render(measured, "table")
     assert measured["predicted"].tolist() == [False]
 

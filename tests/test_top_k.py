@@ -16,6 +16,7 @@ from test_cli import FAST, finished, finished_run, invoke  # noqa: F401
 from metaqnn.errors import MetaqnnError
 from metaqnn.reports.columns import COLUMNS, COSTS, SORTS
 from metaqnn.reports.formats import FORMATS
+from metaqnn.reports.networks import distinct
 from metaqnn.reports.top_k import render, top_k
 
 FEW = settings(max_examples=30, deadline=None)
@@ -38,6 +39,7 @@ def trial(number, accuracy, parameters, **other):
         "multiply_adds": 10 * number,
         "seconds": 1 / number,
         "epsilon": 0.5,
+        "test_error": 0.25,
         **other,
     }
 
@@ -66,7 +68,7 @@ def runs(draw):
 
 def shown(trials, k=None, **options):
     """What top_k shows, as a list of dicts."""
-    return top_k(trials, SPACE, k, **options).to_dict("records")
+    return top_k(distinct(trials), SPACE, k, **options).to_dict("records")
 
 
 @FEW
@@ -124,12 +126,12 @@ def test_networks_without_a_value_come_last():
         [trial(1, 0.9, 5, epsilon=math.nan), trial(2, 0.2, 3, epsilon=1.0), trial(3, 0.3, math.nan)]
     )
     ranks = {
-        sort: top_k(trials, SPACE, None, sort=sort)["rank"].tolist()
+        sort: top_k(distinct(trials), SPACE, None, sort=sort)["rank"].tolist()
         for sort in ("epsilon", "parameters", "seconds")
     }
     assert ranks == {"epsilon": [2, 3, 1], "parameters": [3, 1, 2], "seconds": [2, 3, 1]}
-    assert top_k(trials, SPACE, None, max_parameters=9)["rank"].tolist() == [1, 3]
-    assert top_k(trials, SPACE, None, pareto="parameters")["rank"].tolist() == [1, 3]
+    assert top_k(distinct(trials), SPACE, None, max_parameters=9)["rank"].tolist() == [1, 3]
+    assert top_k(distinct(trials), SPACE, None, pareto="parameters")["rank"].tolist() == [1, 3]
 
 
 @pytest.mark.parametrize(
@@ -145,14 +147,14 @@ def test_what_no_network_has_chooses_none(options, name):
         columns=["seconds", "parameters", "multiply_adds"]
     )
     with pytest.raises(MetaqnnError, match=f"the networks of this run have no {name}$"):
-        top_k(trials, SPACE, 5, **options)
+        top_k(distinct(trials), SPACE, 5, **options)
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_nothing_is_shown_where_there_is_nothing(form):
     trials = pd.DataFrame([trial(1, 0.9, 5)])
     for found in (trials, trials.assign(finished=False)):
-        assert "0.9" not in render(top_k(found, SPACE, 5, max_parameters=4), form)
+        assert "0.9" not in render(top_k(distinct(found), SPACE, 5, max_parameters=4), form)
 
 
 # the command line
@@ -195,7 +197,7 @@ def test_a_rank_is_what_export_takes_whatever_is_shown(finished):  # noqa: F811
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["--sort", "acuracy"], ["'acuracy' is not one of 'rank', 'accuracy', 'reward'"]),
+        (["--sort", "acuracy"], ["'acuracy' is not one of 'rank', 'accuracy', 'test error'"]),
         (["--sort", "network"], ["'network' is not one of"]),
         (["--pareto", "seconds"], ["'seconds' is not one of 'parameters', 'multiply-adds'"]),
         (["--max-parameters", "0"], ["0 is not in the range x>=1"]),

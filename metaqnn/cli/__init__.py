@@ -17,6 +17,7 @@ COMMANDS = {
     "top-k": "Show the best networks of a run.",
     "trials": "Write all trials of a run as CSV or Parquet.",
     "plot": "Draw figures of a run.",
+    "report": "Write a page that explains a run.",
     "finalize": "Train the best networks of a run anew, on all images, and test them.",
     "train": "Train a network of your own on a data set.",
     "export": "Write a trained network as safetensors, ONNX, torch.export or source.",

@@ -44,6 +44,8 @@ def plot(folder: Path, names: tuple[str, ...], forms: tuple[str, ...], target: P
     layers    the layers of the best networks at each depth, against those of all
     best      the best accuracy so far, by networks and by time of training
     pareto    accuracy against parameters and multiply-adds, and the networks on the front
+    curves    the accuracy of the best networks after every epoch of their training
+    heatmap   the mean Q-value of every action at each layer
     """  # noqa: D301
     from metaqnn.errors import MetaqnnError
     from metaqnn.reports.figures.findings import Findings

@@ -11,6 +11,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.base import Executor
 from metaqnn.extras import need
+from metaqnn.reports.networks import distinct
 from metaqnn.reports.stopping import Savings
 from metaqnn.reports.top_k import render, top_k
 from metaqnn.runs import NETWORKS, Run, lock_folder, write_config
@@ -149,7 +150,7 @@ def _summarise(run: Run, memory: Memory, ending: str) -> None:
     trials = memory.frame()
     trained = trials[trials["first"]]
     if len(trained):
-        click.echo(render(top_k(trials, run.space(), 5), "table") + "\n")
+        click.echo(render(top_k(distinct(trials), run.space(), 5), "table") + "\n")
     if run.config.stopping.stopper:
         click.echo(f"{Savings.of(trials, run.config.recipe.epochs)}.")
     refused = len({trial.digest for trial in memory.refused()})

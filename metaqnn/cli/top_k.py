@@ -52,10 +52,13 @@ def top_k(
     """Show the best networks of the run in FOLDER, also while it runs.
 
     The columns: rank, by reward among all networks of the run, whatever is shown of them, and as
-    `metaqnn export --rank` takes it; validation accuracy, parameters, multiply-adds an image,
-    seconds of training, which network of the run it was, and the epsilon at which it was found; and
-    the reward where it is not the accuracy. An asterisk marks accuracies that are predicted.
+    `metaqnn export --rank` takes it; validation accuracy; test error, after `metaqnn finalize`;
+    parameters, multiply-adds an image, seconds of training, which network of the run it was, and
+    the epsilon at which it was found; and the reward where it is not the accuracy. An asterisk
+    marks accuracies that are predicted.
     """
+    from metaqnn.finals import add_test_errors
+    from metaqnn.reports.networks import distinct
     from metaqnn.reports.top_k import render
     from metaqnn.reports.top_k import top_k as find_best
     from metaqnn.runs import open_run
@@ -63,7 +66,7 @@ def top_k(
     run = open_run(folder)
     memory = run.memory()
     best = find_best(
-        memory.frame(),
+        add_test_errors(distinct(memory.frame()), run),
         run.space(),
         5 if k is None and pareto is None else k,
         sort=SORTS[sort],

@@ -22,6 +22,7 @@ class Column(NamedTuple):
 COLUMNS = {
     "rank": Column("rank", "{}", whole=True),
     "accuracy": Column("accuracy", "{:.2%}", lowest_first=False),
+    "test_error": Column("test error", "{:.2%}"),
     "reward": Column("reward", "{:.4f}", lowest_first=False),
     "parameters": Column("parameters", "{:,}", whole=True),
     "multiply_adds": Column("multiply-adds", "{:,}", whole=True),

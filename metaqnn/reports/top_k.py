@@ -14,9 +14,12 @@ from metaqnn.runs import NETWORKS, Run
 from metaqnn.winners import weights_path
 from state_space import Space
 
+PREDICTED = "* predicted: the training was stopped"
+"""What the asterisk means."""
+
 
 def top_k(
-    trials: pd.DataFrame,
+    networks: pd.DataFrame,
     space: Space[Any],
     k: int | None,
     *,
@@ -27,7 +30,7 @@ def top_k(
     """The first k distinct networks by a column; equals in the order of their ranks.
 
     Args:
-        trials: `Memory.frame`.
+        networks: `metaqnn.reports.networks.distinct`, maybe with their test_error.
         space: Of the run.
         k: How many; None is all.
         sort: A value of `SORTS`; networks that have none come last.
@@ -37,17 +40,17 @@ def top_k(
 
     Returns:
         The columns of `COLUMNS`: rank (by reward among all networks of the run, those found first
-        before their equals), accuracy (validation, 0 to 1), reward, parameters, multiply_adds (an
-        image), seconds (of training), found (its place among the distinct networks), epsilon (empty
-        for agents without) and network; and behind accuracy predicted (whether the accuracy is,
-        since the training was stopped).
+        before their equals), accuracy (validation, 0 to 1), test_error (after the final training),
+        reward, parameters, multiply_adds (an image), seconds (of training), found (its place among
+        the distinct networks), epsilon (empty for agents without) and network; and behind accuracy
+        predicted (whether the accuracy is, since the training was stopped).
 
     Raises:
         MetaqnnError: No network has what they are to be sorted or chosen by.
     """
-    networks = ranking(trials)
-    networks = networks.assign(rank=range(1, len(networks) + 1))
-    shown = networks.reindex(columns=[*COLUMNS, "predicted", "walk"])
+    ranked = ranking(networks)
+    ranked = ranked.assign(rank=range(1, len(ranked) + 1))
+    shown = ranked.reindex(columns=[*COLUMNS, "predicted", "walk"])
     for asked in (sort, pareto, None if max_parameters is None else "parameters"):
         if asked and len(shown) and shown[asked].isna().all():
             raise MetaqnnError(f"the networks of this run have no {COLUMNS[asked].header}")
@@ -72,7 +75,7 @@ def weights_file(run: Run, rank: int) -> Path:
         MetaqnnError: There are fewer networks, or the weights are not kept.
     """
     memory = run.memory()
-    networks = ranking(memory.frame())
+    networks = ranking(distinct(memory.frame()))
     memory.close()
     if rank > len(networks):
         raise MetaqnnError(f"rank is {rank}, but {run.path} has {len(networks)} trained networks")
@@ -85,9 +88,8 @@ def weights_file(run: Run, rank: int) -> Path:
     return path
 
 
-def ranking(trials: pd.DataFrame) -> pd.DataFrame:
-    """The distinct networks that did not fail, best first, as `distinct` has them."""
-    networks = distinct(trials)
+def ranking(networks: pd.DataFrame) -> pd.DataFrame:
+    """Those of `metaqnn.reports.networks.distinct` that did not fail, best first."""
     succeeded = networks[networks["error"].isna()]
     return succeeded.sort_values("reward", ascending=False, kind="stable")
 
@@ -99,7 +101,7 @@ def best_networks(run: Run, k: int) -> pd.DataFrame:
         MetaqnnError: There are none.
     """
     memory = run.memory()
-    best = ranking(memory.frame()).head(k)
+    best = ranking(distinct(memory.frame())).head(k)
     memory.close()
     if best.empty:
         raise MetaqnnError(f"{run.path} has no trained network yet")
@@ -109,13 +111,19 @@ def best_networks(run: Run, k: int) -> pd.DataFrame:
 
 
 def render(best: pd.DataFrame, form: Format) -> str:
-    """The table of `top_k` as text; csv and json carry all digits.
-
-    Where all rewards are accuracies the table leaves them out. Predicted accuracies have an
-    asterisk in it.
-    """
+    """The table of `top_k` as text; csv and json carry all digits."""
     if form == "csv" or form == "json":
         return render_exactly(best, form)
+    text = render_cells(as_text(best), form, ("network",))
+    return f"{text}\n\n{PREDICTED}" if best["predicted"].any() else text
+
+
+def as_text(best: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `top_k` as people read them.
+
+    Predicted accuracies have an asterisk. Rewards are left out where all are the accuracies, and
+    test errors where there are none.
+    """
     table = pd.DataFrame(
         {column.header: format_column(best[name], column.form) for name, column in COLUMNS.items()}
     )
@@ -125,5 +133,6 @@ def render(best: pd.DataFrame, form: Format) -> str:
     ]
     if (best["reward"] == best["accuracy"]).all():
         del table["reward"]
-    text = render_cells(table, form, ("network",))
-    return f"{text}\n\n* predicted: the training was stopped" if best["predicted"].any() else text
+    if best["test_error"].isna().all():
+        del table[COLUMNS["test_error"].header]
+    return table

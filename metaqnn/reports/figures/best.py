@@ -10,7 +10,7 @@ from metaqnn.reports.figures.percent import stretch
 from metaqnn.reports.figures.style import COLOURS, GREY, make_figure
 
 UNITS = {"hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
-"""Of time, in seconds; the largest of which there are two."""
+"""Of time, in seconds."""
 
 
 def draw(findings: Findings) -> Figure:
@@ -26,7 +26,7 @@ def draw(findings: Findings) -> Figure:
     places = {"distinct networks": networks["found"].astype(float)}
     if "seconds" in networks and networks["seconds"].sum() > 0:
         seconds = networks["seconds"].fillna(0).cumsum()
-        unit = next(unit for unit, size in UNITS.items() if seconds.max() >= 2 * size or size == 1)
+        unit = time_unit(seconds.max())
         places[f"{unit} of training"] = seconds / UNITS[unit]
     panels = figure.subplots(1, len(places), sharey=True, squeeze=False)[0]
     for axes, (label, place) in zip(panels, places.items(), strict=True):
@@ -35,6 +35,11 @@ def draw(findings: Findings) -> Figure:
     panels[0].set_ylabel(f"{findings.score} in %\nof the best network so far")
     stretch(panels[0])
     return figure
+
+
+def time_unit(seconds: float) -> str:
+    """The largest unit of which so much time has two, or seconds."""
+    return next(unit for unit, size in UNITS.items() if seconds >= 2 * size or size == 1)
 
 
 def running_best(rewards: "pd.Series[float]", values: "pd.Series[float]") -> "pd.Series[float]":

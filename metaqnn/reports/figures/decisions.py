@@ -26,6 +26,11 @@ def as_dict(observation: Observation) -> dict[str, Any]:
     return fields
 
 
+def name(token: Token) -> str:
+    """A token for people: "stride height 2"."""
+    return token.replace("-", " ").replace(":", " ")
+
+
 def group(space: Space[Any]) -> dict[Token, tuple[str, str]]:
     """By token the kind of its decision, and the name of what is drawn as one line.
 

@@ -13,7 +13,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
-from metaqnn.reports.figures.decisions import as_dict, depth
+from metaqnn.reports.figures.decisions import as_dict, depth, name
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.style import COLOURS, GREY, make_figure
 from state_space import Space, Token, legal_walk
@@ -58,7 +58,7 @@ def draw(findings: Findings) -> Figure:
         axes.scatter(layers, tokens.map(rows), group * DISC**2, zorder=3, **look)
     for share in SHARES:
         axes.scatter([], [], share * DISC**2, color=GREY, alpha=0.55, lw=0, label=f"{share:.0%}")
-    axes.set_yticks(list(rows.values()), [_name(token) for token in rows], fontsize=8)
+    axes.set_yticks(list(rows.values()), [name(token) for token in rows], fontsize=8)
     axes.set_ylim(max(rows.values()) + 0.7, -0.7)
     axes.xaxis.set_major_locator(MaxNLocator(20, integer=True, min_n_ticks=1))
     axes.set_xlabel("layer")
@@ -101,10 +101,6 @@ def _rows(space: Space[Any], chosen: set[Token]) -> dict[Token, float]:
                 rows[token], before = place, block
                 place += 1
     return rows
-
-
-def _name(token: Token) -> str:
-    return token.replace("-", " ").replace(":", " ")
 
 
 def _draw_ways(axes: Axes, walks: Iterable[tuple[Token, ...]], rows: dict[Token, float]) -> None:

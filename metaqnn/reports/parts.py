@@ -1,0 +1,167 @@
+"""The parts of a run's page, as its template takes them."""
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from metaqnn.reports.captions import CAPTIONS
+from metaqnn.reports.columns import COLUMNS
+from metaqnn.reports.drawing import draw
+from metaqnn.reports.figures.best import UNITS, time_unit
+from metaqnn.reports.figures.findings import Findings
+from metaqnn.reports.figures.gallery import draw_figures
+from metaqnn.reports.figures.inline import inline_svg
+from metaqnn.reports.top_k import as_text, ranking
+from metaqnn.runs import CONFIG, INPUTS, SPACE, Run
+from metaqnn.spaces import preset_names
+
+MOST_NAMED = 12
+"""So many classes at most are named."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the page; without svg it is left out, and reason says why."""
+
+    title: str
+    caption: str
+    svg: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table: what is read, and by what its column is sorted; "" is always last."""
+
+    text: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The drawing of one of the best networks."""
+
+    rank: int
+    accuracy: str
+    network: str
+    svg: str
+
+
+def draw_pictures(findings: Findings) -> dict[str, Picture]:
+    """All figures by name, those without anything to show with the reason."""
+    figures, left_out = draw_figures(findings)
+    pictures = {}
+    for name, (title, caption) in CAPTIONS.items():
+        if name in figures:
+            svg = inline_svg(figures[name], name, label=f"Figure: {title}")
+            pictures[name] = Picture(title, caption, svg=svg)
+        else:
+            pictures[name] = Picture(title, caption, reason=left_out[name])
+    return pictures
+
+
+def group_reasons(reasons: Iterable[str]) -> list[tuple[str, int]]:
+    """Reasons with their counts, the most frequent first.
+
+    Those that differ in numbers alone are one; the first of them stands for all.
+    """
+    groups: dict[str, list[str]] = {}
+    for reason in reasons:
+        groups.setdefault(re.sub(r"\d[\d.,]*", "0", reason), []).append(reason)
+    counts = [(group[0], len(group)) for group in groups.values()]
+    return sorted(counts, key=lambda count: -count[1])
+
+
+def list_facts(run: Run, findings: Findings, environment: Mapping[str, Any]) -> dict[str, str]:
+    """What was searched, and how."""
+    config = run.config
+    shape = "×".join(map(str, run.shape))
+    if config.evaluation.evaluator == "train":
+        named = ", ".join(run.classes[:MOST_NAMED]) + ", …" * (len(run.classes) > MOST_NAMED)
+        data = f"{config.data.dataset}: images of {shape} in {len(run.classes)} classes ({named})"
+    else:
+        data = "none: nothing is trained"
+    kind = run.space_settings.get("space", "chain")
+    return {
+        "data set": data,
+        "search space": f"{config.space} ({kind})",
+        "agent": config.agent,
+        "scored by": f"{config.evaluation.evaluator} ({findings.score})",
+        "reward": config.rewards.reward,
+        "seed": str(config.seed),
+        "started": f"{datetime.fromisoformat(environment['started']):%Y-%m-%d %H:%M:%S UTC}",
+    }
+
+
+def list_counts(findings: Findings, best: pd.DataFrame, refused: int) -> list[tuple[str, str]]:
+    """What counts, each with what it is."""
+    config, networks, cells = findings.config, findings.networks, as_text(best)
+    failed = int(networks["error"].notna().sum())
+    mark = " (predicted)" if best["predicted"].head(1).any() else ""
+    seconds = networks["seconds"].sum() if "seconds" in networks else 0.0
+    unit = time_unit(seconds)
+    done = "trained" if config.evaluation.evaluator == "train" else "scored"
+    return [
+        (
+            cells["accuracy"].iloc[0].rstrip("*") if len(cells) else "none yet",
+            f"{findings.score} of the best network{mark}",
+        ),
+        (f"{len(networks) - failed:,}", f"{done}, of a budget of {config.budget:,} networks"),
+        (f"{failed:,}", "failed"),
+        (f"{refused:,}", "refused"),
+        (f"{seconds / UNITS[unit]:.1f} {unit}" if seconds else "none", "time of training"),
+    ]
+
+
+def list_best(best: pd.DataFrame) -> dict[str, list[Cell]]:
+    """The columns of the best networks that have anything in them."""
+    cells = as_text(best).astype(str)
+    columns = {}
+    for name, column in COLUMNS.items():
+        title = column.header
+        if title in cells and (cells[title] != "").any():
+            known = best[name].astype(object).fillna("").map(str)
+            columns[title] = [Cell(*pair) for pair in zip(cells[title], known, strict=True)]
+    return columns
+
+
+def draw_best(run: Run, findings: Findings, best: pd.DataFrame) -> list[Drawing]:
+    """The drawings of the best networks; without shapes where they cannot be built."""
+    space = findings.space
+    shape = run.shape if space.trainable else None
+    walks = ranking(findings.networks)["walk"].head(len(best))
+    accuracies = as_text(best)["accuracy"]
+    return [
+        Drawing(rank, accuracy, architecture.text, draw(architecture, shape))
+        for rank, (accuracy, architecture) in enumerate(
+            zip(accuracies, map(space.architecture, walks), strict=True), start=1
+        )
+    ]
+
+
+def list_commands(run: Run, environment: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What each command does, and the command."""
+    folder = str(run.path)
+    again = ["metaqnn", "run", "--config", f"{folder}/{CONFIG}", "--name", "NAME"]
+    if run.config.space not in preset_names():
+        again += ["--space", f"{folder}/{SPACE}"]
+    for option in INPUTS:
+        if (path := run.input_file(option)) is not None:
+            again += [f"--{option.replace('_', '-')}", str(path)]
+    commands = {
+        "The command that began this run:": environment["command"],
+        "The same search again, under another NAME:": again,
+        "Go on with this run, if need be with a larger budget:": ["metaqnn", "resume", folder],
+        "Its best networks as a table:": ["metaqnn", "top-k", folder],
+        "Its figures as files:": ["metaqnn", "plot", folder],
+    }
+    if run.config.evaluation.evaluator == "train":
+        export = ["metaqnn", "export", folder, "--rank", "1", "--to", "model.onnx"]
+        commands["The best network, trained, as a file:"] = export
+    commands["This page:"] = ["metaqnn", "report", folder]
+    return [(what, shlex.join(command)) for what, command in commands.items()]

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.events import Experience
 from metaqnn.networks.cost import Shape, total_cost
-from metaqnn.search import Experience
 from replay import Outcome
 from replay.legacy import LegacyError, read_replay
 from state_space import IllegalMove, Space

@@ -15,12 +15,12 @@ from metaqnn.config import RunConfig, read_toml
 from metaqnn.environment import read_images, write_environment
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
+from metaqnn.events import Experience
 from metaqnn.executors.base import Executor
 from metaqnn.experiences import read_experiences
 from metaqnn.networks.cost import Shape
 from metaqnn.registry import find_agent, find_evaluator, find_executor, find_stopper
 from metaqnn.rules import Rules
-from metaqnn.search import Experience
 from metaqnn.sections import ExecutionConfig, StoppingConfig
 from metaqnn.spaces import bind_space
 from metaqnn.stopping.base import Stopper

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 from filelock import FileLock, Timeout
@@ -26,6 +26,9 @@ from metaqnn.spaces import bind_space
 from metaqnn.stopping.base import Stopper
 from replay import BrokenMemory, Memory, WrongRun
 from state_space import Space
+
+if TYPE_CHECKING:
+    from metaqnn.agents.q_learning import QLearning
 
 CONFIG = "config.toml"
 SPACE = "space.toml"
@@ -92,7 +95,9 @@ class Run:
             with FileLock(self.path / LOCK, timeout=0):
                 yield
         except Timeout:
-            raise MetaqnnError(f"another process is working on {self.path}") from None
+            raise MetaqnnError(
+                f"another process is working on {self.path}, or another metaqnn.Search of this one"
+            ) from None
 
     def memory(self) -> Memory:
         """The memory in the folder.
@@ -187,6 +192,19 @@ class Run:
         with memory.moment():  # else the history may be longer than what the snapshot knows
             agent.restore(memory.snapshot(), memory.history())
         memory.close()
+        return agent
+
+    def q_learning(self) -> "QLearning":
+        """The trained agent, where it has a Q-table.
+
+        Raises:
+            MetaqnnError: It has none.
+        """
+        from metaqnn.agents.q_learning import QLearning
+
+        agent = self.trained_agent()
+        if not isinstance(agent, QLearning):
+            raise MetaqnnError(f"{self.path} has no Q-table: its agent is {self.config.agent}")
         return agent
 
 

@@ -5,16 +5,12 @@ import sys
 
 import click
 
-from metaqnn.cli.bar import make_bar
-from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.base import Executor
 from metaqnn.reports.stopping import Savings
 from metaqnn.reports.top_k import render, top_k
-from metaqnn.runs import NETWORKS, Run, write_config
-from metaqnn.search import Event, Search
-from metaqnn.training.data import load_split
-from metaqnn.winners import Winners
+from metaqnn.runs import Run
+from metaqnn.sessions import open_search, search_with_bar
 from replay import Memory
 
 INTERRUPTED = 130
@@ -33,84 +29,21 @@ def drive(run: Run, evaluator: Evaluator, executor: Executor, *, quiet: bool) ->
     if not quiet and run.config.evaluation.evaluator != "train":
         for name, value in evaluator.facts.items():
             click.echo(f"{name}: {value}", err=True)
-    with run.lock():
+    try:
+        with open_search(run, evaluator, executor) as search:
+            ending = search_with_bar(run, search, quiet=quiet)
+            if not quiet:
+                _summarise(run, search.memory, ending)
+    except KeyboardInterrupt:
         memory = run.memory()
-        write_config(run)  # `resume` may have changed it
-        if run.config.budget and run.config.evaluation.evaluator == "train":
-            check_images(run)
-        winners = Winners(run.path / NETWORKS, run.config.keep)
-        try:
-            ending = _search(run, evaluator, executor, memory, winners, quiet=quiet)
-        except KeyboardInterrupt:
-            folder = shlex.quote(str(run.path))
-            trained = sum(1 for _ in memory.trained())
-            click.echo(
-                f"stopped after {trained} of {run.config.budget} networks; "
-                f"`metaqnn resume {folder}` goes on",
-                err=True,
-            )
-            sys.exit(INTERRUPTED)
-        if not quiet:
-            _summarise(run, memory, ending)
+        trained = sum(1 for _ in memory.trained())
         memory.close()
-
-
-def check_images(run: Run) -> None:
-    """Load the images of a run.
-
-    Raises:
-        MetaqnnError: They cannot be loaded, or are not those for which the run was made.
-    """
-    training, _ = load_split(run.config.data)
-    if (training.shape, len(training.classes)) != (run.shape, len(run.classes)):
-        raise MetaqnnError(
-            f"{run.config.data.dataset} has images of shape {training.shape} in "
-            f"{len(training.classes)} classes; the run was made for {run.shape} in "
-            f"{len(run.classes)}"
+        click.echo(
+            f"stopped after {trained} of {run.config.budget} networks; "
+            f"`metaqnn resume {shlex.quote(str(run.path))}` goes on",
+            err=True,
         )
-
-
-def _search(
-    run: Run,
-    evaluator: Evaluator,
-    executor: Executor,
-    memory: Memory,
-    winners: Winners,
-    *,
-    quiet: bool,
-) -> str:
-    """Search with a progress bar; returns why the search ended."""
-    config = run.config
-    with make_bar(quiet=quiet) as progress:
-        task = progress.add_task(run.path.name, total=config.budget, state="")
-
-        def observe(event: Event) -> None:
-            best = max(winners.trained.values(), default=0.0)
-            epsilon = event.trial.note.get("epsilon")
-            state = "" if epsilon is None else f"epsilon {epsilon:g}  "
-            last = f"{event.reward:.2%}" if event.outcome.error is None else "failed"
-            state += f"last {last}  best {best:.2%} "
-            progress.update(task, completed=event.trained, state=state)
-
-        search = Search(
-            run.space(),
-            run.agent(),
-            evaluator,
-            executor,
-            memory,
-            run.rules(),
-            winners=winners,
-            stopper=run.stopper(),
-            observe=observe,
-        )
-        if memory.snapshot() is None:
-            progress.update(task, state="learning from experiences")
-            search.learn_from(run.experiences())
-        progress.update(task, completed=len(search.trained), state="")
-        try:
-            return search.run()
-        finally:
-            executor.shutdown()
+        sys.exit(INTERRUPTED)
 
 
 def _summarise(run: Run, memory: Memory, ending: str) -> None:

@@ -1,17 +1,11 @@
 """metaqnn resume."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from metaqnn.cli.options import config_option, given, run_folder
-
-if TYPE_CHECKING:
-    from metaqnn.config import RunConfig
-
-_OF_EXECUTOR = ("executor", "workers", "network-timeout", "ray-address")
 
 
 @click.command()
@@ -34,27 +28,11 @@ def resume(folder: Path, quiet: bool, **options: Any) -> None:
     The run keeps what is given here for the next time.
     """
     from metaqnn.cli.progress import drive
-    from metaqnn.config import RunConfig
     from metaqnn.environment import check_content
+    from metaqnn.plans import change_run
     from metaqnn.runs import open_run
 
-    found = open_run(folder)
-    config = RunConfig.from_flat(_changed(found.config, given(options)))
-    run = replace(found, config=config)
+    run = change_run(open_run(folder), given(options))
     evaluator, executor = run.evaluator(), run.executor()
     check_content(run.path, evaluator.facts)
     drive(run, evaluator, executor, quiet=quiet)
-
-
-def _changed(config: "RunConfig", options: dict[str, Any]) -> dict[str, Any]:
-    """The options of a run with other ones.
-
-    What it says of an executor does not hold for another: not its workers, and in-process, which
-    is the default, not where workers or a timeout are asked for.
-    """
-    flat = config.flat()
-    if options.get("executor", flat["executor"]) != flat["executor"]:
-        flat = {key: value for key, value in flat.items() if key not in _OF_EXECUTOR}
-    elif flat["executor"] == "in-process":
-        del flat["executor"]
-    return {**flat, **options}

@@ -12,6 +12,9 @@ from metaqnn.runs import NETWORKS, Run
 from metaqnn.winners import weights_path
 from state_space import Space
 
+PREDICTED = "* predicted: the training was stopped"
+"""What the asterisk means."""
+
 COLUMNS = [
     "rank",
     "accuracy",
@@ -65,7 +68,7 @@ def weights_file(run: Run, rank: int) -> Path:
     if not path.is_file():
         raise MetaqnnError(
             f"the weights of rank {rank} are not in {run.path}: it keeps those of the best "
-            f"{run.config.keep} (--keep), and none of trainings that were stopped"
+            f"{run.config.keep} (--keep), and none of trainings that were stopped or done elsewhere"
         )
     return path
 
@@ -78,13 +81,18 @@ def _ranking(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def render(best: pd.DataFrame, form: Format) -> str:
-    """The table of `top_k` as text; csv and json carry all digits.
-
-    Where all rewards are accuracies the table leaves them out. Predicted accuracies have an
-    asterisk in it.
-    """
+    """The table of `top_k` as text; csv and json carry all digits."""
     if form == "csv" or form == "json":
         return render_exactly(best, form)
+    text = render_cells(as_text(best), form, ("network",))
+    return f"{text}\n\n{PREDICTED}" if best["predicted"].any() else text
+
+
+def as_text(best: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `top_k` that people read.
+
+    Where all rewards are accuracies they are left out. Predicted accuracies have an asterisk.
+    """
     table = pd.DataFrame(
         {
             "rank": best["rank"],
@@ -100,8 +108,7 @@ def render(best: pd.DataFrame, form: Format) -> str:
     )
     if (best["reward"] != best["accuracy"]).any():
         table.insert(2, "reward", _cells(best["reward"], "{:.4f}"))
-    text = render_cells(table, form, ("network",))
-    return f"{text}\n\n* predicted: the training was stopped" if best["predicted"].any() else text
+    return table
 
 
 def _cells(column: "pd.Series[float]", form: str) -> list[str]:

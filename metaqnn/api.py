@@ -1,6 +1,5 @@
 """A search as notebooks and programs use it: `metaqnn.Search`."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -73,7 +72,8 @@ class Search:
                 f"{run.path} exists: Search.open({str(run.path)!r}) goes on with it, name='...' "
                 "chooses another name"
             )
-        create_run(run, sys.argv, run.evaluator().facts)
+        command = ["metaqnn.Search", *(f"{name}={value!r}" for name, value in given.items())]
+        create_run(run, command, run.evaluator().facts)
         self._take(run)
 
     @classmethod

@@ -27,7 +27,10 @@ def render_facts(title: str, facts: Mapping[str, object]) -> str:
 
 def render_table(table: "pd.DataFrame") -> str:
     """A table without its index."""
-    return table.to_html(index=False, border=0, escape=True)
+    import pandas as pd
+
+    with pd.option_context("display.max_colwidth", None):
+        return table.to_html(index=False, border=0, escape=True)
 
 
 class Figures(dict[str, "Figure"]):

@@ -143,8 +143,8 @@ class Search:
         except BaseException:
             self.close()  # what was begun in memory is not what the folder has
             raise
+        self.ending = None if trial else loop.ending
         if trial is None:
-            self.ending = loop.ending
             return None
         space = loop.space
         architecture = space.architecture(trial.walk)

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from io import StringIO
 from types import SimpleNamespace
 
@@ -385,7 +386,7 @@ def test_who_works_on_a_folder_works_alone_and_all_may_look():
     search = Search(**BANDIT, name="a")
     second = Search.open("results/a")
     asked = search.ask()
-    for work in (second.ask, second.run, lambda: second.tell(asked, 0.5)):
+    for work in (second.ask, second.run, partial(second.tell, asked, 0.5)):
         with pytest.raises(MetaqnnError, match="is working on results/a"):
             work()
     refused(invoke("resume", "results/a"), "is working on results/a")
@@ -393,10 +394,14 @@ def test_who_works_on_a_folder_works_alone_and_all_may_look():
     assert len(second.trials()) == 1 and second.best().empty
     search.close()
     assert second.ask() == asked
-    del second
-    gc.collect()
-    search.run()  # which lets go at its end
+    second.run()  # which lets go at its end
     assert invoke("resume", "results/a", "--budget", "13", "--quiet").exit_code == 0
+
+
+def test_a_search_that_nobody_holds_lets_go():
+    Search(**BANDIT, name="a").ask()
+    gc.collect()
+    assert Search.open("results/a").ask().number == 1
 
 
 @pytest.fixture(scope="module")
@@ -404,9 +409,7 @@ def finished(tmp_path_factory):
     """The folder of a run that the command line has made; not to be changed."""
     results = tmp_path_factory.mktemp("cli")
     options = ["--budget", "4", "--epochs", "1", "--device", "cpu", "--quiet"]
-    result = CliRunner().invoke(
-        main, ["run", "--name", "r", "--results-dir", str(results), *options]
-    )
+    result = invoke("run", "--name", "r", "--results-dir", str(results), *options)
     assert result.exit_code == 0, result.output
     return results / "r"
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from metaqnn.api import Search as Search
     from metaqnn.models.formats import load as load
 
 __version__ = "0.1.0"
@@ -14,4 +15,8 @@ def __getattr__(name: str) -> Any:
         from metaqnn.models.formats import load
 
         return load
+    if name == "Search":
+        from metaqnn.api import Search
+
+        return Search
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

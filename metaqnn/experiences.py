@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape, total_cost
-from metaqnn.search import Experience
+from metaqnn.events import Experience
+from metaqnn.networks.cost import Shape, size_metrics
 from replay import Outcome
 from replay.legacy import LegacyError, read_replay
 from state_space import IllegalMove, Space
@@ -32,12 +32,7 @@ def read_experiences(
                 raise MetaqnnError(f"{path}, line {row.line}: {error}") from None
             metrics: dict[str, float] = {}
             if input_shape is not None:
-                architecture = space.architecture(walk)
-                metrics = {
-                    "multiply_adds": total_cost(architecture, input_shape).multiply_adds,
-                    "nodes": len(architecture.nodes),
-                    "edges": architecture.edges,
-                }
+                metrics = size_metrics(space.architecture(walk), input_shape)
             experiences.append((walk, Outcome(metrics, (row.accuracy,))))
     except LegacyError as error:
         raise MetaqnnError(str(error)) from None

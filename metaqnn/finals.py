@@ -14,6 +14,7 @@ from torch import Tensor
 from metaqnn.agents.random import RandomSearch
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator
+from metaqnn.events import Event
 from metaqnn.executors.base import Executor
 from metaqnn.files import write_file
 from metaqnn.models.network import load_network, probabilities
@@ -21,7 +22,7 @@ from metaqnn.reports.top_k import best_networks
 from metaqnn.rewards import best_accuracy
 from metaqnn.rules import Rules
 from metaqnn.runs import Run, lock_folder
-from metaqnn.search import Event, Search
+from metaqnn.search import Search
 from metaqnn.training.data import Images, load
 from metaqnn.training.device import resolve_device
 from metaqnn.winners import Winners, weights_path

@@ -136,6 +136,10 @@ DATASETS = {
         10,
         "metaqnn-svhn",
     ),
+    "own": DataSetEntry(
+        f"{_SOURCES}:own",
+        "images that metaqnn never sees: metaqnn.Search asks you to train on them",
+    ),
 }
 """Data sets with a name of their own."""
 

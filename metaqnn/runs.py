@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 from filelock import FileLock, Timeout
@@ -15,24 +15,32 @@ from metaqnn.config import RunConfig, read_toml
 from metaqnn.environment import read_images, write_environment
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
+from metaqnn.events import Experience
 from metaqnn.executors.base import Executor
 from metaqnn.experiences import read_experiences
+from metaqnn.extras import need
 from metaqnn.files import write_file
 from metaqnn.networks.cost import Shape
 from metaqnn.registry import find_agent, find_evaluator, find_executor, find_stopper
 from metaqnn.rules import Rules
-from metaqnn.search import Experience
 from metaqnn.sections import ExecutionConfig, StoppingConfig
 from metaqnn.spaces import bind_space
 from metaqnn.stopping.base import Stopper
 from replay import BrokenMemory, Memory, WrongRun
 from state_space import Space
 
+if TYPE_CHECKING:
+    from metaqnn.reports.board import Board
+
+if TYPE_CHECKING:
+    from metaqnn.agents.q_learning import QLearning
+
 CONFIG = "config.toml"
 SPACE = "space.toml"
 MEMORY = "memory.sqlite"
 LOCK = "lock"
 NETWORKS = "networks"
+TENSORBOARD = "tensorboard"
 PATIENCE = 0.3
 """Seconds for which a lock is awaited, for whoever only looks whether it is free has it briefly."""
 
@@ -61,7 +69,9 @@ def lock_folder(path: Path) -> Iterator[None]:
         with FileLock(path / LOCK, timeout=PATIENCE):
             yield
     except Timeout:
-        raise MetaqnnError(f"another process is working on {path}") from None
+        raise MetaqnnError(
+            f"another process is working on {path}, or another metaqnn.Search of this one"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -157,6 +167,19 @@ class Run:
         """
         return find_executor(self.config.execution.executor).from_config(self.config)
 
+    def board(self) -> "Board | None":
+        """What writes the files for TensorBoard; None where nobody asked for them.
+
+        Raises:
+            MetaqnnError: The package tensorboard is missing.
+        """
+        if not self.config.tensorboard:
+            return None
+        need("--tensorboard", "tensorboard", "tensorboard")
+        from metaqnn.reports.board import Board
+
+        return Board(self.path / TENSORBOARD, self.space(), self.config.budget)
+
     def experiences(self) -> list[Experience]:
         """What the agent is told before it proposes anything.
 
@@ -194,6 +217,19 @@ class Run:
         memory.close()
         return agent
 
+    def q_learning(self) -> "QLearning":
+        """The trained agent, where it has a Q-table.
+
+        Raises:
+            MetaqnnError: It has none.
+        """
+        from metaqnn.agents.q_learning import QLearning
+
+        agent = self.trained_agent()
+        if not isinstance(agent, QLearning):
+            raise MetaqnnError(f"{self.path} has no Q-table: its agent is {self.config.agent}")
+        return agent
+
 
 def create_run(run: Run, command: list[str], facts: Mapping[str, Any]) -> None:
     """Make the folder, whole or not at all; the facts are the evaluator's.
@@ -210,6 +246,7 @@ def create_run(run: Run, command: list[str], facts: Mapping[str, Any]) -> None:
     run.agent()
     run.rules()
     run.stopper()
+    run.board()
     run.experiences()
     building = run.path.with_name(f".{run.path.name}.partial")
     try:

@@ -3,19 +3,21 @@
 import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 from metaqnn.agents.base import Agent, Proposal
-from metaqnn.errors import SearchStopped
+from metaqnn.errors import MetaqnnError, SearchStopped
 from metaqnn.evaluators.base import Evaluate, Job, attempt
+from metaqnn.events import Event, Experience
 from metaqnn.executors.base import Executor, WorkerLost
 from metaqnn.rewards import is_measured
 from metaqnn.rules import Rules
 from metaqnn.stopping.base import Stopper
 from metaqnn.winners import Winners
 from replay import Memory, Outcome, Trial
-from state_space import Space, Token, space_size, stage_of
+from state_space import Space, space_size, stage_of
 
 MOST_FAILURES = 10
 """So many networks that fail in a row stop the search: something else is broken."""
@@ -27,31 +29,12 @@ MOST_WAITING = 20
 """So many proposals in a row of running networks, and the agent is not asked until one is done."""
 
 
-Experience = tuple[tuple[Token, ...], Outcome]
-"""A walk, and what came of it elsewhere."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """A trial has finished.
-
-    Attributes:
-        trial: Which.
-        outcome: What came of it.
-        reward: What the agent was told.
-        trained: Distinct networks trained so far.
-        is_new: False where an equal network was trained before.
-    """
-
-    trial: Trial
-    outcome: Outcome
-    reward: float
-    trained: int
-    is_new: bool
-
-
 class Search:
-    """A search of one run; make it anew, over the same memory, to resume."""
+    """A search of one run; make it anew, over the same memory, to resume.
+
+    `run` is the loop. Who trains the networks in a way of their own uses its two steps instead,
+    `ask` and `tell`, and may go on with `run`.
+    """
 
     def __init__(
         self,
@@ -71,7 +54,7 @@ class Search:
         Args:
             space: Where to search.
             agent: A new agent.
-            evaluator: Scores the networks.
+            evaluator: Scores the networks in `run`.
             executor: Where it runs.
             memory: Of the run, new or not.
             rules: What it goes by; the budget counts the networks in the memory too.
@@ -104,8 +87,8 @@ class Search:
         self._proposed = len(own) + len(refused) + len(unfinished)
         self._repeats = _trailing_repeats([trial for trial, _ in own], refused)
         self._failures = 0
-        self._running: dict[Future[Outcome], Trial] = {}
-        self._waiting: dict[str, list[Trial]] = {}  # for each running network, by digest
+        self._left = unfinished
+        self._asked: dict[str, list[Trial]] = {}  # by digest: to be trained, then what equals it
         self._waits = 0
 
     def learn_from(self, experiences: Iterable[Experience]) -> None:
@@ -121,21 +104,77 @@ class Search:
     def run(self) -> str:
         """Search until the budget is spent; returns why it ended, in a phrase.
 
+        What was asked for and not told of is trained too.
+
         Raises:
             SearchStopped: Ten networks in a row failed.
         """
-        for trial in self.memory.unfinished():
-            self._begin(trial)
+        self._left = sorted([*chain(*self._asked.values()), *self._left], key=attrgetter("number"))
+        self._asked.clear()
+        running: dict[Future[Outcome], Trial] = {}
         while True:
-            while len(self._running) < self.executor.slots and self._may_ask():
-                self._propose()
-            if not self._running:
-                return self._ending() or ""
-            finished = self.executor.wait(self._running)
-            self._waits = 0
-            for future in sorted(finished, key=lambda done: self._running[done].number):
-                trial = self._running.pop(future)
-                self._finish(trial, _result(future))
+            while len(running) < self.executor.slots and (trial := self.ask()):
+                future = self.executor.submit(attempt, self.evaluator, self._job(trial))
+                running[future] = trial
+            if not running:
+                return self.ending or ""
+            finished = self.executor.wait(running)
+            for future in sorted(finished, key=lambda done: running[done].number):
+                self.tell(running.pop(future), _result(future))
+
+    def ask(self) -> Trial | None:
+        """The next trial whose network is to be trained; None where `ending` says why not.
+
+        May be called several times before `tell`. First come those of an interrupted search. What
+        needs no training is settled on the way: networks that are known, or refused.
+        """
+        if self.ending is not None:
+            return None
+        settled = True
+        # one transaction for all: a crash undoes it together with the agent's state, from which
+        # the same proposals come up again
+        with self.memory.transaction():
+            while settled and self.ending is None:
+                trial = self._left.pop(0) if self._left else self._propose()
+                settled = self._settle(trial)
+            self.memory.keep_snapshot(self.agent.snapshot())
+        if settled:
+            return None
+        self._begin(trial)
+        return trial
+
+    def tell(self, trial: Trial, outcome: Outcome) -> None:
+        """Take in what came of a trial, and tell the agent of it and of what equals it; durably.
+
+        Raises:
+            MetaqnnError: The trial was told already, or no such trial was asked for.
+            SearchStopped: Ten networks in a row failed; the outcome is taken in.
+        """
+        if trial in self._left:  # of an interrupted search, and somebody knows it still
+            self._left.remove(trial)
+            self._begin(trial)
+        if trial not in self._asked.get(trial.digest, [])[:1]:
+            known = "told already" if trial.digest in self.trained else "never asked for here"
+            raise MetaqnnError(f"network {trial.number} was {known}")
+        if self.winners and outcome.weights is not None:
+            self.winners.write(trial.number, outcome.weights)
+        with self.memory.transaction():
+            reward = self._tell(trial, outcome)
+            self.trained.add(trial.digest)
+            for twin in self._asked.pop(trial.digest)[1:]:
+                self._tell(twin, outcome)
+            self.memory.keep_snapshot(self.agent.snapshot())
+        self._waits = 0
+        if self.winners and is_measured(outcome):
+            self.winners.record(trial.number, reward)
+        if self.stopper:
+            self.stopper.tell(trial, outcome)
+        self.observe(Event(trial, outcome, reward, len(self.trained), True))
+        self._failures = 0 if outcome.error is None else self._failures + 1
+        if self._failures >= MOST_FAILURES:
+            raise SearchStopped(
+                f"{MOST_FAILURES} networks in a row failed, the last one with: {outcome.error}"
+            )
 
     @property
     def stage(self) -> int:
@@ -143,9 +182,12 @@ class Search:
         every = self.rules.grow_every
         return 0 if every is None else len(self.trained) // every
 
-    def _ending(self) -> str | None:
-        """Why no network is proposed any more; None while one is."""
-        begun = len(self.trained) + len(self._running)
+    @property
+    def ending(self) -> str | None:
+        """Why no network is asked for any more, in a phrase; None while one is."""
+        if self._left:
+            return None
+        begun = len(self.trained) + len(self._asked)
         if begun >= self.rules.budget:
             return "the budget is spent"
         size = space_size(self.space, self.stage)
@@ -153,36 +195,13 @@ class Search:
             return f"the space is exhausted, it has {size} architectures"
         if self._repeats >= PATIENCE:
             return f"nothing new came up in {PATIENCE} proposals"
-        return None
-
-    def _may_ask(self) -> bool:
         # trials that wait for running networks take no slot, lest workers be idle; but an agent
         # that proposes nothing else cannot know better before it is told something
-        return self._waits < MOST_WAITING and self._ending() is None
+        if self._waits >= MOST_WAITING:
+            return f"the last {MOST_WAITING} proposals wait for networks that are not told of yet"
+        return None
 
-    def _begin(self, trial: Trial) -> None:
-        """Go on with a trial of an interrupted search."""
-        with self.memory.transaction():
-            settled = self._settle(trial)
-            self.memory.keep_snapshot(self.agent.snapshot())
-        if not settled:
-            self._start(trial)
-
-    def _propose(self) -> None:
-        """Ask until a network comes up that is neither trained nor running yet, and start it.
-
-        All of it is one transaction. Other proposals need none of their own: a crash undoes them
-        together with the agent's state, from which the same ones come up again.
-        """
-        with self.memory.transaction():
-            trial = self._ask()
-            while (settled := self._settle(trial)) and self._may_ask():
-                trial = self._ask()
-            self.memory.keep_snapshot(self.agent.snapshot())
-        if not settled:
-            self._start(trial)
-
-    def _ask(self) -> Trial:
+    def _propose(self) -> Trial:
         """Record the next proposal: of the person who began the search, then of the agent."""
         if self._proposed < len(self.rules.start_from):
             proposal = Proposal(self.rules.start_from[self._proposed])
@@ -200,8 +219,8 @@ class Search:
         if trial.digest in self.trained:
             self._repeat(trial)
             return True
-        if trial.digest in self._waiting:
-            self._waiting[trial.digest].append(trial)
+        if trial.digest in self._asked:
+            self._asked[trial.digest].append(trial)
             self._waits += 1
             return True
         reason = self.rules.refuse(self.space.architecture(trial.walk))
@@ -212,13 +231,14 @@ class Search:
         self._repeats += 1
         return True
 
-    def _start(self, trial: Trial) -> None:
+    def _begin(self, trial: Trial) -> None:
         self._repeats = self._waits = 0
-        self._waiting[trial.digest] = []
+        self._asked[trial.digest] = [trial]
+
+    def _job(self, trial: Trial) -> Job:
         threshold = self.winners.threshold if self.winners else math.inf
         stopping = self.stopper.rule(trial) if self.stopper else None
-        job = Job(self.space.architecture(trial.walk), trial.seed, threshold, stopping)
-        self._running[self.executor.submit(attempt, self.evaluator, job)] = trial
+        return Job(self.space.architecture(trial.walk), trial.seed, threshold, stopping)
 
     def _repeat(self, trial: Trial) -> None:
         """Tell the agent again of a network that was trained before."""
@@ -227,27 +247,6 @@ class Search:
         self._repeats += 1
         reward = self._tell(trial, known)
         self.observe(Event(trial, known, reward, len(self.trained), False))
-
-    def _finish(self, trial: Trial, outcome: Outcome) -> None:
-        """Take in a training, and tell the agent of it and of the trials that waited for it."""
-        if self.winners and outcome.weights is not None:
-            self.winners.write(trial.number, outcome.weights)
-        with self.memory.transaction():
-            reward = self._tell(trial, outcome)
-            self.trained.add(trial.digest)
-            for twin in self._waiting.pop(trial.digest):
-                self._tell(twin, outcome)
-            self.memory.keep_snapshot(self.agent.snapshot())
-        if self.winners and is_measured(outcome):
-            self.winners.record(trial.number, reward)
-        if self.stopper:
-            self.stopper.tell(trial, outcome)
-        self.observe(Event(trial, outcome, reward, len(self.trained), True))
-        self._failures = 0 if outcome.error is None else self._failures + 1
-        if self._failures >= MOST_FAILURES:
-            raise SearchStopped(
-                f"{MOST_FAILURES} networks in a row failed, the last one with: {outcome.error}"
-            )
 
     def _tell(self, trial: Trial, outcome: Outcome) -> float:
         reward = self.rules.reward(outcome) if outcome.error is None else self.rules.failure_reward
@@ -267,7 +266,7 @@ def _trailing_repeats(told: Iterable[Trial], refused: Iterable[Trial]) -> int:
     """How many of the last trials brought nothing new."""
     seen = {trial.digest for trial in refused}
     repeats = 0
-    for trial in sorted([*told, *refused], key=lambda trial: trial.number):
+    for trial in sorted([*told, *refused], key=attrgetter("number")):
         repeats = repeats + 1 if trial.digest in seen else 0
         seen.add(trial.digest)
     return repeats

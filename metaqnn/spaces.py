@@ -48,9 +48,12 @@ def made_for(mapping: Mapping[str, Any]) -> tuple[Shape, int]:
     Raises:
         MetaqnnError: There is no such data set.
     """
-    entry = DATASETS[check_name("data set", DATASETS, str(mapping.get("made-for", "cifar10")))]
-    assert entry.shape is not None and entry.classes is not None, "a named data set has a shape"
-    return entry.shape, entry.classes
+    known = {
+        name: (entry.shape, entry.classes)
+        for name, entry in DATASETS.items()
+        if entry.shape and entry.classes
+    }
+    return known[check_name("data set", known, str(mapping.get("made-for", "cifar10")))]
 
 
 def bind_space(mapping: Mapping[str, Any], shape: Shape, classes: int) -> Space[Any]:

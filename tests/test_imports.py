@@ -43,6 +43,15 @@ def test_help_imports_neither_torch_nor_pandas():
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+def test_the_library_is_imported_at_once_and_its_parts_when_they_are_asked_for():
+    code = (
+        "import sys, metaqnn\n"
+        "assert not {'torch', 'pandas', 'numpy', 'pydantic'} & set(sys.modules)\n"
+        "from metaqnn import Search, load"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
 def test_help_answers_in_half_a_second():
     import time
 

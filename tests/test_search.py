@@ -303,14 +303,15 @@ def test_a_proposal_that_equals_a_running_one_waits_for_it(path):
     search.agent.ask = lambda stage: Proposal(next(walks))
     hold = Event()
     search.evaluator = lambda job: hold.wait(5) and hash_score(job)
-    proposing = search._propose
+    asking = search.ask
 
-    def propose():
-        proposing()
-        if len(search._running) == 2:
+    def ask():
+        trial = asking()
+        if trial is not None and trial.number == 3:
             hold.set()
+        return trial
 
-    search._propose = propose
+    search.ask = ask
     search.run()
     frame = search.memory.frame()
     assert frame["walk"].tolist() == [("SM(10)",), ("SM(10)",), ("GAP(10)", "SM(10)")]

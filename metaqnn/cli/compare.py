@@ -78,9 +78,9 @@ def compare(
     Called again, it makes only those searches that are not there yet; agents and seeds may be
     added. Every other option is that of `metaqnn run`, and holds for all agents.
     """
-    from metaqnn.cli.run import find_images
     from metaqnn.comparison import Comparison, Entrant, prepare
     from metaqnn.config import RunConfig
+    from metaqnn.plans import find_images
     from metaqnn.registry import check_name
     from metaqnn.runs import Run, lock_folder
     from metaqnn.searches import labels, search_file
@@ -106,8 +106,8 @@ def compare(
 
 def _make(runs: "list[Run]", evaluator: "Evaluator", jobs: int, folder: Path) -> None:
     """Make the searches, with a progress bar where there is a terminal."""
-    from metaqnn.cli.bar import make_bar
     from metaqnn.cli.progress import INTERRUPTED
+    from metaqnn.progress import make_bar
     from metaqnn.workers import run_searches
 
     done = 0

@@ -16,8 +16,8 @@ from metaqnn.training.recipe import Recipe
 if TYPE_CHECKING:
     import pandas as pd
 
+    from metaqnn.events import Event
     from metaqnn.finals import Finals
-    from metaqnn.search import Event
 
 
 @click.command()
@@ -95,8 +95,8 @@ def finalize(
 
 def _train(finals: "Finals", networks: "pd.DataFrame", seeds: int) -> None:
     """Train with a progress bar where there is a terminal."""
-    from metaqnn.cli.bar import make_bar
     from metaqnn.cli.progress import INTERRUPTED
+    from metaqnn.progress import make_bar
 
     executor = finals.run.executor()
     done = 0

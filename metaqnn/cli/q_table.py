@@ -23,16 +23,12 @@ def q_table(folder: Path, csv: Path | None, layout: str) -> None:
     `metaqnn run --q-table FILE` starts from either layout.
     """
     from metaqnn.agents.legacy_table import to_legacy
-    from metaqnn.agents.q_learning import QLearning
     from metaqnn.errors import MetaqnnError
     from metaqnn.files import write_output
     from metaqnn.runs import open_run
     from state_space.chain import ChainSpace
 
-    run = open_run(folder)
-    agent = run.trained_agent()
-    if not isinstance(agent, QLearning):
-        raise MetaqnnError(f"{folder} has no Q-table: its agent is {run.config.agent}")
+    agent = open_run(folder).q_learning()
     frame = agent.table.frame()
     if layout == "metaqnn2017":
         if not isinstance(agent.space, ChainSpace):

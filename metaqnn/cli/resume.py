@@ -1,6 +1,5 @@
 """metaqnn resume."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +28,12 @@ def resume(folder: Path, quiet: bool, **options: Any) -> None:
 
     The run keeps what is given here for the next time.
     """
-    from metaqnn.cli.progress import drive, open_board
+    from metaqnn.cli.progress import drive
     from metaqnn.environment import check_content
+    from metaqnn.plans import change_run
     from metaqnn.runs import open_run
 
-    found = open_run(folder)
-    run = replace(found, config=found.config.changed(given(options)))
-    evaluator, executor, board = run.evaluator(), run.executor(), open_board(run)
+    run = change_run(open_run(folder), given(options))
+    evaluator, executor = run.evaluator(), run.executor()
     check_content(run.path, evaluator.facts)
-    drive(run, evaluator, executor, board, quiet=quiet)
+    drive(run, evaluator, executor, quiet=quiet)

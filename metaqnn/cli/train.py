@@ -134,9 +134,9 @@ def _train(
     """
     import torch
 
-    from metaqnn.cli.bar import make_bar
     from metaqnn.errors import TrainingFailed
     from metaqnn.evaluators.base import Job, attempt
+    from metaqnn.progress import make_bar
     from metaqnn.training.device import resolve_device
     from metaqnn.training.loop import train
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import Shape
+from metaqnn.reports.notebook import render_facts
 
 Scores = Callable[[np.ndarray], np.ndarray]
 """Class scores before the softmax, float32 (images, classes), of float32 images 0 to 255."""
@@ -100,3 +101,17 @@ class Model:
     def predict(self, images: Any) -> list[str]:
         """The name of the class with the highest score, of every image."""
         return [self.facts.classes[best] for best in self.scores(images).argmax(1)]
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "network": self.facts.architecture,
+            "images": "x".join(map(str, self.facts.input_shape)),
+            "classes": ", ".join(self.facts.classes),
+        }
+        return render_facts("a trained network", facts)
+
+    def __repr__(self) -> str:
+        """The network and what it reads."""
+        images = "x".join(map(str, self.facts.input_shape))
+        classes = len(self.facts.classes)
+        return f"<model of {self.facts.architecture}: {images} images, {classes} classes>"

@@ -169,6 +169,21 @@ def total_cost(architecture: Architecture, input_shape: Shape) -> LayerCost:
     )
 
 
+def size_metrics(architecture: Architecture, input_shape: Shape) -> dict[str, float]:
+    """What an outcome says of the network's size: parameters, multiply_adds, nodes, edges.
+
+    Raises:
+        ShapeError: See `layer_costs`.
+    """
+    cost = total_cost(architecture, input_shape)
+    return {
+        "parameters": cost.parameters,
+        "multiply_adds": cost.multiply_adds,
+        "nodes": len(architecture.nodes),
+        "edges": architecture.edges,
+    }
+
+
 def _image(shape: Shape) -> tuple[int, int, int]:
     if len(shape) != 3:
         raise ShapeError(f"it needs an image, and reads {shape[0]} numbers")

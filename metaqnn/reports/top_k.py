@@ -83,7 +83,7 @@ def weights_file(run: Run, rank: int) -> Path:
     if not path.is_file():
         raise MetaqnnError(
             f"the weights of rank {rank} are not in {run.path}: it keeps those of the best "
-            f"{run.config.keep} (--keep), and none of trainings that were stopped"
+            f"{run.config.keep} (--keep), and none of trainings that were stopped or done elsewhere"
         )
     return path
 

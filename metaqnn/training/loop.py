@@ -11,7 +11,7 @@ from torch import Tensor
 from metaqnn.models.model import Facts
 from metaqnn.models.network import save_network
 from metaqnn.networks.build import Network
-from metaqnn.networks.cost import total_cost
+from metaqnn.networks.cost import size_metrics
 from metaqnn.stopping.base import Progress, Rule, Verdict
 from metaqnn.training.data import Images
 from metaqnn.training.epochs import Tally, TrainingDiverged
@@ -66,7 +66,7 @@ def train(
     device = training.images.device
     speed = speed or Speed.of(device)
     chance = 1 / len(training.classes)
-    cost = total_cost(architecture, training.shape)
+    size = size_metrics(architecture, training.shape)
     dressed = recipe.dress(architecture)
     if recipe.contrast:
         training = replace(training, contrast=True)
@@ -101,15 +101,12 @@ def train(
             if curve:
                 break
         metrics = {
-            "parameters": cost.parameters,
-            "multiply_adds": cost.multiply_adds,
-            "nodes": len(architecture.nodes),
-            "edges": architecture.edges,
+            **size,
             "restarts": restart,
             "learning_rate": rate,
             "batch_splits": splits,
             "seconds": time.perf_counter() - began,
-            **tally.metrics(cost.multiply_adds, device),
+            **tally.metrics(int(size["multiply_adds"]), device),
             **(verdict.metrics if verdict else {}),
         }
         if keep_last and curve:

@@ -108,6 +108,14 @@ def folder(part: Part, path: Path | None, image_size: int | None, download: bool
     return _images(pixels, np.array(found.targets), found.classes, None)
 
 
+def own(part: Part, path: Path | None, image_size: int | None, download: bool) -> Images:
+    """Images that only their owner has: there is nothing to load."""
+    raise MetaqnnError(
+        "the data set own is not there to be read: its owner trains on it, asked by metaqnn.Search "
+        "with shape and classes; npz:FILE and folder:DIR can be read"
+    )
+
+
 def _torchvision(
     name: str, part: Part, path: Path | None, image_size: int | None, download: bool
 ) -> Images:

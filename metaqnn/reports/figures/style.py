@@ -1,5 +1,6 @@
 """How all figures look: made for print, one column of 6.3 inches, and for the colour-blind."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ GREY = "#8C8C8C"
 
 WIDTH = 6.3
 """Inches."""
+
+DOTS = 200
+"""Of a png, an inch."""
 
 STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -44,4 +48,12 @@ def make_figure(height: float) -> Figure:
 def save(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the path's suffix, png at 200 dots an inch."""
     with mpl.rc_context(STYLE):
-        figure.savefig(path, dpi=200, metadata=_DATES[path.suffix[1:]])
+        figure.savefig(path, dpi=DOTS, metadata=_DATES[path.suffix[1:]])
+
+
+def render_png(figure: Figure) -> bytes:
+    """The content of a figure's png file."""
+    content = BytesIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(content, format="png", dpi=DOTS)
+    return content.getvalue()

@@ -1,4 +1,4 @@
-"""The progress bar of commands that take long."""
+"""The progress bar of what takes long."""
 
 import sys
 

@@ -1,0 +1,259 @@
+"""A search as notebooks and programs use it: `metaqnn.Search`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+
+from metaqnn.asked import Asked
+from metaqnn.config import option_names
+from metaqnn.environment import check_content
+from metaqnn.errors import MetaqnnError
+from metaqnn.finals import add_test_errors
+from metaqnn.models.formats import export, load
+from metaqnn.models.model import Model
+from metaqnn.models.network import load_network
+from metaqnn.plans import CHANGEABLE, change_run, keywords, own_images, plan_run
+from metaqnn.reports.figures.findings import Findings
+from metaqnn.reports.figures.gallery import draw_figure, draw_figures
+from metaqnn.reports.networks import distinct
+from metaqnn.reports.notebook import Figures, show_live
+from metaqnn.reports.state import describe_state, render_state
+from metaqnn.reports.top_k import top_k, weights_file
+from metaqnn.reports.trials import list_trials
+from metaqnn.runs import Run, create_run, open_run
+from metaqnn.search import Search as Loop
+from metaqnn.sessions import open_search, search_with_bar, teach
+
+OPTIONS = (
+    *(name.replace("-", "_") for name in option_names()),
+    *("name", "results_dir"),
+)
+"""Keywords of `Search`, beside shape and classes."""
+
+
+class Search:
+    """A search and its folder.
+
+    `run` searches on its own; with `ask` and `tell` somebody trains the networks in a way of their
+    own. Both go by the same rules and may be mixed. While one Search works on a folder, from the
+    first `ask` to `close` or the end of `run`, nobody else can; everybody can look at it.
+
+    Attributes:
+        ending: Why the last `ask` gave nothing, or the last `run` ended.
+    """
+
+    def __init__(
+        self,
+        *,
+        shape: Sequence[int] | None = None,
+        classes: int | Sequence[str] | None = None,
+        **options: Any,
+    ) -> None:
+        """Make the folder of a new search.
+
+        Args:
+            shape: (channels, size, size) of images that only you have.
+            classes: How many classes they have, or the names of these.
+            options: Those of `metaqnn run`, with _ for -; name and results_dir among them.
+
+        Raises:
+            MetaqnnError: An option is unknown or impossible, or the name is taken.
+        """
+        given = keywords(options, OPTIONS)
+        images = None
+        if shape is not None or classes is not None:
+            if given.setdefault("dataset", "own") != "own":
+                raise MetaqnnError(f"shape and classes are those of {given['dataset']} already")
+            images = own_images(shape, classes)
+        run, _ = plan_run(given, images)
+        if run.path.exists():
+            raise MetaqnnError(
+                f"{run.path} exists: Search.open({str(run.path)!r}) goes on with it, name='...' "
+                "chooses another name"
+            )
+        command = ["metaqnn.Search", *(f"{name}={value!r}" for name, value in given.items())]
+        create_run(run, command, run.evaluator().facts)
+        self._take(run)
+
+    @classmethod
+    def open(cls, folder: str | Path, **options: Any) -> Self:
+        """The search in a folder, also one of `metaqnn run`.
+
+        Args:
+            folder: Of the run.
+            options: Those of `metaqnn resume`, such as a larger budget.
+
+        Raises:
+            MetaqnnError: The folder is not that of a run, or an option unknown or impossible.
+        """
+        search = cls.__new__(cls)
+        search._take(change_run(open_run(Path(folder)), keywords(options, CHANGEABLE)))
+        return search
+
+    def _take(self, run: Run) -> None:
+        self._run = run
+        self._loop: Loop | None = None
+        self._held = ExitStack()
+        self.ending: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder."""
+        return self._run.path
+
+    def run(self, budget: int | None = None, *, quiet: bool = False) -> str:
+        """Search until the budget is spent, and return why it ended.
+
+        Interrupted, it loses only the networks in training; called again, it goes on. What was
+        asked for and not told is trained too.
+
+        Args:
+            budget: Distinct networks, in all; None is as many as before.
+            quiet: Show no progress.
+
+        Raises:
+            MetaqnnError: The images are not there, the search cannot go on, or somebody else works
+                on the folder.
+        """
+        if budget is not None:
+            self.close()
+            self._run = change_run(self._run, {"budget": budget})
+        try:
+            loop = self._open()
+            show: Callable[..., None] = (lambda now=False: None) if quiet else show_live(self)
+            self.ending = search_with_bar(self._run, loop, quiet=quiet, observe=show)
+        finally:
+            self.close()
+        show(now=True)
+        return self.ending
+
+    def ask(self) -> Asked | None:
+        """The next network to be trained; None where there is none, and `ending` says why.
+
+        Several may be asked for before one is told. Those that are never told come up again once
+        the search is closed and opened.
+
+        Raises:
+            MetaqnnError: Somebody else works on the folder, or its files are broken.
+        """
+        try:
+            loop = self._open()
+            trial = loop.ask()
+        except BaseException:
+            self.close()  # what was begun in memory is not what the folder has
+            raise
+        self.ending = None if trial else loop.ending
+        if trial is None:
+            return None
+        space = loop.space
+        architecture = space.architecture(trial.walk)
+        return Asked(trial, architecture, self._run.shape, space.trainable)
+
+    def tell(
+        self,
+        asked: Asked,
+        accuracy: float | None = None,
+        *,
+        curve: Sequence[float] | None = None,
+        error: str | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
+        """Take in what came of a network, once and for all.
+
+        Args:
+            asked: The network.
+            accuracy: On validation images, 0 to 1.
+            curve: Instead of it, that after each epoch.
+            error: Instead of both, why the training failed.
+            metrics: What else is worth keeping, such as seconds; columns of `trials`.
+
+        Raises:
+            MetaqnnError: It makes no sense, the network was told already or never asked for here,
+                or somebody else works on the folder.
+            SearchStopped: Ten networks in a row failed; that the last one did is taken in.
+        """
+        if not isinstance(asked, Asked):
+            raise MetaqnnError(f"tell takes what ask has returned, not {asked!r}")
+        outcome = asked.outcome(accuracy, curve, error, metrics)
+        try:
+            self._open().tell(asked.trial, outcome)
+        except MetaqnnError:
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let others work on the folder; the next `ask`, `tell` or `run` opens it again."""
+        self._loop = None
+        self._held.close()
+
+    def _open(self) -> Loop:
+        if self._loop is None:
+            run = self._run
+            evaluator, executor = run.evaluator(), run.executor()
+            check_content(run.path, evaluator.facts)
+            with ExitStack() as held:
+                loop = held.enter_context(open_search(run, evaluator, executor))
+                teach(run, loop)
+                self._held, self._loop = held.pop_all(), loop
+        return self._loop
+
+    def trials(self) -> pd.DataFrame:
+        """Every proposal: its network, what came of it, metrics and curve, in a row."""
+        with closing(self._run.memory()) as memory:
+            return list_trials(memory.frame(refused=True), self._run.space())
+
+    def best(self, k: int = 5) -> pd.DataFrame:
+        """The best k networks, as `metaqnn top-k` has them."""
+        networks = add_test_errors(distinct(self._frame()), self._run)
+        return top_k(networks, self._run.space(), k)
+
+    def figures(self, *names: str) -> Figures:
+        """The figures of these names, or all that have something to show; a dict.
+
+        Raises:
+            MetaqnnError: There is no such figure, or nothing that it could show.
+        """
+        findings = Findings.of(self._run)
+        if names:
+            return Figures({name: draw_figure(name, findings) for name in names})
+        return Figures(draw_figures(findings)[0])
+
+    def q_table(self) -> pd.DataFrame:
+        """What Q-learning has learnt, a row a state and action.
+
+        Raises:
+            MetaqnnError: The agent has no Q-table.
+        """
+        return self._run.q_learning().table.frame()
+
+    def model(self, rank: int = 1) -> Model:
+        """A trained network by its rank in `best`.
+
+        Raises:
+            MetaqnnError: There are fewer networks, or its weights are not kept.
+        """
+        return load(weights_file(self._run, rank))
+
+    def export(self, path: str | Path, rank: int = 1) -> None:
+        """Write a trained network in the format of the path's suffix, as `metaqnn export` does.
+
+        Raises:
+            MetaqnnError: See `model`; or the suffix is unknown, or the file cannot be written.
+        """
+        export(*load_network(weights_file(self._run, rank)), Path(path))
+
+    def _frame(self) -> pd.DataFrame:
+        with closing(self._run.memory()) as memory:
+            return memory.frame()
+
+    def _repr_html_(self) -> str:
+        return render_state(self._run, self._frame())
+
+    def __repr__(self) -> str:
+        """Where it is and how far it has come."""
+        return f"<search in {self.folder}: {describe_state(self._run, self._frame())}>"

@@ -1,0 +1,27 @@
+"""The examples of the documentation run from top to bottom."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def run_blocks(path: Path) -> int:
+    """Execute the ```python blocks of a page in one namespace; returns how many there are."""
+    text = path.read_text(encoding="utf-8")
+    namespace = {"__name__": path.stem}
+    blocks = list(BLOCK.finditer(text))
+    for block in blocks:
+        # empty lines before it, so that a traceback names the line of the page
+        lines = "\n" * text.count("\n", 0, block.start(1))
+        exec(compile(lines + block[1], path, "exec"), namespace)
+    return len(blocks)
+
+
+@pytest.mark.slow
+def test_the_page_of_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_blocks(DOCS / "python.md") == 8

@@ -280,7 +280,7 @@ def test_what_is_told_is_what_is_kept():
     trials = search.trials().set_index("number").loc[[first.number, second.number, third.number]]
     assert trials["curve"].tolist() == [(0.25, 0.75, 0.5), (0.5,), ()]
     assert trials["reward"].tolist() == [0.75, 0.5, 0.1]  # the failure is told as chance
-    assert trials["accuracy"].tolist()[:2] == [0.75, 0.5] and np.isnan(trials["accuracy"].iloc[2])
+    assert trials["accuracy"].tolist()[:2] == [0.75, 0.5] and pd.isna(trials["accuracy"].iloc[2])
     assert trials["loss"].iloc[0] == 1.5
     assert trials["error"].tolist()[2] == "out of memory"
     cost = total_cost(first.architecture, (1, 8, 8))

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import AGENT_OPTIONS, SPACE_NAMES, make_space, refused
+from conftest import SPACE_NAMES, make_space, refused
 from pyarrow import parquet
 from searches import make_search
 from test_cli import FAST, finished, finished_run, invoke  # noqa: F401
 
+from metaqnn.registry import AGENTS
 from metaqnn.reports.trials import COLUMNS, list_trials, write_csv, write_parquet
 from replay import Memory, Outcome
 
@@ -119,7 +120,7 @@ def test_no_decision_has_a_space_that_would_break_a_walk_apart(name):
     assert not any(" " in token for tokens in vocabulary.values() for token in tokens)
 
 
-@pytest.mark.parametrize("agent", {options["agent"] for options in AGENT_OPTIONS.values()})
+@pytest.mark.parametrize("agent", AGENTS)
 def test_what_agents_note_has_a_column(tmp_path, agent):
     search = make_search(tmp_path / "m.sqlite", agent, budget=3)
     search.run()

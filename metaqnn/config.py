@@ -133,7 +133,7 @@ class RunConfig(Section):
         for name, value in _resolve(named).items():
             home = homes[name]
             (nested if home is None else nested.setdefault(home, {}))[name] = value
-        return _validated(cls, nested)
+        return validated(cls, nested)
 
     def flat(self) -> dict[str, Any]:
         """All keys that have a value, as in a TOML file."""
@@ -165,8 +165,12 @@ class RunConfig(Section):
         return tomli_w.dumps(self.flat())
 
 
-def _validated(model: type[M], values: Mapping[str, Any]) -> M:
-    """The model of the values, or one line that names all that is wrong with them."""
+def validated(model: type[M], values: Mapping[str, Any]) -> M:
+    """The model of the values.
+
+    Raises:
+        MetaqnnError: One line that names all that is wrong with them.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -223,25 +227,6 @@ def _planned(schedule: Any, budget: Any) -> int:
     if not isinstance(schedule, str) or schedule in NAMED_SCHEDULES:
         return DEFAULT_BUDGET
     return EpsilonSchedule.parse(PAPER if schedule == "paper" else schedule).total
-
-
-class OutputConfig(Section):
-    """Where a run's folder is, and what is printed: options that change no result."""
-
-    name: str | None = None
-    results_dir: str = "results"
-    quiet: bool = False
-
-
-def split_output(values: Mapping[str, Any]) -> tuple[OutputConfig, dict[str, Any]]:
-    """The options of output, and all others, which `RunConfig.from_flat` takes.
-
-    Raises:
-        MetaqnnError: A value is impossible.
-    """
-    own = {name: value for name, value in values.items() if name in OutputConfig.model_fields}
-    others = {name: value for name, value in values.items() if name not in own}
-    return _validated(OutputConfig, own), others
 
 
 def keys() -> list[tuple[str | None, str]]:

@@ -17,11 +17,12 @@ from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.events import Event
 from metaqnn.executors.base import Executor
 from metaqnn.files import write_file
+from metaqnn.folders import lock_folder
 from metaqnn.models.network import load_network, probabilities
 from metaqnn.reports.top_k import best_networks
 from metaqnn.rewards import best_accuracy
 from metaqnn.rules import Rules
-from metaqnn.runs import Run, lock_folder
+from metaqnn.runs import Run
 from metaqnn.search import Search
 from metaqnn.training.data import Images, load
 from metaqnn.training.device import resolve_device

@@ -1,9 +1,17 @@
-"""Names of runs' folders."""
+"""Folders of runs: their names, and who may work in them."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from metaqnn.errors import MetaqnnError
+
+LOCK = "lock"
+PATIENCE = 0.3
+"""Seconds for which a lock is awaited, for whoever only looks whether it is free has it briefly."""
 
 
 def named_folder(results: Path, name: str) -> Path:
@@ -26,3 +34,19 @@ def free_folder(results: Path, stem: str) -> Path:
     while (results / f"{stem}-{number}").exists():
         number += 1
     return results / f"{stem}-{number}"
+
+
+@contextmanager
+def lock_folder(path: Path) -> Iterator[None]:
+    """Keep other processes from working on a folder; a process that dies lets go.
+
+    Raises:
+        MetaqnnError: Another process has it.
+    """
+    try:
+        with FileLock(path / LOCK, timeout=PATIENCE):
+            yield
+    except Timeout:
+        raise MetaqnnError(
+            f"another process is working on {path}, or another metaqnn.Search of this one"
+        ) from None

@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from metaqnn.config import RunConfig, split_output
+from metaqnn.config import RunConfig, validated
 from metaqnn.errors import MetaqnnError
 from metaqnn.folders import free_folder, named_folder
 from metaqnn.networks.cost import Shape
 from metaqnn.registry import find_dataset
 from metaqnn.runs import Run, open_run
+from metaqnn.sections import Section
 from metaqnn.spaces import made_for, read_space
 from metaqnn.training.data import load_split
 from state_space.settings import suggestion
@@ -25,6 +26,25 @@ CHANGEABLE = (
 
 Pictures = tuple[Shape, tuple[str, ...]]
 """Shape of the images, (channels, height, width), and names of their classes."""
+
+
+class OutputConfig(Section):
+    """Where a run's folder is, and what is printed: options that change no result."""
+
+    name: str | None = None
+    results_dir: str = "results"
+    quiet: bool = False
+
+
+def split_output(values: Mapping[str, Any]) -> tuple[OutputConfig, dict[str, Any]]:
+    """The options of output, and all others, which `RunConfig.from_flat` takes.
+
+    Raises:
+        MetaqnnError: A value is impossible.
+    """
+    own = {name: value for name, value in values.items() if name in OutputConfig.model_fields}
+    others = {name: value for name, value in values.items() if name not in own}
+    return validated(OutputConfig, own), others
 
 
 def plan_run(options: Mapping[str, Any], images: Pictures | None = None) -> tuple[Run, bool]:

@@ -1,14 +1,12 @@
 """The folder of a run: what it was asked for, where it ran, its memory and its best networks."""
 
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
-from filelock import FileLock, Timeout
 
 from metaqnn.agents.base import Agent
 from metaqnn.config import RunConfig, read_toml
@@ -38,12 +36,8 @@ if TYPE_CHECKING:
 CONFIG = "config.toml"
 SPACE = "space.toml"
 MEMORY = "memory.sqlite"
-LOCK = "lock"
 NETWORKS = "networks"
 TENSORBOARD = "tensorboard"
-PATIENCE = 0.3
-"""Seconds for which a lock is awaited, for whoever only looks whether it is free has it briefly."""
-
 INPUTS = {"replay_from": "replay-from", "q_table": "q-table"}
 """Options that name a file, and the name of the file's copy in the run's folder."""
 
@@ -56,22 +50,6 @@ FREE = (
 
 STOPPING = tuple(name.replace("_", "-") for name in StoppingConfig.model_fields)
 """Options that do so only where something stops trainings."""
-
-
-@contextmanager
-def lock_folder(path: Path) -> Iterator[None]:
-    """Keep other processes from working on a folder; a process that dies lets go.
-
-    Raises:
-        MetaqnnError: Another process has it.
-    """
-    try:
-        with FileLock(path / LOCK, timeout=PATIENCE):
-            yield
-    except Timeout:
-        raise MetaqnnError(
-            f"another process is working on {path}, or another metaqnn.Search of this one"
-        ) from None
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from contextlib import closing, contextmanager
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.events import Event
 from metaqnn.executors.base import Executor
+from metaqnn.folders import lock_folder
 from metaqnn.plans import check_images
 from metaqnn.progress import make_bar
-from metaqnn.runs import NETWORKS, Run, lock_folder, write_config
+from metaqnn.runs import NETWORKS, Run, write_config
 from metaqnn.search import Search
 from metaqnn.winners import Winners
 

@@ -18,6 +18,7 @@ from recorded import record_run, trained
 from test_cli import macro_table
 
 from metaqnn.cli import main
+from metaqnn.folders import lock_folder
 from metaqnn.registry import AGENTS, FIGURES
 from metaqnn.reports.captions import CAPTIONS
 from metaqnn.reports.drawing import draw
@@ -25,7 +26,7 @@ from metaqnn.reports.figures.inline import inline_svg
 from metaqnn.reports.figures.style import make_figure
 from metaqnn.reports.page import OWN_SECTION, is_running, render_page
 from metaqnn.reports.parts import group_reasons
-from metaqnn.runs import lock_folder, open_run
+from metaqnn.runs import open_run
 from replay import Outcome
 from state_space import random_walk
 from state_space.notation import read

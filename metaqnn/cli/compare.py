@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaqnn.cli.options import config_options_without, given
-from metaqnn.reports.formats import FORMATS, Format
+from metaqnn.cli.options import config_options_without, format_option, given
+from metaqnn.reports.formats import Format
 from metaqnn.sections import ExecutionConfig
 
 if TYPE_CHECKING:
@@ -51,14 +51,7 @@ def parse_budgets(context: click.Context, option: click.Parameter, value: str) -
 @click.option(
     "--jobs", type=click.IntRange(1), help="Searches at a time.  [default: one a processor core]"
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="table",
-    show_default=True,
-    help="csv and json carry all digits.",
-)
+@format_option
 @config_options_without(
     "agent", "seed", "budget", "keep", "tensorboard", *ExecutionConfig.model_fields
 )
@@ -80,9 +73,10 @@ def compare(
     """
     from metaqnn.comparison import Comparison, Entrant, prepare
     from metaqnn.config import RunConfig
+    from metaqnn.folders import lock_folder
     from metaqnn.plans import find_images
     from metaqnn.registry import check_name
-    from metaqnn.runs import Run, lock_folder
+    from metaqnn.runs import Run
     from metaqnn.searches import labels, search_file
     from metaqnn.spaces import read_space
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaqnn.cli.options import config_options_of, given, run_folder
-from metaqnn.reports.formats import FORMATS, Format
+from metaqnn.cli.options import config_options_of, format_option, given, run_folder
+from metaqnn.reports.formats import Format
 from metaqnn.sections import ExecutionConfig
 from metaqnn.training.presets import NAMES
 from metaqnn.training.recipe import Recipe
@@ -43,14 +43,7 @@ if TYPE_CHECKING:
     "--seeds", default=1, show_default=True, type=click.IntRange(1), help="Trainings of each."
 )
 @click.option("--name", help="Folder of the trainings, in FOLDER/final.  [default: the recipe's]")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="table",
-    show_default=True,
-    help="csv and json carry all digits.",
-)
+@format_option
 @config_options_of(Recipe, "device", "data_dir", "train_limit", *ExecutionConfig.model_fields)
 def finalize(
     folder: Path,

@@ -9,8 +9,19 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from metaqnn.config import RunConfig, keys
+from metaqnn.reports.formats import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="csv and json carry all digits.",
+)
+"""The option of commands that print a table."""
 
 run_folder = click.argument("folder", type=click.Path(path_type=Path))
 """The argument of commands that look at a run."""

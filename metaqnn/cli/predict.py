@@ -4,20 +4,14 @@ from pathlib import Path
 
 import click
 
-from metaqnn.reports.formats import FORMATS, Format, render_cells, render_exactly
+from metaqnn.cli.options import format_option
+from metaqnn.reports.formats import Format, render_cells, render_exactly
 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="table",
-    show_default=True,
-    help="csv and json carry all digits.",
-)
+@format_option
 def predict(model: Path, pictures: tuple[Path, ...], form: Format) -> None:
     """Classify PICTURES with MODEL, a file that `metaqnn export` wrote.
 

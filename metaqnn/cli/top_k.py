@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from metaqnn.cli.options import run_folder
+from metaqnn.cli.options import format_option, run_folder
 from metaqnn.reports.columns import COSTS, SORTS
-from metaqnn.reports.formats import FORMATS, Format
+from metaqnn.reports.formats import Format
 
 
 @click.command()
@@ -33,14 +33,7 @@ from metaqnn.reports.formats import FORMATS, Format
     help="Only networks that no other one beats in accuracy and this cost; what is predicted does "
     "not count.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="table",
-    show_default=True,
-    help="csv and json carry all digits.",
-)
+@format_option
 def top_k(
     folder: Path,
     k: int | None,

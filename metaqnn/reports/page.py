@@ -10,6 +10,7 @@ from metaqnn.environment import ENVIRONMENT, read_environment
 from metaqnn.errors import MetaqnnError
 from metaqnn.files import write_output
 from metaqnn.finals import add_test_errors
+from metaqnn.folders import lock_folder
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.parts import (
     draw_best,
@@ -21,7 +22,7 @@ from metaqnn.reports.parts import (
     list_facts,
 )
 from metaqnn.reports.top_k import PREDICTED, top_k
-from metaqnn.runs import CONFIG, SPACE, Run, lock_folder
+from metaqnn.runs import CONFIG, SPACE, Run
 
 OWN_SECTION = ("curves", "heatmap")
 """Figures that do not stand among the others."""

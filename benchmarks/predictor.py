@@ -21,14 +21,13 @@ cross-validation said of it.
     python benchmarks/predictor.py --live DIR
 
 makes the same search of digits without stopping, with --predictor and with --halving, with several
-seeds, and prints the seconds that it took and those of training alone, the epochs and the best
-measured accuracies of each.
+seeds, and writes predictor-live.md and .csv: the seconds of training, the epochs and the best
+measured accuracies of each. Searches that are in DIR already are gone on with.
 """
 
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -72,7 +71,11 @@ def main(
 ) -> None:
     """Write the tables of a recorded run, or make live ones."""
     if live is not None:
-        click.echo(search(live, range(seeds), budget).to_string(index=False))
+        found = search(live, range(seeds), budget)
+        found.to_csv(out / "predictor-live.csv", index=False, lineterminator="\n")
+        text = found.to_markdown(index=False, floatfmt=".4g")
+        (out / "predictor-live.md").write_text(text + "\n", encoding="utf-8")
+        click.echo(text)
     if run is not None:
         replay(open_run(run), out, orders, rival, after)
 
@@ -205,14 +208,24 @@ def search(folder: Path, seeds: Iterable[int], budget: int) -> pd.DataFrame:
     for seed in seeds:
         for mode, options in {**modes, "halving": ["--halving"]}.items():
             name = f"{mode.replace(' ', '-')}-{seed}"
-            given = ["--budget", budget, "--seed", seed, "--name", name, "--results-dir", folder]
-            command = ["run", *map(str, given), "--keep", "0", "--device", "cpu", *options]
+            if (folder / name).exists():
+                command = ["resume", str(folder / name), "--budget", str(budget)]
+            else:
+                given = [
+                    "--budget",
+                    budget,
+                    "--seed",
+                    seed,
+                    "--name",
+                    name,
+                    "--results-dir",
+                    folder,
+                ]
+                command = ["run", *map(str, given), "--keep", "0", "--device", "cpu", *options]
             environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-            start = time.perf_counter()
             subprocess.run(
                 [sys.executable, "-m", "metaqnn", *command, "--quiet"], env=environment, check=True
             )
-            seconds = time.perf_counter() - start
             run = open_run(folder / name)
             trials = run.memory().frame().query("first")
             savings = Savings.of(trials, run.config.recipe.epochs)
@@ -221,8 +234,7 @@ def search(folder: Path, seeds: Iterable[int], budget: int) -> pd.DataFrame:
                 {
                     "search": mode,
                     "seed": seed,
-                    "seconds": seconds,
-                    "of training": trials["seconds"].sum(),
+                    "seconds of training": trials["seconds"].sum(),
                     "epochs": savings.epochs - savings.saved,
                     "stopped": savings.stopped,
                     "spared": savings.spared,

@@ -209,23 +209,13 @@ def search(folder: Path, seeds: Iterable[int], budget: int) -> pd.DataFrame:
         for mode, options in {**modes, "halving": ["--halving"]}.items():
             name = f"{mode.replace(' ', '-')}-{seed}"
             if (folder / name).exists():
-                command = ["resume", str(folder / name), "--budget", str(budget)]
+                command = ["resume", str(folder / name)]
             else:
-                given = [
-                    "--budget",
-                    budget,
-                    "--seed",
-                    seed,
-                    "--name",
-                    name,
-                    "--results-dir",
-                    folder,
-                ]
-                command = ["run", *map(str, given), "--keep", "0", "--device", "cpu", *options]
+                place = ["--name", name, "--results-dir", str(folder), "--keep", "0"]
+                command = ["run", "--seed", str(seed), *place, "--device", "cpu", *options]
+            command += ["--budget", str(budget), "--quiet"]
             environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-            subprocess.run(
-                [sys.executable, "-m", "metaqnn", *command, "--quiet"], env=environment, check=True
-            )
+            subprocess.run([sys.executable, "-m", "metaqnn", *command], env=environment, check=True)
             run = open_run(folder / name)
             trials = run.memory().frame().query("first")
             savings = Savings.of(trials, run.config.recipe.epochs)

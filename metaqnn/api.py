@@ -8,14 +8,14 @@ from typing import Any, Self
 import pandas as pd
 
 from metaqnn.asked import Asked
-from metaqnn.config import option_names
+from metaqnn.config import CHANGEABLE, option_names
 from metaqnn.environment import check_content
 from metaqnn.errors import MetaqnnError
 from metaqnn.finals import add_test_errors
 from metaqnn.models.formats import export, load
 from metaqnn.models.model import Model
 from metaqnn.models.network import load_network
-from metaqnn.plans import CHANGEABLE, change_run, keywords, own_images, plan_run
+from metaqnn.plans import change_run, keywords, own_images, plan_run
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.gallery import draw_figure, draw_figures
 from metaqnn.reports.networks import distinct

@@ -58,6 +58,12 @@ CHOICES: tuple[tuple[str, Iterable[str], str], ...] = (
 OF_EXECUTOR = ("executor", "workers", "network-timeout", "ray-address")
 """Options that belong to one executor."""
 
+CHANGEABLE = (
+    *("budget", "device", "data_dir", "table", "surrogate_from", "tensorboard"),
+    *ExecutionConfig.model_fields,
+)
+"""Options that a run may be given anew, as `metaqnn resume` does."""
+
 NAMED_SCHEDULES = ("scaled", "practical")
 """Schedules that are made for a budget."""
 

@@ -17,13 +17,6 @@ from metaqnn.spaces import made_for, read_space
 from metaqnn.training.data import load_split
 from state_space.settings import suggestion
 
-CHANGEABLE = (
-    *("budget", "device", "data_dir", "table", "surrogate_from"),
-    *("executor", "workers", "threads", "slots_per_gpu", "network_timeout", "ray_address"),
-    "tensorboard",
-)
-"""Options that a run may be given anew, as `metaqnn resume` does."""
-
 Pictures = tuple[Shape, tuple[str, ...]]
 """Shape of the images, (channels, height, width), and names of their classes."""
 

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 )
 @click.option("--name", help="Folder of the trainings, in FOLDER/final.  [default: the recipe's]")
 @format_option
-@config_options_of(Recipe, "device", "data_dir", "train_limit", *ExecutionConfig.model_fields)
+@config_options_of("device", "data_dir", "train_limit", *ExecutionConfig.model_fields)
+@config_options_of(*Recipe.model_fields, has_default=False)
 def finalize(
     folder: Path,
     k: int,

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 import click
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from metaqnn.config import RunConfig, keys
@@ -48,18 +47,14 @@ def given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value not in (None, ())}
 
 
-def config_option(name: str) -> Callable[[F], F]:
-    """The option of one key of RunConfig."""
-    section = next(section for section, key in keys() if key == name)
-    return _option(name, _field(section, name))
-
-
-def config_options_of(section: type[BaseModel], *others: str) -> Callable[[F], F]:
-    """Add an option for every key of a section, without its default, and for some others."""
+def config_options_of(*names: str, has_default: bool = True) -> Callable[[F], F]:
+    """Add the options of some keys of RunConfig; their help may leave the defaults out."""
+    sections = {name: section for section, name in keys()}
 
     def add(function: F) -> F:
-        for name in reversed((*others, *section.model_fields)):
-            function = config_option(name)(function)
+        for name in reversed(names):
+            field = _field(sections[name], name)
+            function = _option(name, field, has_default=has_default)(function)
         return function
 
     return add
@@ -71,12 +66,12 @@ def _field(section: str | None, name: str) -> FieldInfo:
     return field
 
 
-def _option(name: str, field: FieldInfo) -> Callable[[F], F]:
+def _option(name: str, field: FieldInfo, *, has_default: bool = True) -> Callable[[F], F]:
     flag = name.replace("_", "-")
     kind = _type(field.annotation)
     several = get_origin(field.annotation) is tuple
     text = field.description or ""
-    if field.default not in (None, ()) and "Default" not in text:
+    if has_default and field.default not in (None, ()) and "Default" not in text:
         default = (
             {True: "on", False: "off"}.get(field.default, field.default)
             if kind is bool

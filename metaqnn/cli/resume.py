@@ -5,23 +5,13 @@ from typing import Any
 
 import click
 
-from metaqnn.cli.options import config_option, given, run_folder
+from metaqnn.cli.options import config_options_of, given, run_folder
+from metaqnn.config import CHANGEABLE
 
 
 @click.command()
 @run_folder
-@config_option("budget")
-@config_option("device")
-@config_option("data_dir")
-@config_option("table")
-@config_option("surrogate_from")
-@config_option("executor")
-@config_option("workers")
-@config_option("threads")
-@config_option("slots_per_gpu")
-@config_option("network_timeout")
-@config_option("ray_address")
-@config_option("tensorboard")
+@config_options_of(*CHANGEABLE, has_default=False)
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def resume(folder: Path, quiet: bool, **options: Any) -> None:
     """Go on with the run in FOLDER, if need be with a larger budget or on another device.

@@ -55,7 +55,8 @@ SEARCH = "search"
     is_flag=True,
     help="Train on all training images, those of validation included, and measure the test error.",
 )
-@config_options_of(DataConfig, *Recipe.model_fields, "seed", "device", "threads")
+@config_options_of(*DataConfig.model_fields, "seed", "device", "threads")
+@config_options_of(*Recipe.model_fields, has_default=False)
 def train(
     network: str | None,
     init_from: Path | None,

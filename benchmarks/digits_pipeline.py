@@ -20,7 +20,7 @@ import click
 import pandas as pd
 from sklearn.svm import SVC
 
-from metaqnn.finals import FINAL, RESULTS
+from metaqnn.reports.finals import FINAL, RESULTS
 from metaqnn.sections import DataConfig
 from metaqnn.training.data import load
 

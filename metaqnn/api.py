@@ -8,24 +8,27 @@ from typing import Any, Self
 import pandas as pd
 
 from metaqnn.asked import Asked
-from metaqnn.config import CHANGEABLE, option_names
+from metaqnn.config import CHANGEABLE, OF_FINALS, option_names
 from metaqnn.environment import check_content
 from metaqnn.errors import MetaqnnError
-from metaqnn.finals import add_test_errors
+from metaqnn.finals import finalize, plan_finals
 from metaqnn.models.formats import export, load
 from metaqnn.models.model import Model
 from metaqnn.models.network import load_network
 from metaqnn.plans import change_run, keywords, own_images, plan_run
+from metaqnn.registry import check_name
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.gallery import draw_figure, draw_figures
+from metaqnn.reports.finals import add_test_errors, summarise
 from metaqnn.reports.networks import distinct
 from metaqnn.reports.notebook import Figures, show_live
 from metaqnn.reports.state import describe_state, render_state
-from metaqnn.reports.top_k import top_k, weights_file
+from metaqnn.reports.top_k import best_networks, top_k, weights_file
 from metaqnn.reports.trials import list_trials
 from metaqnn.runs import Run, create_run, open_run
 from metaqnn.search import Search as Loop
 from metaqnn.sessions import open_search, search_with_bar, teach
+from metaqnn.training.presets import NAMES
 
 OPTIONS = (
     *(name.replace("-", "_") for name in option_names()),
@@ -230,6 +233,40 @@ class Search:
             MetaqnnError: The agent has no Q-table.
         """
         return self._run.q_learning().table.frame()
+
+    def finalize(
+        self,
+        k: int = 10,
+        *,
+        ensemble: int = 5,
+        recipe: str = "short",
+        seeds: int = 1,
+        name: str | None = None,
+        quiet: bool = False,
+        **options: Any,
+    ) -> pd.DataFrame:
+        """Train the best networks anew and test them, as `metaqnn finalize` does.
+
+        Args:
+            k: How many networks.
+            ensemble: So many of the best are also tested together.
+            recipe: Its name.
+            seeds: Trainings of each.
+            name: Of the folder of the trainings; the recipe's unless given.
+            quiet: Show no progress.
+            options: Those of `metaqnn finalize`, with _ for -.
+
+        Returns:
+            A row a network or ensemble: see `metaqnn.reports.finals.summarise`.
+
+        Raises:
+            MetaqnnError: No network is trained yet, or something is impossible.
+        """
+        given = keywords(options, OF_FINALS)
+        check_name("recipe", NAMES, recipe)
+        networks = best_networks(self._run, k)
+        finals = plan_finals(self._run, recipe, name, given)
+        return summarise(finalize(finals, networks, seeds, ensemble, quiet=quiet))
 
     def model(self, rank: int = 1) -> Model:
         """A trained network by its rank in `best`.

@@ -64,6 +64,13 @@ CHANGEABLE = (
 )
 """Options that a run may be given anew, as `metaqnn resume` does."""
 
+OF_FINALS = (
+    *("device", "data_dir", "train_limit"),
+    *ExecutionConfig.model_fields,
+    *Recipe.model_fields,
+)
+"""Options that the final trainings of a run may be given anew, as `metaqnn finalize` does."""
+
 NAMED_SCHEDULES = ("scaled", "practical")
 """Schedules that are made for a budget."""
 

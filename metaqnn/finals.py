@@ -1,6 +1,6 @@
 """Final trainings: the best networks of a run, trained anew on all training images, and tested."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,34 +17,19 @@ from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.events import Event
 from metaqnn.executors.base import Executor
 from metaqnn.files import write_file
-from metaqnn.folders import lock_folder
+from metaqnn.folders import lock_folder, named_folder
 from metaqnn.models.network import load_network, probabilities
-from metaqnn.reports.top_k import best_networks
+from metaqnn.progress import make_bar
+from metaqnn.reports.finals import COLUMNS, COUNTS, FINAL, RESULTS
 from metaqnn.rewards import best_accuracy
 from metaqnn.rules import Rules
 from metaqnn.runs import Run
 from metaqnn.search import Search
 from metaqnn.training.data import Images, load
 from metaqnn.training.device import resolve_device
+from metaqnn.training.presets import preset
 from metaqnn.winners import Winners, weights_path
 from replay import BrokenMemory, Memory, WrongRun
-
-FINAL = "final"
-RESULTS = "results.csv"
-
-COLUMNS = (
-    *("seed", "rank", "test_error", "low", "high", "accuracy", "parameters", "multiply_adds"),
-    *("seconds", "network", "digest", "weights", "error"),
-)
-"""Of RESULTS, a row a network and seed, and one an ensemble, which has no rank.
-
-`test_error` is the share of the test images that are classified wrong, `low` and `high` its 95 %
-interval (Wilson's), `accuracy` that on the validation images in the search, `seconds` those of the
-final training, `weights` the file in the folder, `error` why the training failed.
-"""
-
-COUNTS = dict.fromkeys(("rank", "parameters", "multiply_adds"), "Int64")
-"""Columns of whole numbers, some of which are missing."""
 
 
 @dataclass(frozen=True)
@@ -184,52 +169,57 @@ class Finals:
         return probabilities(network, facts, images.images, torch.device(resolve_device(here)))
 
 
-def find_results(run: Run) -> pd.DataFrame | None:
-    """The results of the run's latest final trainings; None where there are none."""
-    found = sorted((run.path / FINAL).glob(f"*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
-    return _read(found[-1]) if found else None
-
-
-def add_test_errors(networks: pd.DataFrame, run: Run) -> pd.DataFrame:
-    """The networks with their test_error in the run's latest final trainings.
-
-    It is the mean over the seeds, and NaN where there is none.
-
-    Args:
-        networks: `metaqnn.reports.networks.distinct`.
-        run: Theirs.
-    """
-    results = find_results(run)
-    if results is None:
-        return networks.assign(test_error=np.nan)
-    errors = results.groupby("digest")["test_error"].mean()
-    return networks.assign(test_error=networks["digest"].map(errors))
-
-
-def final_weights(run: Run, rank: int, name: str) -> Path:
-    """The weights of a network as it was trained in the end, with the first seed.
+def plan_finals(run: Run, recipe: str, name: str | None, options: Mapping[str, Any]) -> Finals:
+    """Final trainings of a run, none of which is made yet.
 
     Args:
         run: The run.
-        rank: Of the network, as `metaqnn.reports.top_k.top_k` ranks them now.
-        name: Of the folder of the final trainings.
+        recipe: One of `metaqnn.training.presets.NAMES`.
+        name: Of the folder; None is the recipe's.
+        options: What is to be different, of the recipe too.
 
     Raises:
-        MetaqnnError: There are none.
+        MetaqnnError: An option or the name is impossible.
     """
-    path = run.path / FINAL / name
-    if not (path / RESULTS).is_file():
-        raise MetaqnnError(f"there is no {path / RESULTS}; `metaqnn finalize` writes it")
-    network = best_networks(run, rank).iloc[-1]
-    results = _read(path / RESULTS).dropna(subset=["weights"])
-    weights = results.loc[results["digest"] == network["digest"], "weights"]
-    if weights.empty:
-        raise MetaqnnError(f"{network['network']}, of rank {network['rank']}, is not in {path}")
-    return path / str(weights.iloc[0])
+    searched = {**run.config.recipe.model_dump(), "train_limit": None}
+    asked = {**searched, **preset(recipe, searched, run.shape[1]), **options}
+    path = named_folder(run.path / FINAL, name or recipe)
+    return Finals(replace(run, config=run.config.changed(asked)), path)
 
 
-def _read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype=COUNTS)
+def finalize(
+    finals: Finals, networks: pd.DataFrame, seeds: int, ensemble: int, *, quiet: bool = False
+) -> pd.DataFrame:
+    """Train the networks with a progress bar, and test them; the columns of RESULTS.
+
+    Args:
+        finals: Of the run.
+        networks: `metaqnn.reports.top_k.best_networks`.
+        seeds: Trainings of each.
+        ensemble: How many of the best are tested together.
+        quiet: Show no bar.
+
+    Raises:
+        MetaqnnError: See `Finals.train` and `Finals.test`.
+    """
+    executor = finals.run.executor()
+    done = 0
+    with finals.lock():
+        with make_bar(quiet=quiet) as progress:
+            total = seeds * len(networks)
+            task = progress.add_task(f"final: {finals.path.name}", total=total, state="")
+
+            def observe(event: Event) -> None:
+                nonlocal done
+                done += event.is_new
+                progress.update(task, completed=done, state=event.outcome.error or "")
+
+            try:
+                for seed in range(seeds):
+                    finals.train(networks, seed, executor, observe)
+            finally:
+                executor.shutdown()
+        return finals.test(networks, range(seeds), ensemble)
 
 
 def test_error(probabilities: np.ndarray, labels: Tensor) -> dict[str, float]:

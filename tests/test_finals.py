@@ -12,9 +12,10 @@ from conftest import refused
 import metaqnn
 from metaqnn.cli import main
 from metaqnn.config import RunConfig
+from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators import train as evaluators
-from metaqnn.finals import FINAL, Finals, find_results, wilson
-from metaqnn.reports.finals import summarise
+from metaqnn.finals import Finals, wilson
+from metaqnn.reports.finals import FINAL, find_results, summarise
 from metaqnn.reports.top_k import best_networks
 from metaqnn.runs import open_run
 from metaqnn.sections import DataConfig
@@ -114,6 +115,19 @@ def test_more_networks_and_seeds_may_follow_and_nothing_is_trained_twice(folder)
     assert find_results(open_run(folder)).equals(
         second.astype(dict.fromkeys(("rank", "parameters", "multiply_adds"), "Int64"))
     )
+
+
+def test_python_does_the_same(folder):
+    results, _ = finalize(folder, "command", "-k", "2")
+    search = metaqnn.Search.open(folder)
+    options = {"epochs": 2, "restart_below": 0.0, "threads": 1}
+    found = search.finalize(2, name="python", quiet=True, **options)
+    assert found["test_error"].tolist() == results["test_error"].tolist()
+    assert search.best(2)["test_error"].tolist() == results["test_error"].tolist()[:2]
+    with pytest.raises(MetaqnnError, match=r"unknown option epoch; did you mean epochs"):
+        search.finalize(2, epoch=1)
+    with pytest.raises(MetaqnnError, match="there is no recipe 'long'"):
+        search.finalize(2, recipe="long")
 
 
 def test_a_network_that_fails_costs_itself_only(folder, monkeypatch):

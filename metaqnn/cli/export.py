@@ -35,9 +35,9 @@ def export(source: Path, rank: int, final: str | None, target: Path) -> None:
     Whatever the format, the network reads images of values from 0 to 255, and returns the scores of
     the classes before the softmax.
     """
-    from metaqnn.finals import final_weights
     from metaqnn.models.formats import export as write
     from metaqnn.models.network import load_network
+    from metaqnn.reports.finals import final_weights
     from metaqnn.reports.top_k import weights_file
     from metaqnn.runs import open_run
 

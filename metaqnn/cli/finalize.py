@@ -1,23 +1,15 @@
 """metaqnn finalize."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from metaqnn.cli.options import config_options_of, format_option, given, run_folder
+from metaqnn.config import OF_FINALS
 from metaqnn.reports.formats import Format
-from metaqnn.sections import ExecutionConfig
 from metaqnn.training.presets import NAMES
-from metaqnn.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from metaqnn.events import Event
-    from metaqnn.finals import Finals
 
 
 @click.command()
@@ -44,8 +36,7 @@ if TYPE_CHECKING:
 )
 @click.option("--name", help="Folder of the trainings, in FOLDER/final.  [default: the recipe's]")
 @format_option
-@config_options_of("device", "data_dir", "train_limit", *ExecutionConfig.model_fields)
-@config_options_of(*Recipe.model_fields, has_default=False)
+@config_options_of(*OF_FINALS, has_default=False)
 def finalize(
     folder: Path,
     k: int,
@@ -64,51 +55,22 @@ def finalize(
 
     The options of training change the recipe; their defaults are those of the recipe.
     """
-    from metaqnn.finals import FINAL, Finals
-    from metaqnn.folders import named_folder
+    from metaqnn.cli.progress import INTERRUPTED
+    from metaqnn.finals import finalize as train_and_test
+    from metaqnn.finals import plan_finals
     from metaqnn.reports.finals import render, summarise
     from metaqnn.reports.top_k import best_networks
     from metaqnn.runs import open_run
-    from metaqnn.training.presets import preset
 
     run = open_run(folder)
     networks = best_networks(run, k)
-    searched = {**run.config.recipe.model_dump(), "train_limit": None}
-    asked = {**searched, **preset(recipe, searched, run.shape[1]), **given(options)}
-    config = run.config.changed(asked)
-    path = named_folder(run.path / FINAL, name or recipe)
-    finals = Finals(replace(run, config=config), path)
-    with finals.lock():
-        _train(finals, networks, seeds)
-        results = finals.test(networks, range(seeds), ensemble)
+    finals = plan_finals(run, recipe, name, given(options))
+    try:
+        results = train_and_test(finals, networks, seeds, ensemble)
+    except KeyboardInterrupt:
+        click.echo("stopped; the same command goes on", err=True)
+        sys.exit(INTERRUPTED)
     click.echo(render(summarise(results), form))
     for network, reason in results.dropna(subset=["error"])[["network", "error"]].values:
         click.echo(f"{network} failed: {reason}", err=True)
-    click.echo(f"\nThe weights, and the results of every training, are in {path}", err=True)
-
-
-def _train(finals: "Finals", networks: "pd.DataFrame", seeds: int) -> None:
-    """Train with a progress bar where there is a terminal."""
-    from metaqnn.cli.progress import INTERRUPTED
-    from metaqnn.progress import make_bar
-
-    executor = finals.run.executor()
-    done = 0
-    with make_bar() as progress:
-        total = seeds * len(networks)
-        task = progress.add_task(f"final: {finals.path.name}", total=total, state="")
-
-        def observe(event: "Event") -> None:
-            nonlocal done
-            done += event.is_new
-            progress.update(task, completed=done, state=event.outcome.error or "")
-
-        try:
-            for seed in range(seeds):
-                finals.train(networks, seed, executor, observe)
-        except KeyboardInterrupt:
-            progress.stop()
-            click.echo(f"stopped, {done} networks were trained; the same command goes on", err=True)
-            sys.exit(INTERRUPTED)
-        finally:
-            executor.shutdown()
+    click.echo(f"\nThe weights, and the results of every training, are in {finals.path}", err=True)

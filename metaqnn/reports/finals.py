@@ -1,9 +1,79 @@
-"""What final trainings brought, for people."""
+"""What final trainings brought."""
 
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 
-from metaqnn.finals import COUNTS
+from metaqnn.errors import MetaqnnError
 from metaqnn.reports.formats import Format, format_column, render_cells, render_exactly
+from metaqnn.reports.top_k import best_networks
+from metaqnn.runs import Run
+
+FINAL = "final"
+RESULTS = "results.csv"
+
+COLUMNS = (
+    *("seed", "rank", "test_error", "low", "high", "accuracy", "parameters", "multiply_adds"),
+    *("seconds", "network", "digest", "weights", "error"),
+)
+"""Of RESULTS, a row a network and seed, and one an ensemble, which has no rank.
+
+`test_error` is the share of the test images that are classified wrong, `low` and `high` its 95 %
+interval (Wilson's), `accuracy` that on the validation images in the search, `seconds` those of the
+final training, `weights` the file in the folder, `error` why the training failed.
+"""
+
+COUNTS = dict.fromkeys(("rank", "parameters", "multiply_adds"), "Int64")
+"""Columns of whole numbers, some of which are missing."""
+
+
+def find_results(run: Run) -> pd.DataFrame | None:
+    """The results of the run's latest final trainings; None where there are none."""
+    found = sorted((run.path / FINAL).glob(f"*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
+    return _read(found[-1]) if found else None
+
+
+def add_test_errors(networks: pd.DataFrame, run: Run) -> pd.DataFrame:
+    """The networks with their test_error in the run's latest final trainings.
+
+    It is the mean over the seeds, and NaN where there is none.
+
+    Args:
+        networks: `metaqnn.reports.networks.distinct`.
+        run: Theirs.
+    """
+    results = find_results(run)
+    if results is None:
+        return networks.assign(test_error=np.nan)
+    errors = results.groupby("digest")["test_error"].mean()
+    return networks.assign(test_error=networks["digest"].map(errors))
+
+
+def final_weights(run: Run, rank: int, name: str) -> Path:
+    """The weights of a network as it was trained in the end, with the first seed.
+
+    Args:
+        run: The run.
+        rank: Of the network, as `metaqnn.reports.top_k.top_k` ranks them now.
+        name: Of the folder of the final trainings.
+
+    Raises:
+        MetaqnnError: There are none.
+    """
+    path = run.path / FINAL / name
+    if not (path / RESULTS).is_file():
+        raise MetaqnnError(f"there is no {path / RESULTS}; `metaqnn finalize` writes it")
+    network = best_networks(run, rank).iloc[-1]
+    results = _read(path / RESULTS).dropna(subset=["weights"])
+    weights = results.loc[results["digest"] == network["digest"], "weights"]
+    if weights.empty:
+        raise MetaqnnError(f"{network['network']}, of rank {network['rank']}, is not in {path}")
+    return path / str(weights.iloc[0])
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=COUNTS)
 
 
 def summarise(results: pd.DataFrame) -> pd.DataFrame:

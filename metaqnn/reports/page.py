@@ -9,9 +9,9 @@ from metaqnn import __version__
 from metaqnn.environment import ENVIRONMENT, read_environment
 from metaqnn.errors import MetaqnnError
 from metaqnn.files import write_output
-from metaqnn.finals import add_test_errors
 from metaqnn.folders import lock_folder
 from metaqnn.reports.figures.findings import Findings
+from metaqnn.reports.finals import add_test_errors
 from metaqnn.reports.parts import (
     draw_best,
     draw_pictures,

@@ -162,6 +162,8 @@ def list_commands(run: Run, environment: Mapping[str, Any]) -> list[tuple[str, s
     }
     if run.config.evaluation.evaluator == "train":
         export = ["metaqnn", "export", folder, "--rank", "1", "--to", "model.onnx"]
+        final = ["metaqnn", "finalize", folder, "-k", "5", "--ensemble", "5"]
+        commands["Its best networks trained anew, on all images, and tested:"] = final
         commands["The best network, trained, as a file:"] = export
     commands["This page:"] = ["metaqnn", "report", folder]
     return [(what, shlex.join(command)) for what, command in commands.items()]

@@ -1,7 +1,7 @@
 """Final trainings: the best networks of a run, trained anew on all training images, and tested."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.events import Event
 from metaqnn.executors.base import Executor
-from metaqnn.files import write_file
 from metaqnn.folders import lock_folder, named_folder
 from metaqnn.models.network import load_network, probabilities
+from metaqnn.plans import match_images
 from metaqnn.progress import make_bar
-from metaqnn.reports.finals import COLUMNS, COUNTS, FINAL, RESULTS
+from metaqnn.reports.finals import COLUMNS, COUNTS, FINAL, write_results
 from metaqnn.rewards import best_accuracy
 from metaqnn.rules import Rules
 from metaqnn.runs import Run
@@ -83,59 +83,54 @@ class Finals:
         run = self._seeded(seed)
         space = run.space()
         evaluator = TrainEvaluator.from_config(run.config, space, run.shape)
-        memory = self._memory(run, seed)
-        there = memory.frame()
-        known = set(there["digest"])
-        new = [walk for walk, digest in networks[["walk", "digest"]].values if digest not in known]
-        walks = (*there["walk"], *new)
-        rules = Rules(
-            seed, len(walks), best_accuracy, 1 / len(run.classes), start_from=tuple(walks)
-        )
-        search = Search(
-            space,
-            RandomSearch(space, seed),
-            replace(evaluator, whole=True),
-            executor,
-            memory,
-            rules,
-            winners=Winners(self._weights(seed), len(walks)),
-            observe=observe,
-        )
-        search.run()
-        memory.close()
+        with closing(self._memory(run, seed)) as memory:
+            there = memory.frame()
+            new = networks.loc[~networks["digest"].isin(there["digest"]), "walk"]
+            walks = (*there["walk"], *new)
+            search = Search(
+                space,
+                RandomSearch(space, seed),
+                replace(evaluator, whole=True),
+                executor,
+                memory,
+                Rules(seed, len(walks), best_accuracy, 1 / len(run.classes), start_from=walks),
+                winners=Winners(self._weights(seed), len(walks)),
+                observe=observe,
+            )
+            search.run()
 
-    def test(self, networks: pd.DataFrame, seeds: Sequence[int], ensemble: int) -> pd.DataFrame:
+    def test(
+        self, networks: pd.DataFrame, seeds: Sequence[int], ensemble: int, images: Images
+    ) -> pd.DataFrame:
         """Test the trained networks, and the mean of the best ones' probabilities; write RESULTS.
 
         Args:
             networks: As they were trained, best first.
             seeds: Of the trainings.
             ensemble: How many of them, those that failed left out.
+            images: For testing.
 
         Returns:
-            The columns of RESULTS.
-
-        Raises:
-            MetaqnnError: There are no test images.
+            The columns of RESULTS, where the rows of other networks and seeds stay.
         """
-        images = load(self.run.config.data, "test")
         rows: list[dict[str, Any]] = []
         for seed in seeds:
-            memory = self._memory(self._seeded(seed), seed)
-            trained = memory.frame().set_index("digest")
-            memory.close()
+            with closing(self._memory(self._seeded(seed), seed)) as memory:
+                trained = memory.frame().set_index("digest")
             members: list[np.ndarray] = []
             for network in networks.to_dict("records"):
                 final = trained.loc[network["digest"]]
                 row = {name: network.get(name) for name in COLUMNS}
-                row |= {"seed": seed, "seconds": final.get("seconds"), "error": final["error"]}
+                failed = not pd.isna(final["error"])
+                row |= {"seed": seed, "seconds": final.get("seconds")}
+                row |= {"error": final["error"] if failed else None}
                 path = weights_path(self._weights(seed), final["number"])
                 if path.is_file():
                     predicted = self._probabilities(path, images)
                     members.append(predicted)
                     row |= {"weights": str(path.relative_to(self.path))}
                     row |= test_error(predicted, images.labels)
-                elif final["error"] is None:
+                elif not failed:
                     row |= {"error": "it stayed at chance, at every learning rate"}
                 rows.append(row)
             if len(members) > 1 and ensemble > 1:
@@ -143,7 +138,7 @@ class Finals:
                 name = f"ensemble of {len(members[:ensemble])}"
                 rows.append({"seed": seed, "network": name, **test_error(mean, images.labels)})
         results = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COUNTS)
-        write_file(self.path / RESULTS, results.to_csv(index=False, lineterminator="\n"))
+        write_results(self.path, results)
         return results
 
     def _seeded(self, seed: int) -> Run:
@@ -153,9 +148,13 @@ class Finals:
     def _memory(self, run: Run, seed: int) -> Memory:
         path = self.path / f"seed-{seed}.sqlite"
         try:
-            if path.exists():
-                return Memory.open(path, run.identity)
-            return Memory.create(path, run.identity)
+            if not path.exists():
+                # whole or not at all
+                partial = path.with_name(f"{path.name}.partial")
+                partial.unlink(missing_ok=True)
+                Memory.create(partial, run.identity).close()
+                partial.replace(path)
+            return Memory.open(path, run.identity)
         except (BrokenMemory, WrongRun) as error:
             raise MetaqnnError(f"{error}; --name chooses another folder") from None
 
@@ -182,7 +181,7 @@ def plan_finals(run: Run, recipe: str, name: str | None, options: Mapping[str, A
         MetaqnnError: An option or the name is impossible.
     """
     searched = {**run.config.recipe.model_dump(), "train_limit": None}
-    asked = {**searched, **preset(recipe, searched, run.shape[1]), **options}
+    asked = preset(recipe, searched, run.shape[1], options)
     path = named_folder(run.path / FINAL, name or recipe)
     return Finals(replace(run, config=run.config.changed(asked)), path)
 
@@ -202,9 +201,13 @@ def finalize(
     Raises:
         MetaqnnError: See `Finals.train` and `Finals.test`.
     """
-    executor = finals.run.executor()
+    run = finals.run
+    TrainEvaluator.from_config(run.config, run.space(), run.shape)
+    match_images(run)
+    images = load(run.config.data, "test")  # else they are found missing after hours
     done = 0
     with finals.lock():
+        executor = run.executor()
         with make_bar(quiet=quiet) as progress:
             total = seeds * len(networks)
             task = progress.add_task(f"final: {finals.path.name}", total=total, state="")
@@ -217,9 +220,10 @@ def finalize(
             try:
                 for seed in range(seeds):
                     finals.train(networks, seed, executor, observe)
+                    done = (seed + 1) * len(networks)  # some may have been trained before
             finally:
                 executor.shutdown()
-        return finals.test(networks, range(seeds), ensemble)
+        return finals.test(networks, range(seeds), ensemble, images)
 
 
 def test_error(probabilities: np.ndarray, labels: Tensor) -> dict[str, float]:

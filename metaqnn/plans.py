@@ -84,8 +84,16 @@ def check_images(run: Run) -> None:
     Raises:
         MetaqnnError: They cannot be loaded, or are not those for which the run was made.
     """
-    if run.config.budget == 0 or run.config.evaluation.evaluator != "train":
-        return
+    if run.config.budget and run.config.evaluation.evaluator == "train":
+        match_images(run)
+
+
+def match_images(run: Run) -> None:
+    """Load the images of a run.
+
+    Raises:
+        MetaqnnError: They cannot be loaded, or are not those for which the run was made.
+    """
     training, _ = load_split(run.config.data)
     if (training.shape, len(training.classes)) != (run.shape, len(run.classes)):
         raise MetaqnnError(

@@ -15,11 +15,13 @@ from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators import train as evaluators
 from metaqnn.finals import Finals, wilson
-from metaqnn.reports.finals import FINAL, find_results, summarise
+from metaqnn.reports.finals import COUNTS, FINAL, find_results, summarise
 from metaqnn.reports.top_k import best_networks
 from metaqnn.runs import open_run
 from metaqnn.sections import DataConfig
-from metaqnn.training.data import load
+from metaqnn.training.data import load, load_split
+from metaqnn.training.presets import NAMES, preset
+from metaqnn.training.recipe import Recipe
 
 KEEP_ONE = ["--budget", "3", "--epochs", "1", "--device", "cpu", "--keep", "1", "--quiet"]
 SHORT = ["--epochs", "2", "--restart-below", "0", "--threads", "1"]
@@ -95,7 +97,8 @@ def test_what_is_interrupted_goes_on_and_ends_the_same(folder):
             with pytest.raises(KeyboardInterrupt):
                 parts.train(networks, 0, run.executor(), interrupt)
         parts.train(networks, 0, run.executor())
-    told = [finals.test(networks, [0], 3) for finals in (whole, parts)]
+    images = load(DataConfig(), "test")
+    told = [finals.test(networks, [0], 3, images) for finals in (whole, parts)]
     columns = ["rank", "test_error", "network", "digest", "weights"]
     assert told[0][columns].equals(told[1][columns])
 
@@ -112,9 +115,12 @@ def test_more_networks_and_seeds_may_follow_and_nothing_is_trained_twice(folder)
     assert summary["test_error"].tolist() == pytest.approx(errors.mean(0).tolist())
     assert summary["deviation"].tolist() == pytest.approx(errors.std(0, ddof=1).tolist())
     assert output.stdout.splitlines()[0].startswith("rank,test_error,deviation,low,high")
-    assert find_results(open_run(folder)).equals(
-        second.astype(dict.fromkeys(("rank", "parameters", "multiply_adds"), "Int64"))
-    )
+    assert find_results(open_run(folder)).equals(second.astype(COUNTS))
+    again, _ = finalize(folder, "more", "-k", "1", "--ensemble", "1")
+    ordered = [
+        rows.sort_values(["seed", "network"]).to_csv(index=False) for rows in (again, second)
+    ]
+    assert ordered[0] == ordered[1]
 
 
 def test_python_does_the_same(folder):
@@ -159,9 +165,10 @@ def test_the_final_weights_can_be_exported(folder):
     assert result.exit_code == 0, result.output
     assert metaqnn.load(target).facts.input_shape == (1, 8, 8)
     refused(invoke("export", folder, "--final", "none", "--to", target), "metaqnn finalize")
-    refused(
-        invoke("export", folder, "--rank", "3", "--final", "exported", "--to", target), "of rank 3"
-    )
+    export = ["export", folder, "--final", "exported", "--to", target, "--rank"]
+    refused(invoke(*export, "3"), "of rank 3, is not in")
+    refused(invoke(*export, "4"), "rank is 4", "3 trained networks")
+    refused(invoke("export", target, "--rank", "2", "--to", target), "is one network")
 
 
 @pytest.mark.parametrize(
@@ -172,6 +179,8 @@ def test_the_final_weights_can_be_exported(folder):
         (["--rates", "0.1:5,0:2"], ["'0:2' is not RATE:EPOCHS"]),
         (["--optimizer", "sdg"], ["no optimizer 'sdg'", "sgd"]),
         (["--momentum", "1"], ["momentum is 1.0"]),
+        (["--momentum", "0", "--nesterov"], ["nesterov is True", "a momentum above 0"]),
+        (["--data-dir", "nowhere", "--executor", "ray", "--device", "cuda:1"], ["ray chooses"]),
         (["--name", "../x"], ["the name '../x'"]),
         (["-k", "0"], ["0 is not in the range"]),
     ],
@@ -190,3 +199,35 @@ def test_a_run_without_networks_is_refused(tmp_path):
     made = invoke("run", "--budget", "0", "--results-dir", tmp_path, "--name", "e", "--quiet")
     assert made.exit_code == 0
     refused(invoke("finalize", tmp_path / "e"), "has no trained network yet")
+
+
+def test_short_is_twice_as_long_and_changes_of_the_rate_count():
+    searched = Recipe(epochs=10, rates="0.1:5,0.01:5").model_dump()
+    assert preset("short", searched, 8, {})["rates"] == "0.1:10,0.01:10"
+    assert preset("short", searched, 8, {})["epochs"] == 20
+    changed = preset("paper-svhn", Recipe().model_dump(), 32, {"learning_rate": 0.1})
+    assert changed["rates"] is None and changed["learning_rate"] == 0.1
+    for name in NAMES:
+        assert Recipe(**preset(name, Recipe().model_dump(), 32, {})).epochs >= 40
+
+
+def test_what_is_missing_is_found_before_anything_is_trained(tmp_path):
+    """Images of the run's training, of another shape, or for testing; and nothing is recorded."""
+    rng = np.random.default_rng(0)
+
+    def write(size, **more):
+        pixels = rng.integers(0, 256, (40, size, size), np.uint8)
+        load_split.cache_clear()
+        np.savez(tmp_path / "own.npz", x_train=pixels, y_train=np.arange(40) % 4, **more)
+
+    write(8)
+    data = ["--dataset", f"npz:{tmp_path / 'own.npz'}", "--space", "digits", "--validation", "8"]
+    made = invoke("run", *KEEP_ONE, *data, "--results-dir", tmp_path, "--name", "r")
+    assert made.exit_code == 0, made.output
+    refused(invoke("finalize", tmp_path / "r", *SHORT), "has no array x_test and no y_test")
+    write(9)
+    refused(invoke("finalize", tmp_path / "r", *SHORT), "images of shape (1, 9, 9)")
+    (tmp_path / "own.npz").unlink()
+    load_split.cache_clear()
+    refused(invoke("finalize", tmp_path / "r", *SHORT), "own.npz cannot be read")
+    assert not (tmp_path / "r" / FINAL).exists()

@@ -9,10 +9,8 @@ import click
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option(
     "--rank",
-    default=1,
-    show_default=True,
     type=click.IntRange(1),
-    help="Which network of a run, as `metaqnn top-k` ranks them.",
+    help="Which network of a run, as `metaqnn top-k` ranks them.  [default: 1]",
 )
 @click.option(
     "--final",
@@ -29,12 +27,13 @@ import click
     "architecture as metadata), .onnx, .pt2 (torch.export) or .py (PyTorch source that needs "
     "nothing of metaqnn; its weights are written beside it as .safetensors).",
 )
-def export(source: Path, rank: int, final: str | None, target: Path) -> None:
+def export(source: Path, rank: int | None, final: str | None, target: Path) -> None:
     """Write a trained network of SOURCE, a run's folder or a .safetensors file, to a file.
 
     Whatever the format, the network reads images of values from 0 to 255, and returns the scores of
     the classes before the softmax.
     """
+    from metaqnn.errors import MetaqnnError
     from metaqnn.models.formats import export as write
     from metaqnn.models.network import load_network
     from metaqnn.reports.finals import final_weights
@@ -42,11 +41,13 @@ def export(source: Path, rank: int, final: str | None, target: Path) -> None:
     from metaqnn.runs import open_run
 
     if source.is_file():
+        if rank is not None or final is not None:
+            raise MetaqnnError(f"{source} is one network: --rank and --final are of a run's folder")
         path = source
     elif final is None:
-        path = weights_file(open_run(source), rank)
+        path = weights_file(open_run(source), rank or 1)
     else:
-        path = final_weights(open_run(source), rank, final)
+        path = final_weights(open_run(source), rank or 1, final)
     network, facts = load_network(path)
     write(network, facts, target)
     click.echo(f"{facts.architecture} is in {target}")

@@ -32,8 +32,8 @@ SEARCH = "search"
 @click.option(
     "--init-from",
     type=click.Path(path_type=Path),
-    help="Begin with the weights of this .safetensors file, but for its heads. NETWORK may then be "
-    "left out.",
+    help="Begin with the weights of this .safetensors file, but for its heads. Without NETWORK the "
+    "network is that of the file too, with its dropout.",
 )
 @click.option(
     "--to",
@@ -78,7 +78,7 @@ def train(
     from metaqnn.models.network import load_network
     from metaqnn.models.transfer import transferable, with_classes
     from metaqnn.networks.cost import total_cost
-    from metaqnn.training.data import load_split
+    from metaqnn.training.data import load, load_split
     from metaqnn.training.presets import preset
     from state_space.notation import NotationError, read
 
@@ -86,8 +86,7 @@ def train(
     training, validation = load_split(config.data)
     if recipe != SEARCH:
         searched = config.recipe.model_dump()
-        longer = preset(recipe, searched, training.shape[1])
-        config = config.changed({**longer, **given(options)})
+        config = config.changed(preset(recipe, searched, training.shape[1], given(options)))
     source = None if init_from is None else load_network(init_from)[0]
     if network is not None:
         try:
@@ -106,6 +105,7 @@ def train(
         click.echo(f"{len(start)} tensors of {init_from} are taken along", err=True)
     if target:
         check_target(target)
+    test_images = load(config.data, "test") if final else None
     images = (training.join(validation), validation) if final else (training, validation)
     outcome = _train(architecture, *images, config, final=final, start=start)
     with TemporaryDirectory() as folder:
@@ -113,10 +113,13 @@ def train(
         path.write_bytes(outcome.weights or b"")
         trained, facts = load_network(path)
     click.echo(_describe(outcome))
-    click.echo(_test(trained, facts, config) if final else _validated(outcome))
     if target:
         export(trained, facts, target)
         click.echo(f"{facts.architecture} is in {target}")
+    if test_images:
+        click.echo(_test(trained, facts, test_images, config))
+    else:
+        click.echo(_validated(outcome))
 
 
 def _train(
@@ -188,15 +191,13 @@ def _validated(outcome: "Outcome") -> str:
     return f"validation accuracy {best:.2%} after epoch {outcome.curve.index(best) + 1}"
 
 
-def _test(network: "Network", facts: "Facts", config: "RunConfig") -> str:
+def _test(network: "Network", facts: "Facts", images: "Images", config: "RunConfig") -> str:
     import torch
 
     from metaqnn.finals import test_error
     from metaqnn.models.network import probabilities
-    from metaqnn.training.data import load
     from metaqnn.training.device import resolve_device
 
-    images = load(config.data, "test")
     device = torch.device(resolve_device(config.device))
     error = test_error(probabilities(network, facts, images.images, device), images.labels)
     return (

@@ -36,9 +36,9 @@ def check_target(path: Path) -> None:
     """See whether a network could be written to a file, before it is trained for hours.
 
     Raises:
-        MetaqnnError: The suffix is unknown, or the folder is not there.
+        MetaqnnError: The suffix is unknown, a package is missing, or the folder is not there.
     """
-    _format(path)
+    _format(path).check()
     if not path.parent.is_dir():
         raise MetaqnnError(f"{path} cannot be written: there is no folder {path.parent}")
 
@@ -113,13 +113,17 @@ def _read_pt2(path: Path) -> tuple[Facts, Scores]:
 
 
 def _write_onnx(network: Network, facts: Facts, path: Path) -> None:
-    need("ONNX", "onnx", "onnx", "onnxscript", "onnxruntime")
+    _check_onnx()
     program = torch.onnx.export(
         _program(network, facts), input_names=["images"], output_names=["scores"], verbose=False
     )
     assert program is not None, "only the old exporter returns nothing"
     program.model.metadata_props.update(facts.metadata)
     program.save(path, external_data=False)
+
+
+def _check_onnx() -> None:
+    need("ONNX", "onnx", "onnx", "onnxscript", "onnxruntime")
 
 
 def _read_onnx(path: Path) -> tuple[Facts, Scores]:
@@ -150,15 +154,16 @@ def _torch_scores(module: Callable[[torch.Tensor], torch.Tensor]) -> Scores:
 
 
 class Format(NamedTuple):
-    """What writes a file, and what reads it."""
+    """What writes a file, what reads it, and what sees whether the packages to write are there."""
 
     write: Callable[[Network, Facts, Path], None]
     read: Callable[[Path], tuple[Facts, Scores]]
+    check: Callable[[], None] = lambda: None
 
 
 FORMATS = {
     ".safetensors": Format(_write_safetensors, _read_safetensors),
-    ".onnx": Format(_write_onnx, _read_onnx),
+    ".onnx": Format(_write_onnx, _read_onnx, _check_onnx),
     ".pt2": Format(_write_pt2, _read_pt2),
     ".py": Format(_write_source, _read_source),
 }

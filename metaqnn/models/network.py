@@ -12,6 +12,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.models.model import Facts
 from metaqnn.networks.build import Network
 from metaqnn.training.data import equalise
+from metaqnn.training.fit import within_memory
 from state_space.notation import NotationError, read
 
 
@@ -46,6 +47,8 @@ def probabilities(
 ) -> np.ndarray:
     """The softmax of a network's scores, float32 (images, classes).
 
+    Where that does not fit into memory, it is computed for fewer images at once.
+
     Args:
         network: As it is used, not trained.
         facts: Of the network.
@@ -53,11 +56,16 @@ def probabilities(
         device: Where to compute.
     """
     module = Normalised(network, facts).to(device).eval()
-    with torch.inference_mode():
-        parts = [
-            module(part.to(device).float()).softmax(1).cpu() for part in torch.split(images, BATCH)
-        ]
-    return torch.cat(parts).numpy()
+
+    def score(splits: int) -> np.ndarray:
+        with torch.inference_mode():
+            parts = [
+                module(part.to(device).float()).softmax(1).cpu()
+                for part in torch.split(images, BATCH // splits)
+            ]
+        return torch.cat(parts).numpy()
+
+    return within_memory(score, BATCH, device)
 
 
 def save_network(network: Network, facts: Facts) -> bytes:

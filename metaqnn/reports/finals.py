@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.files import write_file
 from metaqnn.reports.formats import Format, format_column, render_cells, render_exactly
-from metaqnn.reports.top_k import best_networks
+from metaqnn.reports.top_k import network_of_rank
 from metaqnn.runs import Run
 
 FINAL = "final"
@@ -26,6 +27,17 @@ final training, `weights` the file in the folder, `error` why the training faile
 
 COUNTS = dict.fromkeys(("rank", "parameters", "multiply_adds"), "Int64")
 """Columns of whole numbers, some of which are missing."""
+
+
+def write_results(folder: Path, results: pd.DataFrame) -> None:
+    """Write RESULTS of a folder; the rows of other networks and seeds stay."""
+    path = folder / RESULTS
+    if path.exists():
+        key = ["seed", "network"]
+        before = _read(path)
+        known = before.set_index(key).index.isin(results.set_index(key).index)
+        results = pd.concat([results, before[~known]])
+    write_file(path, results.to_csv(index=False, lineterminator="\n"))
 
 
 def find_results(run: Run) -> pd.DataFrame | None:
@@ -64,7 +76,7 @@ def final_weights(run: Run, rank: int, name: str) -> Path:
     path = run.path / FINAL / name
     if not (path / RESULTS).is_file():
         raise MetaqnnError(f"there is no {path / RESULTS}; `metaqnn finalize` writes it")
-    network = best_networks(run, rank).iloc[-1]
+    network = network_of_rank(run, rank)
     results = _read(path / RESULTS).dropna(subset=["weights"])
     weights = results.loc[results["digest"] == network["digest"], "weights"]
     if weights.empty:

@@ -74,12 +74,7 @@ def weights_file(run: Run, rank: int) -> Path:
     Raises:
         MetaqnnError: There are fewer networks, or the weights are not kept.
     """
-    memory = run.memory()
-    networks = ranking(distinct(memory.frame()))
-    memory.close()
-    if rank > len(networks):
-        raise MetaqnnError(f"rank is {rank}, but {run.path} has {len(networks)} trained networks")
-    path = weights_path(run.path / NETWORKS, networks["number"].iloc[rank - 1])
+    path = weights_path(run.path / NETWORKS, network_of_rank(run, rank)["number"])
     if not path.is_file():
         raise MetaqnnError(
             f"the weights of rank {rank} are not in {run.path}: it keeps those of the best "
@@ -108,6 +103,18 @@ def best_networks(run: Run, k: int) -> pd.DataFrame:
     space = run.space()
     networks = [space.architecture(walk).text for walk in best["walk"]]
     return best.assign(rank=range(1, len(best) + 1), network=networks)
+
+
+def network_of_rank(run: Run, rank: int) -> "pd.Series[Any]":
+    """The last row of `best_networks`.
+
+    Raises:
+        MetaqnnError: There are fewer networks.
+    """
+    networks = best_networks(run, rank)
+    if rank > len(networks):
+        raise MetaqnnError(f"rank is {rank}, but {run.path} has {len(networks)} trained networks")
+    return networks.iloc[-1]
 
 
 def render(best: pd.DataFrame, form: Format) -> str:

@@ -89,7 +89,7 @@ def train(
             ):
                 if not curve and accuracy <= recipe.restart_below * chance:
                     break
-                if accuracy > max(keep_above, *curve, -1):
+                if not keep_last and accuracy > max(keep_above, *curve, -1):
                     weights = _weights(network, training)
                 curve.append(accuracy)
                 if stopping and not verdict and len(curve) < recipe.epochs:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from metaqnn.training.recipe import twice_as_long
+
 _PAPER: Mapping[str, Any] = {
     "optimizer": "sgd",
     "momentum": 0.9,
@@ -34,18 +36,27 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
 NAMES = ("short", *RECIPES)
 
 
-def preset(name: str, searched: Mapping[str, Any], size: int) -> dict[str, Any]:
-    """The options of a recipe, one of NAMES.
+def preset(
+    name: str, searched: Mapping[str, Any], size: int, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The options of a recipe, one of NAMES, as a person changes it.
 
     Args:
         name: Which.
         searched: The options of the search's recipe, of which `short` is a longer variant.
         size: Height and width of the images.
+        given: What is to be different. Where it says how the learning rate falls, the recipe's own
+            rates do not count.
     """
-    if name != "short":
-        return dict(RECIPES[name])
-    return {
-        "epochs": 2 * searched["epochs"],
-        "decay_every": 2 * searched["decay_every"],
-        "shift": searched["shift"] or size // 8,
-    }
+    if name == "short":
+        chosen = {
+            "epochs": 2 * searched["epochs"],
+            "decay_every": 2 * searched["decay_every"],
+            "rates": searched["rates"] and twice_as_long(searched["rates"]),
+            "shift": searched["shift"] or size // 8,
+        }
+    else:
+        chosen = dict(RECIPES[name])
+    if given.keys() & {"learning_rate", "decay", "decay_every"}:
+        chosen["rates"] = None
+    return {**searched, **chosen, **given}

@@ -3,7 +3,7 @@
 from math import inf
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from state_space import Architecture, Node
@@ -57,6 +57,13 @@ class Recipe(BaseModel):
     restart_below: float = Field(
         1.5, ge=0, description="At chance means: accuracy of at most so many times chance."
     )
+
+    @field_validator("nesterov")
+    @classmethod
+    def _moves(cls, nesterov: bool, info: ValidationInfo) -> bool:
+        if nesterov and not info.data.get("momentum", 1):
+            raise PydanticCustomError("momentum", "It needs a momentum above 0")
+        return nesterov
 
     @field_validator("rates")
     @classmethod
@@ -115,6 +122,11 @@ class Recipe(BaseModel):
             moved[position] = len(dressed) - 1
         outputs = tuple(moved[output] for output in architecture.outputs)
         return Architecture(tuple(dressed), outputs, architecture.settings)
+
+
+def twice_as_long(rates: str) -> str:
+    """The rates of a text, each for twice as many epochs."""
+    return ",".join(f"{rate}:{2 * epochs}" for rate, epochs in _steps(rates))
 
 
 def _steps(rates: str) -> list[tuple[float, int]]:

@@ -37,12 +37,14 @@ def test_proposals_are_legal(make_agent, space):
         assert list(legal_walk(space, told.walk))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_search_and_another_another(make_agent, space):
     first, second, third = (search(make_agent(space, seed), space, 30) for seed in (1, 1, 2))
     assert first == second
     assert first != third
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [0, 1, 13])
 def test_restored_equals_uninterrupted(make_agent, space, steps):
     agent = make_agent(space)

@@ -66,6 +66,7 @@ def score(search, trial):
     return hash_score(Job(search.space.architecture(trial.walk), trial.seed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", ["digits", "tiny", "nas-digits", "macro"])
 @pytest.mark.parametrize("agent", AGENTS)
 def test_asked_and_told_by_hand_is_the_search_of_the_loop(tmp_path, agent, space):
@@ -414,6 +415,7 @@ def finished(tmp_path_factory):
     return results / "r"
 
 
+@pytest.mark.slow
 def test_it_says_of_a_run_what_the_command_line_says(finished):
     search = Search.open(finished)
     csv = pd.read_csv(StringIO(invoke("top-k", str(finished), "-k", "3", "--format", "csv").output))

@@ -288,6 +288,7 @@ def test_another_configuration_is_refused_with_both_values(finished, tmp_path, c
     refused(finished(command, "results/r"), "another run: epochs is 1 there and 2 here")
 
 
+@pytest.mark.slow
 def test_a_memory_that_is_locked_is_told_in_one_line(finished, tmp_path):
     connection = sqlite3.connect(tmp_path / "results" / "r" / "memory.sqlite", isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
@@ -427,6 +428,7 @@ def test_a_second_process_on_a_run_is_refused(finished, tmp_path):
         assert finished("top-k", "results/r").exit_code == 0
 
 
+@pytest.mark.slow
 def test_the_real_log_of_2017_teaches_without_any_images(invoke, real_data):
     log = real_data("metaqnn_log/replay_database.csv.gz")
     options = ["--dataset", "svhn", "--replay-from", str(log), "--budget", "0", "--sweeps", "2"]

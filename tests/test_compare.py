@@ -296,6 +296,7 @@ def planned(tmp_path, table_file, text, budgets):
     return runs, base.evaluator()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agent", AGENTS)
 def test_a_search_that_does_not_plan_for_its_budget_begins_a_longer_one(
     tmp_path, table_file, agent
@@ -357,6 +358,7 @@ def times(folder):
     return {path: path.stat().st_mtime_ns for path in folder.glob("searches/*/*.csv")}
 
 
+@pytest.mark.slow
 def test_a_comparison_leaves_all_that_describes_it(finished, table_file):
     folder, printed = finished
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
@@ -410,6 +412,7 @@ def test_the_table_is_that_of_the_files(finished):
                 )
 
 
+@pytest.mark.slow
 def test_searches_are_not_repeated(folder, finished, table_file):
     before = times(folder)
     removed = search_path(folder, "random", 10, 1)
@@ -453,6 +456,7 @@ def search_path_made(*place):
     return path
 
 
+@pytest.mark.slow
 def test_seeds_and_agents_may_be_added(folder, table_file):
     before = times(folder)
     alone = ["--agent", "random,start-from=['00000000']"]
@@ -467,6 +471,7 @@ def test_seeds_and_agents_may_be_added(folder, table_file):
     assert first["network"].tolist() == ["[ID, ID, ID, ID, ID, ID, ID, ID]"]
 
 
+@pytest.mark.slow
 def test_other_options_are_refused(folder, table_file, tmp_path):
     refused(call(folder, table_file, budgets="5,20"), "budgets [5, 10], not [5, 20]", str(folder))
     refused(call(folder, table_file, "--reward", "nas"), "reward None, not 'nas'")

@@ -382,6 +382,7 @@ def best_of(agent, score, networks):
     return max(scores.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["macro", "digits"])
 def test_it_beats_random_search_where_the_reward_is_additive(make, name):
     """The sum of a random score for each (place, token); 30 landscapes, 150 networks on each.

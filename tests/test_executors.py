@@ -146,6 +146,7 @@ def test_a_call_whose_worker_dies_is_made_once_more(distributed, tmp_path):
     assert distributed.submit(calls.add, 1, 2).result() == 3
 
 
+@pytest.mark.slow
 def test_a_call_that_takes_too_long_is_made_once_more(distributed, tmp_path):
     timeout = TIMEOUT["ray" if isinstance(distributed, Ray) else "processes"]
     overdue = f"it took longer than {timeout:g} s"
@@ -220,6 +221,7 @@ class TestProcesses:
         finally:
             made.shutdown()
 
+    @pytest.mark.slow
     def test_a_successor_has_the_same_environment(self, tmp_path):
         made = Processes([{"SLOT": "a", "OMP_NUM_THREADS": "1"}])
         try:
@@ -240,6 +242,7 @@ class TestProcesses:
         finally:
             made.shutdown()
 
+    @pytest.mark.slow
     def test_a_worker_killed_while_it_sends_is_no_reason_to_hang(self):
         made = Processes([{}])
         try:

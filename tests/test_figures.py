@@ -56,6 +56,7 @@ CASES = [(agent, "digits") for agent in AGENTS]
 CASES += [("q-learning", "nas-digits"), ("q-learning", "macro")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("agent", "space_name"), CASES)
 def test_every_figure_draws_for_every_agent_or_says_why_not(tmp_path, agent, space_name):
     findings = search_findings(tmp_path, agent, space_name, score_with_costs)
@@ -103,6 +104,7 @@ def test_predicted_networks_are_neither_the_best_nor_on_the_front(tmp_path):
     assert {"best", "pareto", "layers"} == set(left_out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FIGURE_FORMATS)
 def test_the_same_figure_is_the_same_file(tmp_path, form):
     findings = search_findings(tmp_path, evaluator=score_with_costs)
@@ -295,6 +297,7 @@ def digits_run(tmp_path_factory):
     return results / "r"
 
 
+@pytest.mark.slow
 def test_plot_writes_what_there_is_to_show_and_names_the_rest(digits_run, tmp_path):
     target = tmp_path / "to" / "here"
     arguments = ["plot", str(digits_run), "--to", str(target), "--format", "svg"]

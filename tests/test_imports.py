@@ -43,6 +43,7 @@ def test_help_imports_neither_torch_nor_pandas():
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_the_library_is_imported_at_once_and_its_parts_when_they_are_asked_for():
     code = (
         "import sys, metaqnn\n"

@@ -75,6 +75,7 @@ def test_what_is_exported_gives_the_scores_of_the_network(tmp_path, text, shape,
     assert model.predict(images[:9]) == [facts.classes[best] for best in scores[:9].argmax(1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits", "metaqnn-cifar10", "nas-digits", "lei-xiong"])
 def test_source_is_written_for_every_network_of_a_space(tmp_path, name):
     space, shape = make_space(name), (1, 32, 32)

@@ -196,6 +196,7 @@ def test_presets_and_budgets():
         RunConfig.from_flat({"q_preset": "papr"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_at_small_budgets_it_beats_the_papers_agent_and_chance(seed):
     """An additive landscape on NAS-Bench-Macro's space: the share of networks that are better.

@@ -209,6 +209,7 @@ def test_sampling_and_scoring_agree_on_the_log_probability(space, dtype, toleran
             assert list(legal_walk(each, walk))
 
 
+@pytest.mark.slow
 def test_sampling_frequencies_agree_with_the_probabilities():
     """A chi-square test that a right sampler fails for one seed in 10,000."""
     policy, generator = make_policy(units=8), np.random.default_rng(0)
@@ -371,6 +372,7 @@ def test_a_walk_is_scored_in_the_stage_of_its_trial():
         assert len(second) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_it_learns_where_the_reward_is_additive(seed):
     space = make_space("tiny")

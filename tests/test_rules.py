@@ -96,6 +96,7 @@ def test_a_search_with_refusals_resumes_to_the_same_end(tmp_path):
     assert ends[0] == ends[1]
 
 
+@pytest.mark.slow
 # a policy is drawn to what is larger, and is not told where that ends
 @pytest.mark.parametrize("agent", sorted(set(AGENTS) - {"reinforce"}))
 def test_a_limit_on_the_size_does_not_end_a_search_that_larger_networks_attract(path, agent):

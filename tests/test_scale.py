@@ -35,13 +35,8 @@ def jobs(count):
     return [Job(SPACE.architecture(walk), seed) for seed, walk in enumerate(walks)]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] * (name == "reinforce"))
-        for name in AGENT_OPTIONS
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", AGENT_OPTIONS)
 def test_workers_are_busy_nothing_is_lost_and_failures_are_told(tmp_path, name):
     executor = Virtual(50, lost=1 / 20)
     search = make_search(tmp_path / "m.sqlite", AGENT_OPTIONS[name], executor, budget=400)
@@ -62,6 +57,7 @@ def test_workers_are_busy_nothing_is_lost_and_failures_are_told(tmp_path, name):
     assert 0 < lost["digest"].nunique() <= 42
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", AGENT_OPTIONS)
 def test_the_driver_can_stop_at_any_time_and_loses_only_what_was_running(tmp_path, name):
     path = tmp_path / "m.sqlite"
@@ -120,6 +116,7 @@ def test_waiting_for_running_networks_is_no_sign_that_nothing_new_comes_up(tmp_p
     assert search.run() == "the budget is spent"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["evolution", "local-search", "q-learning"])
 def test_what_is_written_a_result_does_not_grow_with_the_networks(tmp_path, name):
     """The agent's snapshot: it holds what is running, not what is known."""

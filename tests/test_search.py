@@ -187,6 +187,7 @@ def test_each_interruption_point_resumes_to_the_same_end(tmp_path):
         assert state(resumed) == state(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "agent",
     [pytest.param(name, marks=[pytest.mark.slow] * (name == "reinforce")) for name in AGENTS],

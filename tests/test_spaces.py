@@ -69,6 +69,7 @@ def test_different_networks_have_different_digests(space):
         assert len(digests) == len(known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space_name", SPACE_NAMES)
 def test_digests_are_the_same_in_every_process(space_name):
     space = make_space(space_name)

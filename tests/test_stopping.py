@@ -190,6 +190,7 @@ def test_one_in_ten_is_spared_by_its_seed_alone():
     assert spared == [stopper.rule(trial(2, seed)).spared for seed in range(1000)]
 
 
+@pytest.mark.slow
 def test_told_the_same_it_makes_the_same_rule_and_rules_travel():
     first, again = (told(predictor(predictor_after=10, rival=2), 45) for _ in range(2))
     for number in range(10, 45, 5):
@@ -259,6 +260,7 @@ def test_a_third_goes_on_at_each_rung_and_the_first_ones_all_do():
 # search, training and rewards
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STOPPERS)
 def test_killed_and_resumed_equals_uninterrupted(tmp_path, name, monkeypatch):
     monkeypatch.setattr("metaqnn.stopping.predictor.DRAWS", 2)
@@ -419,6 +421,7 @@ def test_options_of_stopping_make_a_run_another_one_only_where_something_stops(t
     assert identity["halving"] is True
 
 
+@pytest.mark.slow
 def test_a_run_with_halving_reports_what_it_saved(tmp_path):
     options = ["--budget", "8", "--epochs", "3", "--device", "cpu", "--halving"]
     result = metaqnn("run", "--results-dir", str(tmp_path), "--name", "r", *options)

@@ -67,11 +67,12 @@ def wait_for_end(folder, seconds=5):
 
 
 def workers(driver):
-    return [
-        child
-        for child in psutil.Process(driver.pid).children()
-        if "spawn_main" in " ".join(child.cmdline())
-    ]
+    found = []
+    for child in psutil.Process(driver.pid).children():
+        with suppress(psutil.Error):  # it has just ended
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def finished(folder):

@@ -219,7 +219,8 @@ def search(folder: Path, seeds: Iterable[int], budget: int) -> pd.DataFrame:
             run = open_run(folder / name)
             trials = run.memory().frame().query("first")
             savings = Savings.of(trials, run.config.recipe.epochs)
-            measured = trials.reindex(columns=[*trials, "predicted"])["predicted"].isna()
+            stopped = "predicted" in trials
+            measured = trials["predicted"].isna() if stopped else trials["first"]
             rows.append(
                 {
                     "search": mode,

@@ -13,7 +13,7 @@ from conftest import refused
 from searches import hash_score, make_search
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
-from test_cli import FAST, finished, finished_run, invoke  # noqa: F401
+from test_cli import FAST, finished, finished_run, invoke  # noqa: F401  # fixtures
 
 from metaqnn.reports.board import HYPERPARAMETERS, METRICS, Board
 from metaqnn.runs import open_run

@@ -46,7 +46,7 @@ def plot(folder: Path, names: tuple[str, ...], forms: tuple[str, ...], target: P
     pareto    accuracy against parameters and multiply-adds, and the networks on the front
     curves    the accuracy of the best networks after every epoch of their training
     heatmap   the mean Q-value of every action at each layer
-    """  # noqa: D301
+    """  # noqa: D301  # click reads the backslash
     from metaqnn.errors import MetaqnnError
     from metaqnn.reports.figures.findings import Findings
     from metaqnn.reports.figures.gallery import draw_figure, draw_figures

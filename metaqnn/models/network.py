@@ -83,6 +83,7 @@ def load_network(path: Path) -> tuple[Network, Facts]:
     try:
         with safe_open(path, "pt") as file:
             facts = Facts.from_metadata(file.metadata() or {})
+            # such a file cannot be iterated itself
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         network = Network(read(facts.architecture), facts.input_shape, torch.Generator())
         network.load_state_dict(tensors)

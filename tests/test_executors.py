@@ -173,7 +173,7 @@ def test_shutdown_ends_all_at_once_and_leaves_no_process(alone, name, tmp_path):
     assert waiting.cancelled()
     _, alive = psutil.wait_procs(set(descendants()) - before, timeout=5)
     assert not alive
-    assert all(future.done() or name == "ray" for future in running)
+    assert all(future.done() for future in running)
 
 
 def tensors(weights):

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
@@ -23,6 +24,10 @@ QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a task without GPU sees none of its own accord
 }
 """Variables of the environment that keep Ray from talking, unless somebody set them."""
+
+GRACE = 30.0
+"""Seconds in which a cluster shall end the calls: a thread that still waits for one when Ray is
+shut down takes the process with it, or starts another cluster."""
 
 
 class Ray:
@@ -107,8 +112,10 @@ class Ray:
         if self._slots is None:
             return
         self._slots.close()
-        for task in list(self._running):
-            self._ray.cancel(task, force=True)
+        deadline = time.monotonic() + GRACE
+        while not self._slots.join(timeout=0.2) and time.monotonic() < deadline:
+            for task in list(self._running):
+                self._ray.cancel(task, force=True)
         self._ray.shutdown()
 
     def _connected(self) -> Slots:

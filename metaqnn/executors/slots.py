@@ -3,6 +3,7 @@
 import concurrent.futures
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -70,10 +71,15 @@ class Slots:
         for _ in self._threads:
             self._queue.put(None)
 
-    def join(self) -> None:
-        """Wait until no call is being made; who closes the slots sees to it that all are lost."""
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until no call is being made, or some seconds, and tell which.
+
+        Who closes the slots sees to it that all calls are lost.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
         for thread in self._threads:
-            thread.join()
+            thread.join(None if deadline is None else max(0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _serve(self, slot: Slot) -> None:
         while (call := self._queue.get()) is not None:

@@ -29,7 +29,7 @@ from metaqnn.training.data import Images, load
 from metaqnn.training.device import resolve_device
 from metaqnn.training.presets import preset
 from metaqnn.winners import Winners, weights_path
-from replay import BrokenMemory, Memory, WrongRun
+from replay import Memory
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,8 @@ class Finals:
                 partial.unlink(missing_ok=True)
                 Memory.create(partial, run.identity).close()
                 partial.replace(path)
-            return Memory.open(path, run.identity)
-        except (BrokenMemory, WrongRun) as error:
+            return run.memory(path)
+        except MetaqnnError as error:
             raise MetaqnnError(f"{error}; --name chooses another folder") from None
 
     def _weights(self, seed: int) -> Path:

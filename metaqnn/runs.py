@@ -87,14 +87,15 @@ class Run:
         """The space, bound to the images."""
         return bind_space(self.space_settings, self.shape, len(self.classes))
 
-    def memory(self) -> Memory:
-        """The memory in the folder.
+    def memory(self, path: Path | None = None) -> Memory:
+        """The memory in the folder, or in a file that is as much the run's.
 
         Raises:
             MetaqnnError: It is not there, damaged, or belongs to another configuration.
         """
         try:
-            return Memory.open(self.path / MEMORY, self.identity)
+            # a run of an older program has the defaults of options that were not known then
+            return Memory.open(path or self.path / MEMORY, self.identity, RunConfig().flat())
         except (FileNotFoundError, BrokenMemory, WrongRun) as error:
             raise MetaqnnError(str(error)) from None
 

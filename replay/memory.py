@@ -53,8 +53,18 @@ class Memory:
         return memory
 
     @classmethod
-    def open(cls, path: Path, configuration: Mapping[str, Any] | None = None) -> "Memory":
-        """The memory in a file; configuration, where given, is what its run must have.
+    def open(
+        cls,
+        path: Path,
+        configuration: Mapping[str, Any] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+    ) -> "Memory":
+        """The memory in a file.
+
+        Args:
+            path: The file.
+            configuration: What its run must have; None takes any.
+            defaults: What a key stands for that the run's program did not know.
 
         Raises:
             FileNotFoundError: There is no such file.
@@ -75,7 +85,8 @@ class Memory:
         if written.get("format") != str(FORMAT):
             raise BrokenMemory(f"{path} has format {written.get('format')}, not {FORMAT}")
         if configuration is not None:
-            _compare(path, json.loads(written["configuration"]), configuration)
+            known = {key: value for key, value in (defaults or {}).items() if key in configuration}
+            _compare(path, {**known, **json.loads(written["configuration"])}, configuration)
         return memory
 
     def close(self) -> None:
@@ -243,7 +254,7 @@ class Memory:
 
 
 def _compare(path: Path, written: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    given = json.loads(json.dumps(given))
+    written, given = json.loads(json.dumps([written, given]))
     differences = [
         f"{key} is {written.get(key)!r} there and {given.get(key)!r} here"
         for key in {**written, **given}

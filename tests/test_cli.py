@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import tomllib
 from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -153,6 +154,18 @@ def test_resume_extends_a_run(finished):
     assert finished("resume", "results/r", "--budget", "6", "--quiet").exit_code == 0
     rows = json.loads(finished("top-k", "results/r", "-k", "9", "--format", "json").output)
     assert len(rows) == 6
+
+
+def test_a_run_of_an_older_program_has_the_defaults_of_options_that_were_unknown(finished):
+    config = Path("results/r/config.toml")
+    config.write_text(config.read_text().replace("nesterov = false\n", ""))
+    with sqlite3.connect("results/r/memory.sqlite") as memory:
+        memory.execute(
+            "UPDATE run SET value = json_remove(value, '$.nesterov') WHERE key = 'configuration'"
+        )
+    resumed = finished("resume", "results/r", "--budget", "5", "--quiet")
+    assert resumed.exit_code == 0, resumed.output
+    assert "nesterov = false" in config.read_text()
 
 
 def test_it_learns_from_a_log_of_2017_without_training(invoke, tmp_path):

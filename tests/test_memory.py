@@ -103,6 +103,15 @@ def test_another_configuration_is_refused_with_both_values(memory, path):
         Memory.open(path, {**CONFIGURATION, "epochs": 5})
 
 
+def test_an_option_that_was_not_known_then_had_its_default(memory, path):
+    defaults = {"seed": 0, "epochs": 20, "free": "?"}
+    Memory.open(path, {**CONFIGURATION, "epochs": 20}, defaults)
+    with pytest.raises(WrongRun, match=r"run: epochs is 20 there and 5 here$"):
+        Memory.open(path, {**CONFIGURATION, "epochs": 5}, defaults)
+    with pytest.raises(WrongRun, match=r"run: seed is 1 there and 0 here$"):
+        Memory.open(path, {**CONFIGURATION, "seed": 0}, defaults)
+
+
 def test_a_file_that_is_no_memory_is_refused(path, tmp_path):
     with pytest.raises(FileNotFoundError):
         Memory.open(path)

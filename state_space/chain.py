@@ -65,7 +65,11 @@ class ChainSpace(Space[ChainState]):
         ]
         self._layers = {self._token(layer): layer for layer in layers}
         self._nodes = {token: read_token(token) for token in self._layers}
-        self._decisions: dict[tuple[Layer, bool, int, int], Decision] = {}
+        self._bins = {
+            size: next(smallest for smallest in limits.size_bins if size >= smallest)
+            for size in range(1, image_size + 1)
+        }
+        self._decisions: dict[tuple[str, int, bool, int, int], Decision] = {}
         self.vocabulary = {"layer": tuple(self._layers)}
 
     def initial_state(self, stage: int = 0) -> ChainState:
@@ -79,25 +83,26 @@ class ChainSpace(Space[ChainState]):
             return None
         # Filters, field and stride of the last layer matter to no rule.
         key = (
-            Layer(last.layer, units=last.units),
+            last.layer,
+            last.units,
             state.depth < self.limits.max_depth,
             state.fc_before,
-            self.size_bin(state.size),
+            self._bins[state.size],
         )
         if key not in self._decisions:
             self._decisions[key] = Decision("layer", tuple(self._options(*key)))
         return self._decisions[key]
 
     def _options(
-        self, last: Layer, deepens: bool, fc_before: int, size_bin: int
+        self, last: str, last_units: int, deepens: bool, fc_before: int, size_bin: int
     ) -> Iterator[Token]:
         limits = self.limits
         largest_field = size_bin if limits.field_may_equal_bin else size_bin - 1
-        spatial = last.layer in ("start", "C", "P")
+        spatial = last in ("start", "C", "P")
         may_pool = (
-            last.layer == "C"
-            or (last.layer == "start" and limits.pooling_first)
-            or (last.layer == "P" and limits.pooling_after_pooling)
+            last == "C"
+            or (last == "start" and limits.pooling_first)
+            or (last == "P" and limits.pooling_after_pooling)
         )
         for token, layer in self._layers.items():
             match layer.layer:
@@ -105,8 +110,8 @@ class ChainSpace(Space[ChainState]):
                     legal = deepens and spatial and layer.field <= largest_field
                 case "P":
                     legal = deepens and may_pool and layer.field <= largest_field
-                case "FC" if last.layer == "FC":
-                    legal = deepens and fc_before + 1 < limits.max_fc and layer.units <= last.units
+                case "FC" if last == "FC":
+                    legal = deepens and fc_before + 1 < limits.max_fc and layer.units <= last_units
                 case "FC":
                     legal = deepens and spatial and size_bin <= limits.fc_max_size
                 case "GAP":
@@ -142,7 +147,7 @@ class ChainSpace(Space[ChainState]):
             layer.stride,
             layer.units,
             state.fc_before,
-            self.size_bin(state.size),
+            self._bins[state.size],
         )
 
     def action(self, token: Token) -> Layer:
@@ -170,10 +175,6 @@ class ChainSpace(Space[ChainState]):
         except IllegalMove as error:
             raise IllegalMove(f"{text!r}, {error}") from None
         return walk
-
-    def size_bin(self, size: int) -> int:
-        """The size that stands for the bin into which an actual size falls."""
-        return next(smallest for smallest in self.limits.size_bins if size >= smallest)
 
     def _token(self, layer: Layer) -> Token:
         match layer.layer:

@@ -80,7 +80,9 @@ def test_depth_of_the_presets(name, depth):
 
 def test_bins():
     space = make_space("metaqnn-cifar10")
-    assert [space.size_bin(n) for n in (32, 8, 7, 4, 3, 2, 1)] == [8, 8, 4, 4, 1, 1, 1]
+    state = space.initial_state()
+    rows = [space.observation(state._replace(size=size)) for size in (32, 8, 7, 4, 3, 2, 1)]
+    assert [row.size for row in rows] == [8, 8, 4, 4, 1, 1, 1]
 
 
 tiny_settings = st.fixed_dictionaries(

@@ -64,7 +64,7 @@ class QLearning(Agent):
         self.generator = np.random.default_rng(seed)
         self._replay: list[tuple[Trajectory, float]] = []
         self._replayed = array("d")  # the rewards alone, for their ranks
-        self._rewards: dict[tuple[Token, ...], float] = {}
+        self._best: dict[tuple[Token, ...], float] = {}
         self.known = KnownNetworks(space)
 
     @classmethod
@@ -96,7 +96,7 @@ class QLearning(Agent):
     def _most_promising(self, stage: int, epsilon: float) -> tuple[Token, ...]:
         options = self.options
         outlook = Outlook(self.table, options.prior, options.bonus)
-        best = [walk for walk, _ in nlargest(PARENTS, self._rewards.items(), key=itemgetter(1))]
+        best = list(self._best)
         variants = round(options.variants * options.candidates) if best else 0
         walks = [self._walk(stage, epsilon, outlook) for _ in range(options.candidates - variants)]
         if variants:
@@ -173,6 +173,7 @@ class QLearning(Agent):
         self.table.visit(trajectory)
         self._replay.append((trajectory, reward))
         self._replayed.append(reward)
-        self._rewards[trial.walk] = reward
+        told = {**self._best, trial.walk: reward}
+        self._best = dict(nlargest(PARENTS, told.items(), key=itemgetter(1)))
         if not trial.imported:
             self.known.tell(trial.digest)

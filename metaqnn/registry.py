@@ -103,7 +103,7 @@ DATASETS = {
         10,
         space="digits",
         validation=0.2,
-        options={"batch_size": 64, "learning_rate": 3e-3},
+        options={"batch_size": 64, "learning_rate": 3e-3, "threads": 1},
     ),
     "mnist": DataSetEntry(
         f"{_SOURCES}:mnist", "70,000 digits, 60,000 for training", (1, 28, 28), 10, "metaqnn-mnist"

@@ -90,7 +90,9 @@ class ExecutionConfig(Section):
         "many as the cluster has cores, or GPU slots.",
     )
     threads: PositiveInt | None = Field(
-        None, description="Threads of a worker on CPUs. Default: 1; in-process all cores."
+        None,
+        description="Threads of a worker on CPUs. Default: 1; in-process all cores, or 1 "
+        "for digits.",
     )
     slots_per_gpu: PositiveInt = Field(1, description="Networks that share a GPU.")
     network_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import calls
@@ -15,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 import safetensors.numpy
+import torch
 from conftest import make_space, refused
 from test_cli import FAST, invoke  # noqa: F401
 
@@ -30,6 +32,7 @@ from metaqnn.executors.ray import Ray
 from metaqnn.registry import EXECUTORS
 from metaqnn.training import device
 from state_space import random_walk
+from state_space.notation import read
 
 HERE = Path(__file__).parent
 TIMEOUT = {"processes": 2.0, "ray": 6.0}
@@ -376,6 +379,25 @@ class TestOptions:
         assert run(*resume, "--workers", "2", "--network-timeout", "9") == ("processes", 2, 9.0)
         assert run(*resume, "--threads", "1") == ("processes", 2, 9.0)
         assert run(*resume, "--executor", "in-process") == ("in-process", None, None)
+
+    def test_a_network_has_its_threads_and_the_process_those_of_before(self, monkeypatch):
+        from metaqnn.evaluators import train
+
+        seen = []
+        monkeypatch.setattr(train, "train", lambda *job, **options: seen.append(threads()))
+        threads = torch.get_num_threads
+        before = threads()
+        torch.set_num_threads(3)
+        try:
+            for options in ({"threads": 2}, {}, {"dataset": "npz:x"}):
+                config = RunConfig.from_flat({"device": "cpu", **options})
+                evaluator = TrainEvaluator.from_config(config, make_space("digits"), (1, 8, 8))
+                digits = replace(evaluator, data=RunConfig().data)
+                digits(Job(read("[SM(10)]"), 1))
+                assert threads() == 3
+        finally:
+            torch.set_num_threads(before)
+        assert seen == [2, 1, 3]
 
     def test_an_evaluator_travels_with_its_images(self, monkeypatch):
         space = make_space("digits")

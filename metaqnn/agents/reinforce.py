@@ -5,8 +5,7 @@ https://arxiv.org/abs/1611.01578, section 3.2.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +19,7 @@ from torch.nn.utils import parameters_to_vector
 
 from metaqnn.agents.base import Agent, Proposal, generator_from_bytes, generator_to_bytes
 from metaqnn.agents.policy import Policy, StagedWalk
+from metaqnn.training.device import use_threads
 from replay import Trial
 from state_space import Space
 
@@ -119,7 +119,9 @@ class Reinforce(Agent):
         mean = fmean(rewards)
         baseline = mean if self.baseline is None else self.baseline
         advantages = [reward - baseline for reward in rewards]
-        with _one_thread():
+        # for so small a network several threads only wait for each other, and with one the sums are
+        # the same whatever the number of cores
+        with use_threads(1):
             objective = reinforce_objective(self.policy, walks, advantages, self.entropy)
             # zeros for weights that the batch did not use, lest their moments stand still
             gradients = torch.autograd.grad(-objective, self._weights, materialize_grads=True)
@@ -176,20 +178,6 @@ def reinforce_objective(
     log_probabilities, entropies = policy.forward(walks)
     weights = torch.tensor(advantages, dtype=log_probabilities.dtype)
     return (weights * log_probabilities.sum(1) + entropy * entropies.sum(1)).mean()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """PyTorch on one thread: for so small a network several only wait for each other.
-
-    The sums, too, are then the same whatever the number of cores.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _flatten(tensors: Sequence[Tensor]) -> npt.NDArray[np.float32]:

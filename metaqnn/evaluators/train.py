@@ -14,7 +14,7 @@ from metaqnn.evaluators.base import Evaluator, Job
 from metaqnn.networks.cost import Shape
 from metaqnn.sections import DataConfig
 from metaqnn.training.data import Images, load_split
-from metaqnn.training.device import resolve_device
+from metaqnn.training.device import resolve_device, use_threads
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from replay import Outcome
@@ -66,20 +66,19 @@ class TrainEvaluator(Evaluator):
 
     def __call__(self, job: Job) -> Outcome:
         """Train the job's network."""
-        if self.threads is not None:
-            torch.set_num_threads(self.threads)
         training, validation = _split_on_device(self)
         try:
-            return train(
-                job.architecture,
-                training,
-                validation,
-                self.recipe,
-                job.seed,
-                keep_above=job.keep_above,
-                keep_last=self.whole,
-                stopping=job.stopping,
-            )
+            with use_threads(self.threads):
+                return train(
+                    job.architecture,
+                    training,
+                    validation,
+                    self.recipe,
+                    job.seed,
+                    keep_above=job.keep_above,
+                    keep_last=self.whole,
+                    stopping=job.stopping,
+                )
         finally:
             if self.shares_device:
                 torch.cuda.empty_cache()

@@ -1,6 +1,8 @@
 """Where to train."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -47,3 +49,14 @@ def visible_gpus(name: str) -> list[str]:
 
 def _gpus() -> int:
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+@contextmanager
+def use_threads(count: int | None) -> Iterator[None]:
+    """PyTorch on so many threads, and then as before; None changes nothing."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -10,6 +10,7 @@ from time import sleep
 from xml.etree import ElementTree as xml
 
 import numpy as np
+import pandas as pd
 import pytest
 import tomli_w
 from click.testing import CliRunner
@@ -24,6 +25,7 @@ from metaqnn.reports.captions import CAPTIONS
 from metaqnn.reports.drawing import draw
 from metaqnn.reports.figures.inline import inline_svg
 from metaqnn.reports.figures.style import make_figure
+from metaqnn.reports.finals import COLUMNS, COUNTS, FINAL, write_results
 from metaqnn.reports.page import OWN_SECTION, is_running, render_page
 from metaqnn.reports.parts import group_reasons
 from metaqnn.runs import open_run
@@ -149,6 +151,26 @@ def test_predicted_accuracies_are_marked(tmp_path):
     assert "90.00% validation accuracy of the best network (predicted)" in page.text
     assert "2. 30.00%" in page.text and "1. 90.00%*" in page.text
     assert "* predicted: the training was stopped." in page.text
+
+
+def test_the_last_training_has_a_section_once_there_is_one(tmp_path):
+    run = record_run(tmp_path / "r", [trained(0.75)])
+    assert "Last training" not in check(render_page(run, k=10)).text
+    folder = run.path / FINAL / "short"
+    folder.mkdir(parents=True)
+    evil = "<b>of 2"
+    shared = {"low": 0.01, "high": 0.0625, "accuracy": 0.75}
+    network = {"network": "[SM(10)]", "rank": 1, "parameters": 1000, "seconds": 2.5}
+    rows = [
+        *({**shared, **network, "seed": seed, "test_error": seed / 100} for seed in (1, 3)),
+        {**shared, "seed": 1, "network": evil, "test_error": 0.015},
+    ]
+    write_results(folder, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COUNTS))
+    text = render_page(run, k=10)
+    page = check(text)
+    assert "(final/short)" in page.text
+    assert "1 2.00% ± 1.41% 1.00% to 6.25% 75.00% 1,000 2.5 [SM(10)]" in page.text
+    assert f"1.50% 1.00% to 6.25% 75.00% {evil}" in page.text and evil not in text
 
 
 def test_every_figure_has_a_caption_and_a_place(tmp_path):

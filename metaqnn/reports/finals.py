@@ -40,10 +40,10 @@ def write_results(folder: Path, results: pd.DataFrame) -> None:
     write_file(path, results.to_csv(index=False, lineterminator="\n"))
 
 
-def find_results(run: Run) -> pd.DataFrame | None:
-    """The results of the run's latest final trainings; None where there are none."""
+def find_results(run: Run) -> tuple[str, pd.DataFrame] | None:
+    """The run's latest final trainings: name of the folder, results; None where there are none."""
     found = sorted((run.path / FINAL).glob(f"*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
-    return _read(found[-1]) if found else None
+    return (found[-1].parent.name, _read(found[-1])) if found else None
 
 
 def add_test_errors(networks: pd.DataFrame, run: Run) -> pd.DataFrame:
@@ -55,9 +55,10 @@ def add_test_errors(networks: pd.DataFrame, run: Run) -> pd.DataFrame:
         networks: `metaqnn.reports.networks.distinct`.
         run: Theirs.
     """
-    results = find_results(run)
-    if results is None:
+    found = find_results(run)
+    if found is None:
         return networks.assign(test_error=np.nan)
+    _, results = found
     errors = results.groupby("digest")["test_error"].mean()
     return networks.assign(test_error=networks["digest"].map(errors))
 
@@ -112,13 +113,18 @@ def render(summary: pd.DataFrame, form: Format) -> str:
     """The table of `summarise` as text; csv and json carry all digits."""
     if form == "csv" or form == "json":
         return render_exactly(summary, form)
+    return render_cells(as_text(summary), form, ("network",))
+
+
+def as_text(summary: pd.DataFrame) -> pd.DataFrame:
+    """The table of `summarise` for people."""
     errors = format_column(summary["test_error"], "{:.2%}")
     if (summary["seeds"] > 1).any():
         deviations = format_column(summary["deviation"], " ± {:.2%}")
         errors = [error + deviation for error, deviation in zip(errors, deviations, strict=True)]
     lows = format_column(summary["low"], "{:.2%}")
     highs = format_column(summary["high"], " to {:.2%}")
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "rank": format_column(summary["rank"], "{}"),
             "test error": errors,
@@ -130,4 +136,3 @@ def render(summary: pd.DataFrame, form: Format) -> str:
             "network": summary["network"],
         }
     )
-    return render_cells(table, form, ("network",))

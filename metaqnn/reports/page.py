@@ -20,6 +20,7 @@ from metaqnn.reports.parts import (
     list_commands,
     list_counts,
     list_facts,
+    list_finals,
 )
 from metaqnn.reports.top_k import PREDICTED, top_k
 from metaqnn.runs import CONFIG, SPACE, Run
@@ -79,6 +80,7 @@ def render_page(run: Run, *, k: int, refresh: int | None = None) -> str:
         heatmap=pictures["heatmap"],
         table=list_best(best),
         predicted=PREDICTED if best["predicted"].any() else "",
+        finals=list_finals(run),
         drawings=draw_best(run, findings, best),
         failures=group_reasons(findings.networks["error"].dropna()),
         refusals=group_reasons(refusals.values()),

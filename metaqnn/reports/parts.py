@@ -16,6 +16,8 @@ from metaqnn.reports.figures.best import UNITS, time_unit
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.gallery import draw_figures
 from metaqnn.reports.figures.inline import inline_svg
+from metaqnn.reports.finals import as_text as finals_text
+from metaqnn.reports.finals import find_results, summarise
 from metaqnn.reports.top_k import as_text, ranking
 from metaqnn.runs import CONFIG, INPUTS, SPACE, Run
 from metaqnn.spaces import preset_names
@@ -40,6 +42,15 @@ class Cell:
 
     text: str
     value: str
+
+
+@dataclass(frozen=True)
+class Finals:
+    """The table of the latest final trainings, and the name of their folder."""
+
+    name: str
+    titles: list[str]
+    rows: list[list[str]]
 
 
 @dataclass(frozen=True)
@@ -128,6 +139,16 @@ def list_best(best: pd.DataFrame) -> dict[str, list[Cell]]:
             known = best[name].astype(object).fillna("").map(str)
             columns[title] = [Cell(*pair) for pair in zip(cells[title], known, strict=True)]
     return columns
+
+
+def list_finals(run: Run) -> Finals | None:
+    """The latest final trainings; None where there are none."""
+    found = find_results(run)
+    if found is None:
+        return None
+    name, results = found
+    table = finals_text(summarise(results))
+    return Finals(name, table.columns.tolist(), table.to_numpy().tolist())
 
 
 def draw_best(run: Run, findings: Findings, best: pd.DataFrame) -> list[Drawing]:

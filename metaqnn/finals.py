@@ -68,7 +68,7 @@ class Finals:
         executor: Executor,
         observe: Callable[[Event], None] = lambda event: None,
     ) -> None:
-        """Train those of the networks that are not trained yet.
+        """Train those of the networks that are not trained yet, or have failed before.
 
         Args:
             networks: Rows of `metaqnn.reports.top_k.ranking`.
@@ -84,6 +84,7 @@ class Finals:
         space = run.space()
         evaluator = TrainEvaluator.from_config(run.config, space, run.shape)
         with closing(self._memory(run, seed)) as memory:
+            memory.reopen_failures()
             there = memory.frame()
             new = networks.loc[~networks["digest"].isin(there["digest"]), "walk"]
             walks = (*there["walk"], *new)

@@ -162,6 +162,14 @@ class Memory:
             if changed != 1:
                 raise ValueError(f"trial {trial.number} is unknown or has finished already")
 
+    def reopen_failures(self) -> None:
+        """Count the trials of this run that failed as still to be trained."""
+        with self.transaction():
+            self._connection.execute(
+                "UPDATE trials SET finished = NULL, reward = NULL, metrics = NULL, curve = NULL, "
+                "error = NULL WHERE error IS NOT NULL AND NOT imported"
+            )
+
     def refuse(self, trial: Trial, reason: str) -> None:
         """Record that a trial is not to be trained, and that the agent is not told of it."""
         with self.transaction():

@@ -137,7 +137,7 @@ def test_python_does_the_same(folder):
         search.finalize(2, recipe="long")
 
 
-def test_a_network_that_fails_costs_itself_only(folder, monkeypatch):
+def test_a_network_that_fails_costs_itself_only_and_is_tried_again(folder, monkeypatch):
     train = evaluators.train
     broken = best_networks(open_run(folder), 1)["network"].iloc[0]
 
@@ -152,6 +152,12 @@ def test_a_network_that_fails_costs_itself_only(folder, monkeypatch):
     assert results["test_error"].notna().tolist() == [False, True, True, True]
     assert results["network"].iloc[-1] == "ensemble of 2"
     assert f"{broken} failed: RuntimeError: it broke" in output.stderr
+    monkeypatch.undo()
+    again, _ = finalize(folder, "broken", "-k", "3", "--ensemble", "3", "--format", "csv")
+    trained = again[again["network"].isin(results["network"][:3])]
+    assert trained["error"].isna().all() and trained["test_error"].notna().all()
+    assert trained["seconds"].tolist()[1:] == results["seconds"].tolist()[1:3]
+    assert "ensemble of 3" in again["network"].tolist()
 
 
 def test_a_network_that_stays_at_chance_says_so(folder):

@@ -64,7 +64,7 @@ class QLearning(Agent):
         self.generator = np.random.default_rng(seed)
         self._replay: list[tuple[Trajectory, float]] = []
         self._replayed = array("d")  # the rewards alone, for their ranks
-        self._best: dict[tuple[Token, ...], float] = {}
+        self._best: dict[tuple[Token, ...], float] = {}  # PARENTS walks and their rewards
         self.known = KnownNetworks(space)
 
     @classmethod

@@ -230,7 +230,7 @@ def test_a_real_run_killed_at_random_and_resumed_equals_uninterrupted(tmp_path):
         command = [sys.executable, "-m", "metaqnn", *arguments]
         return subprocess.Popen(command, cwd=tmp_path)
 
-    options = ["--budget", "30", "--epochs", "2", "--seed", "5", "--device", "cpu", "--quiet"]
+    options = ["--budget", "20", "--epochs", "2", "--seed", "5", "--device", "cpu", "--quiet"]
     assert metaqnn("run", "--name", "whole", *options).wait() == 0
     generator = random.Random(0)
     process = metaqnn("run", "--name", "killed", *options)

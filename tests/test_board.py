@@ -69,6 +69,7 @@ def check_whole(path):
     assert search["search/epsilon"] == list(enumerate(epsilons, start=1))
 
 
+@pytest.mark.slow
 def test_a_run_and_what_follows_it(invoke, tmp_path):  # noqa: F811
     path = tmp_path / "results" / "r"
     assert invoke("run", "--name", "r", "--tensorboard", *FAST).output == ""

@@ -480,6 +480,7 @@ def macro_table(path, best=93.0):
     path.write_text(json.dumps(entries))
 
 
+@pytest.mark.slow
 def test_a_search_of_a_table_needs_no_images_and_resumes_with_the_same_table_only(invoke, tmp_path):
     macro_table(tmp_path / "table.json")
     options = ["--space", "macro", "--evaluator", "table", "--table", "table.json", "--name", "t"]

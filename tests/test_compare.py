@@ -427,6 +427,7 @@ def test_searches_are_not_repeated(folder, finished, table_file):
     assert removed.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_one_job_finds_what_two_find(tmp_path, finished, table_file):
     result = call(tmp_path / "c", table_file, "--format", "csv", jobs="1")
     assert result.output == finished[1]

@@ -442,6 +442,7 @@ def test_records_that_are_not_there_are_told_in_one_line(tmp_path):
     assert_one_line(caught)
 
 
+@pytest.mark.slow
 def test_the_real_log_can_be_learnt_from(real_data):
     path = real_data(LOG)
     surrogate = make_evaluator("surrogate", "metaqnn-svhn", surrogate_from=str(path))

@@ -250,6 +250,7 @@ def test_walks_are_random_until_the_population_is_complete():
     assert near <= 3
 
 
+@pytest.mark.slow
 def test_where_all_near_networks_are_known_it_goes_further():
     agent = aged()
     asked = [agent.ask().walk for _ in range(300)]

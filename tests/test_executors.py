@@ -280,6 +280,7 @@ class TestProcesses:
         finally:
             made.shutdown()
 
+    @pytest.mark.slow
     def test_a_worker_ends_with_a_driver_that_is_killed(self, tmp_path):
         code = (
             "import sys, time; sys.path.insert(0, sys.argv[1]); import calls, pathlib\n"

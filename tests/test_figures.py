@@ -88,6 +88,7 @@ def test_a_run_of_failures_has_only_what_q_learning_made_of_them(tmp_path):
     assert left_out["best"] == "all 5 networks failed"
 
 
+@pytest.mark.slow
 def test_one_network_is_enough(tmp_path):
     findings = search_findings(tmp_path, evaluator=score_with_costs, budget=1)
     figures, left_out = draw_figures(findings)

@@ -124,6 +124,7 @@ def test_more_networks_and_seeds_may_follow_and_nothing_is_trained_twice(folder)
     assert ordered[0] == ordered[1]
 
 
+@pytest.mark.slow
 def test_python_does_the_same(folder):
     results, _ = finalize(folder, "command", "-k", "2")
     search = metaqnn.Search.open(folder)

@@ -93,6 +93,7 @@ def test_every_layer_has_source():
     assert PARTS.keys() == LAYERS.keys()
 
 
+@pytest.mark.slow
 def test_the_source_runs_where_metaqnn_is_not_there(tmp_path):
     network, facts = make_network(*NETWORKS["graph"])
     export(network, facts, tmp_path / "net.py")
@@ -130,6 +131,7 @@ def test_a_broken_file_is_told_in_one_line(tmp_path, suffix):
         metaqnn.load(path)
 
 
+@pytest.mark.slow
 def test_another_suffix_and_a_folder_that_is_not_there(tmp_path):
     network, facts = make_network(*NETWORKS["graph"])
     with pytest.raises(MetaqnnError, match=r"must be one of .safetensors, .onnx, .pt2, .py"):

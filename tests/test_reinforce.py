@@ -388,6 +388,7 @@ def test_it_learns_where_the_reward_is_additive(seed):
     assert np.mean(last) - np.mean(first) > 5 * np.std(first) / math.sqrt(50)
 
 
+@pytest.mark.slow
 def test_it_learns_which_layers_to_connect():
     space = Layers()
     agent = Reinforce(space, 0)

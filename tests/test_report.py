@@ -145,6 +145,7 @@ def test_what_the_page_says_by_hand(tmp_path):
     assert f"metaqnn run --config {run.path}/config.toml --name NAME" in page.text
 
 
+@pytest.mark.slow
 def test_predicted_accuracies_are_marked(tmp_path):
     stopped = Outcome({"predicted": 0.9, "stopped_after": 1}, (0.6,))
     page = check(render_page(record_run(tmp_path / "r", [trained(0.3), stopped]), k=10))
@@ -153,6 +154,7 @@ def test_predicted_accuracies_are_marked(tmp_path):
     assert "* predicted: the training was stopped." in page.text
 
 
+@pytest.mark.slow
 def test_the_last_training_has_a_section_once_there_is_one(tmp_path):
     run = record_run(tmp_path / "r", [trained(0.75)])
     assert "Last training" not in check(render_page(run, k=10)).text
@@ -173,6 +175,7 @@ def test_the_last_training_has_a_section_once_there_is_one(tmp_path):
     assert f"1.50% 1.00% to 6.25% 75.00% {evil}" in page.text and evil not in text
 
 
+@pytest.mark.slow
 def test_every_figure_has_a_caption_and_a_place(tmp_path):
     assert set(CAPTIONS) == set(FIGURES)
     assert set(OWN_SECTION) <= set(FIGURES)
@@ -182,6 +185,7 @@ def test_every_figure_has_a_caption_and_a_place(tmp_path):
         assert f"<strong>{title}" in text
 
 
+@pytest.mark.slow
 def test_what_comes_from_outside_is_escaped(tmp_path):
     evil = "<script>alert('&amp;\"')<b>"
     record_run(tmp_path / "r", [Outcome(error=evil), trained(0.5), f"refused {evil}"])

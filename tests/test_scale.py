@@ -138,6 +138,7 @@ def test_a_job_takes_the_same_time_on_any_cluster():
     assert durations[0] == pytest.approx(durations[1])
 
 
+@pytest.mark.slow
 def test_durations_are_log_normal_with_the_given_mean():
     executor = Virtual(4000, mean=1200, sigma=0.5, lost=0)
     for job in jobs(4000):

@@ -164,6 +164,7 @@ def test_without_a_regressor_for_its_epochs_a_training_goes_on():
 # the predictor
 
 
+@pytest.mark.slow
 def test_it_stops_none_before_it_has_learnt():
     stopper = told(predictor(predictor_after=10, rival=2), 9)
     stopper.tell(trial(98), Outcome(METRICS, family(98)[:4]))  # stopped
@@ -183,6 +184,7 @@ def test_the_rival_is_the_kth_best_of_the_moment():
             stopper.tell(trial(number), Outcome(METRICS, family(number)))
 
 
+@pytest.mark.slow
 def test_one_in_ten_is_spared_by_its_seed_alone():
     stopper = told(predictor(predictor_after=10, rival=2), 10)
     spared = [stopper.rule(trial(1, seed)).spared for seed in range(1000)]
@@ -203,6 +205,7 @@ def test_told_the_same_it_makes_the_same_rule_and_rules_travel():
         assert first.rule(trial(45))(now) == received(now)
 
 
+@pytest.mark.slow
 def test_on_a_family_of_curves_it_saves_epochs_and_never_stops_the_best():
     stopper, networks, outcomes = predictor(predictor_after=40), 160, {}
     for number in range(networks):

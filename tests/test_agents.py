@@ -92,7 +92,7 @@ def test_walks_that_it_never_proposed(make_agent, space):
 def test_no_global_generator_is_touched(make_agent, space):
     before = np.random.get_state()[1].tolist()  # noqa: NPY002 - the very thing to look at
     search(make_agent(space), space, 5)
-    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002 - as above
 
 
 def q_learning(space, schedule="1.0:10", **options):

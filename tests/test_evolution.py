@@ -62,7 +62,7 @@ class Ladder(Space):
         return chain((token, ()) for token in walk)
 
     def parse(self, text):
-        raise NotImplementedError
+        raise NotImplementedError("no agent under test reads it")
 
 
 def is_legal(space, walk, stage=0):

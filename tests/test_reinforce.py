@@ -61,16 +61,16 @@ class Layers(Space[LayersState]):
         return state._replace(walk=(*state.walk, token))
 
     def observation(self, state):
-        raise NotImplementedError
+        raise NotImplementedError("no agent under test reads it")
 
     def action(self, token):
-        raise NotImplementedError
+        raise NotImplementedError("no agent under test reads it")
 
     def architecture(self, walk):
-        raise NotImplementedError
+        raise NotImplementedError("no agent under test reads it")
 
     def parse(self, text):
-        raise NotImplementedError
+        raise NotImplementedError("no agent under test reads it")
 
 
 WALK = ("small", "large", "skip:1", "small", "skip:1", "skip:0", "stop")

@@ -16,13 +16,13 @@ from typing import Any
 import click
 import numpy as np
 
+from metaqnn.agents.options import QLearningConfig
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
-from metaqnn.agents.sections import QLearningConfig
 from metaqnn.evaluators.base import Job
 from metaqnn.executors.in_process import InProcess
-from metaqnn.rules import Rules
-from metaqnn.search import Search
+from metaqnn.search.loop import Search
+from metaqnn.search.rules import Rules
 from metaqnn.spaces import bind_space, read_space
 from replay import Memory, Outcome
 from state_space import enumerate_rows

@@ -20,8 +20,8 @@ import click
 import pandas as pd
 from sklearn.svm import SVC
 
+from metaqnn.options import DataConfig
 from metaqnn.reports.finals import FINAL, RESULTS
-from metaqnn.sections import DataConfig
 from metaqnn.training.data import load
 
 AGENTS = ("q-learning", "random")

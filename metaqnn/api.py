@@ -7,27 +7,27 @@ from typing import Any, Self
 
 import pandas as pd
 
-from metaqnn.asked import Asked
 from metaqnn.config import CHANGEABLE, OF_FINALS, option_names
 from metaqnn.environment import check_content
 from metaqnn.errors import MetaqnnError
-from metaqnn.finals import finalize, plan_finals
 from metaqnn.models.formats import export, load
 from metaqnn.models.model import Model
 from metaqnn.models.network import load_network
-from metaqnn.plans import change_run, keywords, own_images, plan_run
+from metaqnn.notebook import Figures, show_live
 from metaqnn.registry import check_name
+from metaqnn.reports.distinct import distinct
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.gallery import draw_figure, draw_figures
 from metaqnn.reports.finals import add_test_errors, summarise
-from metaqnn.reports.networks import distinct
-from metaqnn.reports.notebook import Figures, show_live
 from metaqnn.reports.state import describe_state, render_state
 from metaqnn.reports.top_k import best_networks, top_k, weights_file
 from metaqnn.reports.trials import list_trials
-from metaqnn.runs import Run, create_run, open_run
-from metaqnn.search import Search as Loop
-from metaqnn.sessions import open_search, search_with_bar, teach
+from metaqnn.runs.creation import change_run, keywords, own_images, plan_run
+from metaqnn.runs.finals import finalize, plan_finals
+from metaqnn.runs.run import Run, create_run, open_run
+from metaqnn.runs.session import open_search, search_with_bar, teach
+from metaqnn.search.asked import Asked
+from metaqnn.search.loop import Search as Loop
 from metaqnn.training.presets import NAMES
 
 OPTIONS = (

@@ -13,8 +13,7 @@ from pydantic import (
     ValidationError,
 )
 
-from metaqnn.agents.schedule import PAPER, EpsilonSchedule
-from metaqnn.agents.sections import (
+from metaqnn.agents.options import (
     PRACTICAL_BELOW,
     Q_PRESETS,
     EvolutionConfig,
@@ -22,7 +21,16 @@ from metaqnn.agents.sections import (
     QLearningConfig,
     ReinforceConfig,
 )
+from metaqnn.agents.schedule import PAPER, EpsilonSchedule
 from metaqnn.errors import MetaqnnError
+from metaqnn.options import (
+    DataConfig,
+    EvaluatorConfig,
+    ExecutionConfig,
+    RewardConfig,
+    Section,
+    StoppingConfig,
+)
 from metaqnn.registry import (
     AGENTS,
     EVALUATORS,
@@ -31,15 +39,7 @@ from metaqnn.registry import (
     check_name,
     find_dataset,
 )
-from metaqnn.rewards import REWARDS
-from metaqnn.sections import (
-    DataConfig,
-    EvaluatorConfig,
-    ExecutionConfig,
-    RewardConfig,
-    Section,
-    StoppingConfig,
-)
+from metaqnn.search.rewards import REWARDS
 from metaqnn.training.recipe import Recipe
 from state_space.settings import suggestion
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape
+from metaqnn.task import Shape
 
 ENVIRONMENT = "environment.json"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from metaqnn.config import read_toml
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape
 from metaqnn.registry import DATASETS, SPACES, check_name, find
+from metaqnn.task import Shape
 from state_space import Space
 from state_space.chain import ChainSpace
 from state_space.limits import Limits

@@ -8,7 +8,7 @@ import numpy as np
 from click.testing import CliRunner
 
 from metaqnn.cli import main
-from metaqnn.runs import Run, open_run
+from metaqnn.runs.run import Run, open_run
 from replay import Outcome
 from state_space import random_walk
 

@@ -15,10 +15,10 @@ from metaqnn.config import RunConfig
 from metaqnn.evaluators.base import Evaluate, Job
 from metaqnn.executors.in_process import InProcess
 from metaqnn.registry import find_agent
-from metaqnn.rules import Rules
-from metaqnn.search import Search
+from metaqnn.search.kept_weights import KeptWeights
+from metaqnn.search.loop import Search
+from metaqnn.search.rules import Rules
 from metaqnn.stopping.base import Stopper
-from metaqnn.winners import Winners
 from replay import Memory, Outcome
 
 CLASSES = 10
@@ -44,7 +44,7 @@ def make_search(
     seed: int = 0,
     space_name: str = "digits",
     evaluator: Evaluate = hash_score,
-    winners: Winners | None = None,
+    kept: KeptWeights | None = None,
     stopper: Stopper | None = None,
     **more: Any,
 ) -> Search:
@@ -64,7 +64,7 @@ def make_search(
             failure_reward=1 / CLASSES,
             **more,
         ),
-        winners=winners,
+        kept=kept,
         stopper=stopper,
     )
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from conftest import make_space
 
+from metaqnn.agents.options import QLearningConfig
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
-from metaqnn.agents.sections import QLearningConfig
 from metaqnn.errors import MetaqnnError
 from replay import Trial
 from state_space import legal_walk, random_walk

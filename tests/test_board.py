@@ -15,8 +15,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from test_cli import FAST, finished, finished_run, invoke  # noqa: F401  # fixtures
 
-from metaqnn.reports.board import HYPERPARAMETERS, METRICS, Board
-from metaqnn.runs import open_run
+from metaqnn.reports.tensorboard import HYPERPARAMETERS, METRICS, Board
+from metaqnn.runs.run import open_run
 from replay import Memory, Outcome
 
 

@@ -22,14 +22,14 @@ from conftest import refused
 from filelock import FileLock
 
 from metaqnn.cli import main
-from metaqnn.comparison import Comparison, Entrant, open_comparison
+from metaqnn.comparison.figure import best_so_far
+from metaqnn.comparison.plan import Comparison, Entrant, open_comparison
+from metaqnn.comparison.searches import labels, read_searches, run_search, search_path, write_search
+from metaqnn.comparison.statistics import Measure, best_of, compare, mean_interval, render
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from metaqnn.registry import AGENTS, find_agent
-from metaqnn.reports.comparison import Measure, best_of, compare, mean_interval, render
-from metaqnn.reports.figures.comparison import best_so_far
-from metaqnn.runs import Run
-from metaqnn.searches import labels, read_searches, run_search, search_path, write_search
+from metaqnn.runs.run import Run
 from metaqnn.spaces import read_space
 
 CLASSES = tuple("0123456789")

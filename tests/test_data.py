@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.sections import DataConfig
+from metaqnn.options import DataConfig
 from metaqnn.training import sources
 from metaqnn.training.data import load, load_split
 

@@ -19,7 +19,7 @@ from metaqnn.evaluators.surrogate import SurrogateEvaluator, average, features, 
 from metaqnn.evaluators.table import TableEvaluator
 from metaqnn.networks.cost import total_cost
 from metaqnn.registry import find_evaluator
-from metaqnn.runs import Run, create_run
+from metaqnn.runs.run import Run, create_run
 from metaqnn.spaces import read_space
 from replay import Outcome
 from state_space import Architecture, Node, random_walk

@@ -20,6 +20,7 @@ import torch
 from conftest import make_space, refused
 from test_cli import FAST, invoke  # noqa: F401
 
+from metaqnn import device
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError, SearchStopped
 from metaqnn.evaluators.base import Job, attempt
@@ -30,7 +31,6 @@ from metaqnn.executors.in_process import InProcess
 from metaqnn.executors.processes import Processes
 from metaqnn.executors.ray import Ray
 from metaqnn.registry import EXECUTORS
-from metaqnn.training import device
 from state_space import random_walk
 from state_space.notation import read
 

@@ -7,7 +7,7 @@ import pytest
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.extras import need
-from metaqnn.files import write_file, write_output
+from metaqnn.storage import write_file, write_output
 
 
 @pytest.mark.parametrize(("content", "there"), [("é\n", b"\xc3\xa9\n"), (b"\r\n\0", b"\r\n\0")])

@@ -20,7 +20,7 @@ from metaqnn.models.model import Facts, Model
 from metaqnn.models.source import PARTS
 from metaqnn.networks.build import Network
 from metaqnn.networks.layers import LAYERS
-from metaqnn.sections import DataConfig
+from metaqnn.options import DataConfig
 from metaqnn.training.data import load
 from state_space import random_walk
 from state_space.notation import read

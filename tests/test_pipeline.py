@@ -11,7 +11,7 @@ from PIL import Image
 import metaqnn
 from metaqnn.cli import main
 from metaqnn.models.formats import FORMATS
-from metaqnn.sections import DataConfig
+from metaqnn.options import DataConfig
 from metaqnn.training.data import load
 
 MINUTES = 6

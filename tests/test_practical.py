@@ -7,10 +7,10 @@ from test_agents import q_learning, trial
 from test_q_table import LONG, q_of
 
 from metaqnn.agents.known import KnownNetworks
+from metaqnn.agents.options import Q_PRESETS
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.q_table import QTable
 from metaqnn.agents.schedule import EpsilonSchedule
-from metaqnn.agents.sections import Q_PRESETS
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from replay import Trial

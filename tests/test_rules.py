@@ -9,10 +9,10 @@ from searches import hash_score, make_search, state
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import total_cost
+from metaqnn.options import RewardConfig
 from metaqnn.registry import AGENTS
-from metaqnn.rewards import REWARDS
-from metaqnn.rules import Rules
-from metaqnn.sections import RewardConfig
+from metaqnn.search.rewards import REWARDS
+from metaqnn.search.rules import Rules
 from replay import Outcome
 from state_space import legal_walk
 
@@ -109,7 +109,7 @@ def test_a_limit_on_the_size_does_not_end_a_search_that_larger_networks_attract(
 
 
 def test_where_all_is_refused_the_search_ends(path, monkeypatch):
-    monkeypatch.setattr("metaqnn.search.PATIENCE", 30)
+    monkeypatch.setattr("metaqnn.search.loop.PATIENCE", 30)
     search = make_search(path, budget=5, refuse=lambda architecture: "too large")
     assert search.run() == "nothing new came up in 30 proposals"
     assert make_search(path, budget=5, refuse=lambda architecture: "too large").run() == (

@@ -17,8 +17,8 @@ from searches import hash_score, make_search, state
 from metaqnn.agents.base import Proposal
 from metaqnn.errors import SearchStopped
 from metaqnn.registry import AGENTS
-from metaqnn.rules import Rules
-from metaqnn.winners import Winners
+from metaqnn.search.kept_weights import KeptWeights
+from metaqnn.search.rules import Rules
 from replay import Outcome
 from state_space import count_architectures
 
@@ -105,13 +105,13 @@ def test_ten_failures_in_a_row_stop_the_search_and_resume_goes_on(path):
 
 def test_an_exhausted_space_ends_the_run(path, monkeypatch):
     search = make_search(path, "random", budget=10**6, space_name="tiny")
-    monkeypatch.setattr("metaqnn.search.space_size", lambda space, stage: 40)
+    monkeypatch.setattr("metaqnn.search.loop.space_size", lambda space, stage: 40)
     assert search.run() == "the space is exhausted, it has 40 architectures"
     assert search.memory.frame()["digest"].nunique() == 40
 
 
 def test_nothing_new_in_many_proposals_ends_the_run(path, monkeypatch):
-    monkeypatch.setattr("metaqnn.search.PATIENCE", 50)
+    monkeypatch.setattr("metaqnn.search.loop.PATIENCE", 50)
     search = make_search(path, budget=10**6, space_name="tiny")
     search.agent.schedule = type(search.agent.schedule)(((0.0, 1),))
     assert search.run() == "nothing new came up in 50 proposals"
@@ -148,8 +148,8 @@ def test_the_weights_of_the_best_are_kept_and_no_others(tmp_path):
         good = outcome.curve[-1] > job.keep_above
         return Outcome(outcome.metrics, outcome.curve, None, b"weights" if good else None)
 
-    winners = Winners(tmp_path / "networks", 3)
-    search = make_search(tmp_path / "m.sqlite", budget=40, evaluator=with_weights, winners=winners)
+    kept = KeptWeights(tmp_path / "networks", 3)
+    search = make_search(tmp_path / "m.sqlite", budget=40, evaluator=with_weights, kept=kept)
     search.run()
     frame = search.memory.frame().query("first")
     best = frame.sort_values("reward", ascending=False).head(3)["number"]
@@ -162,7 +162,7 @@ def test_unfinished_weights_are_cleared_away(tmp_path):
     folder.mkdir()
     for name in ("00001.safetensors", "00002.safetensors", "00003.partial"):
         (folder / name).write_bytes(b"")
-    Winners(folder, 1).restore({1: 0.5, 2: 0.9})
+    KeptWeights(folder, 1).restore({1: 0.5, 2: 0.9})
     assert [path.name for path in folder.iterdir()] == ["00002.safetensors"]
 
 

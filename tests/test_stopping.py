@@ -15,12 +15,13 @@ from searches import make_search, state
 from metaqnn.cli import main
 from metaqnn.config import RunConfig
 from metaqnn.networks.cost import total_cost
-from metaqnn.reports.networks import distinct
+from metaqnn.options import RewardConfig, StoppingConfig
+from metaqnn.reports.distinct import distinct
 from metaqnn.reports.stopping import Savings
 from metaqnn.reports.top_k import render, top_k
-from metaqnn.rewards import REWARDS
-from metaqnn.runs import open_run
-from metaqnn.sections import RewardConfig, StoppingConfig
+from metaqnn.runs.run import open_run
+from metaqnn.search.kept_weights import KeptWeights
+from metaqnn.search.rewards import REWARDS
 from metaqnn.stopping.base import Progress, Verdict
 from metaqnn.stopping.halving import Halving, HalvingRule
 from metaqnn.stopping.predictor import (
@@ -33,7 +34,6 @@ from metaqnn.stopping.predictor import (
 from metaqnn.training.data import load_split
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
-from metaqnn.winners import Winners
 from replay import Outcome, Trial
 from state_space.notation import read
 
@@ -300,7 +300,7 @@ def test_predicted_rewards_keep_no_weights_and_push_none_out(tmp_path):
     path = tmp_path / "memory.sqlite"
     for budget in (20, 30):
         search = make_search(
-            path, budget=budget, evaluator=every_third_is_predicted, winners=Winners(folder, 3)
+            path, budget=budget, evaluator=every_third_is_predicted, kept=KeptWeights(folder, 3)
         )
         search.run()
         frame = search.memory.frame().query("first")

@@ -15,8 +15,8 @@ from test_cli import FAST, finished, finished_run, invoke  # noqa: F401
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.reports.columns import COLUMNS, COSTS, SORTS
+from metaqnn.reports.distinct import distinct
 from metaqnn.reports.formats import FORMATS
-from metaqnn.reports.networks import distinct
 from metaqnn.reports.top_k import render, top_k
 
 FEW = settings(max_examples=30, deadline=None)

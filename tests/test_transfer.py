@@ -11,7 +11,7 @@ import metaqnn
 from metaqnn.cli import main
 from metaqnn.models.transfer import transferable, with_classes
 from metaqnn.networks.build import Network
-from metaqnn.sections import DataConfig
+from metaqnn.options import DataConfig
 from metaqnn.training.data import load
 from state_space.notation import read
 

@@ -15,14 +15,14 @@ import pandas as pd
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
+from metaqnn.agents.acquisition import Acquisition
 from metaqnn.agents.base import Agent, Proposal
 from metaqnn.agents.known import KnownNetworks
 from metaqnn.agents.legacy_table import load_q_table
 from metaqnn.agents.mutation import mutate
-from metaqnn.agents.outlook import Outlook
+from metaqnn.agents.options import QLearningConfig
 from metaqnn.agents.q_table import QTable, Trajectory
 from metaqnn.agents.schedule import EpsilonSchedule
-from metaqnn.agents.sections import QLearningConfig
 from metaqnn.config import RunConfig
 from replay import Trial
 from state_space import Space, Token
@@ -95,18 +95,20 @@ class QLearning(Agent):
 
     def _most_promising(self, stage: int, epsilon: float) -> tuple[Token, ...]:
         options = self.options
-        outlook = Outlook(self.table, options.prior, options.bonus)
+        acquisition = Acquisition(self.table, options.prior, options.bonus)
         best = list(self._best)
         variants = round(options.variants * options.candidates) if best else 0
-        walks = [self._walk(stage, epsilon, outlook) for _ in range(options.candidates - variants)]
+        walks = [
+            self._walk(stage, epsilon, acquisition) for _ in range(options.candidates - variants)
+        ]
         if variants:
             for parent in self.generator.integers(len(best), size=variants).tolist():
                 walks.append(mutate(self.space, best[parent], self.generator, stage))
-        walks.sort(key=lambda walk: outlook.promise(self.space, walk, stage), reverse=True)
+        walks.sort(key=lambda walk: acquisition.promise(self.space, walk, stage), reverse=True)
         new = (walk for walk in walks if self.known.digest(walk) not in self.known)
         return next(new, walks[0])
 
-    def _walk(self, stage: int, epsilon: float, guide: QTable | Outlook) -> tuple[Token, ...]:
+    def _walk(self, stage: int, epsilon: float, guide: QTable | Acquisition) -> tuple[Token, ...]:
         state = self.space.initial_state(stage)
         walk: list[Token] = []
         while (decision := self.space.decision(state)) is not None:

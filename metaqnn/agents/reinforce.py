@@ -19,7 +19,7 @@ from torch.nn.utils import parameters_to_vector
 
 from metaqnn.agents.base import Agent, Proposal, generator_from_bytes, generator_to_bytes
 from metaqnn.agents.policy import Policy, StagedWalk
-from metaqnn.training.device import use_threads
+from metaqnn.device import use_threads
 from replay import Trial
 from state_space import Space
 

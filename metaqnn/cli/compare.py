@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metaqnn.cli.options import config_options_without, format_option, given
+from metaqnn.options import ExecutionConfig
 from metaqnn.reports.formats import Format
-from metaqnn.sections import ExecutionConfig
 
 if TYPE_CHECKING:
-    from metaqnn.comparison import Comparison
+    from metaqnn.comparison.plan import Comparison
     from metaqnn.evaluators.base import Evaluator
-    from metaqnn.runs import Run
+    from metaqnn.runs.run import Run
 
 
 def parse_budgets(context: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
@@ -71,14 +71,14 @@ def compare(
     Called again, it makes only those searches that are not there yet; agents and seeds may be
     added. Every other option is that of `metaqnn run`, and holds for all agents.
     """
-    from metaqnn.comparison import Comparison, Entrant, prepare
+    from metaqnn.comparison.plan import Comparison, Entrant, prepare
+    from metaqnn.comparison.searches import labels, search_file
     from metaqnn.config import RunConfig
-    from metaqnn.folders import lock_folder
-    from metaqnn.plans import find_images
     from metaqnn.registry import check_name
-    from metaqnn.runs import Run
-    from metaqnn.searches import labels, search_file
+    from metaqnn.runs.creation import find_images
+    from metaqnn.runs.run import Run
     from metaqnn.spaces import read_space
+    from metaqnn.storage import lock_folder
 
     entrants = [Entrant.parse(text) for text in dict.fromkeys(agents)]
     shared = {key.replace("_", "-"): value for key, value in given(options).items()}
@@ -100,9 +100,9 @@ def compare(
 
 def _make(runs: "list[Run]", evaluator: "Evaluator", jobs: int, folder: Path) -> None:
     """Make the searches, with a progress bar where there is a terminal."""
-    from metaqnn.cli.progress import INTERRUPTED
+    from metaqnn.cli.drive import INTERRUPTED
+    from metaqnn.comparison.workers import run_searches
     from metaqnn.progress import make_bar
-    from metaqnn.workers import run_searches
 
     done = 0
     with make_bar() as progress:
@@ -133,10 +133,10 @@ def _report(
     form: Format,
 ) -> None:
     """Print the table, and write table and figure into the folder."""
+    from metaqnn.comparison import statistics as reports
+    from metaqnn.comparison.figure import draw_comparison
+    from metaqnn.comparison.searches import read_searches
     from metaqnn.errors import MetaqnnError
-    from metaqnn.reports import comparison as reports
-    from metaqnn.reports.figures.comparison import draw_comparison
-    from metaqnn.searches import read_searches
 
     folder = comparison.path
     searches = read_searches(folder)

@@ -38,7 +38,7 @@ def export(source: Path, rank: int | None, final: str | None, target: Path) -> N
     from metaqnn.models.network import load_network
     from metaqnn.reports.finals import final_weights
     from metaqnn.reports.top_k import weights_file
-    from metaqnn.runs import open_run
+    from metaqnn.runs.run import open_run
 
     if source.is_file():
         if rank is not None or final is not None:

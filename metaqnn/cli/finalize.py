@@ -55,12 +55,12 @@ def finalize(
 
     The options of training change the recipe; their defaults are those of the recipe.
     """
-    from metaqnn.cli.progress import INTERRUPTED
-    from metaqnn.finals import finalize as train_and_test
-    from metaqnn.finals import plan_finals
+    from metaqnn.cli.drive import INTERRUPTED
     from metaqnn.reports.finals import render, summarise
     from metaqnn.reports.top_k import best_networks
-    from metaqnn.runs import open_run
+    from metaqnn.runs.finals import finalize as train_and_test
+    from metaqnn.runs.finals import plan_finals
+    from metaqnn.runs.run import open_run
 
     run = open_run(folder)
     networks = best_networks(run, k)

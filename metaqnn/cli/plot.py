@@ -51,7 +51,7 @@ def plot(folder: Path, names: tuple[str, ...], forms: tuple[str, ...], target: P
     from metaqnn.reports.figures.findings import Findings
     from metaqnn.reports.figures.gallery import draw_figure, draw_figures
     from metaqnn.reports.figures.style import save
-    from metaqnn.runs import open_run
+    from metaqnn.runs.run import open_run
 
     findings = Findings.of(open_run(folder))
     target = target or folder / "figures"

@@ -24,8 +24,8 @@ def q_table(folder: Path, csv: Path | None, layout: str) -> None:
     """
     from metaqnn.agents.legacy_table import to_legacy
     from metaqnn.errors import MetaqnnError
-    from metaqnn.files import write_output
-    from metaqnn.runs import open_run
+    from metaqnn.runs.run import open_run
+    from metaqnn.storage import write_output
     from state_space.chain import ChainSpace
 
     agent = open_run(folder).q_learning()

@@ -18,10 +18,10 @@ def resume(folder: Path, quiet: bool, **options: Any) -> None:
 
     The run keeps what is given here for the next time.
     """
-    from metaqnn.cli.progress import drive
+    from metaqnn.cli.drive import drive
     from metaqnn.environment import check_content
-    from metaqnn.plans import change_run
-    from metaqnn.runs import open_run
+    from metaqnn.runs.creation import change_run
+    from metaqnn.runs.run import open_run
 
     run = change_run(open_run(folder), given(options))
     evaluator, executor = run.evaluator(), run.executor()

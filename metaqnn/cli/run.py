@@ -28,10 +28,10 @@ def run(config: Path | None, **options: Any) -> None:
 
     Without options: the scans of digits that come with scikit-learn, 70 networks.
     """
-    from metaqnn.cli.progress import drive
+    from metaqnn.cli.drive import drive
     from metaqnn.config import read_toml
-    from metaqnn.plans import plan_run
-    from metaqnn.runs import create_run
+    from metaqnn.runs.creation import plan_run
+    from metaqnn.runs.run import create_run
 
     from_file = {} if config is None else read_toml(config)
     from_file = {key.replace("-", "_"): value for key, value in from_file.items()}

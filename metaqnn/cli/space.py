@@ -3,7 +3,7 @@
 import click
 
 from metaqnn.cli.shapes import parse_shape
-from metaqnn.networks.cost import Shape
+from metaqnn.task import Shape
 
 
 @click.command()

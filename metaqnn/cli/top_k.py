@@ -50,11 +50,11 @@ def top_k(
     the epsilon at which it was found; and the reward where it is not the accuracy. An asterisk
     marks accuracies that are predicted.
     """
+    from metaqnn.reports.distinct import distinct
     from metaqnn.reports.finals import add_test_errors
-    from metaqnn.reports.networks import distinct
     from metaqnn.reports.top_k import render
     from metaqnn.reports.top_k import top_k as find_best
-    from metaqnn.runs import open_run
+    from metaqnn.runs.run import open_run
 
     run = open_run(folder)
     memory = run.memory()

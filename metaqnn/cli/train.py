@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metaqnn.cli.options import config_options_of, given
-from metaqnn.sections import DataConfig
+from metaqnn.options import DataConfig
 from metaqnn.training.presets import NAMES
 from metaqnn.training.recipe import Recipe
 
@@ -138,10 +138,10 @@ def _train(
     """
     import torch
 
+    from metaqnn.device import resolve_device
     from metaqnn.errors import TrainingFailed
     from metaqnn.evaluators.base import Job, attempt
     from metaqnn.progress import make_bar
-    from metaqnn.training.device import resolve_device
     from metaqnn.training.loop import train
 
     device = torch.device(resolve_device(config.device))
@@ -194,9 +194,9 @@ def _validated(outcome: "Outcome") -> str:
 def _test(network: "Network", facts: "Facts", images: "Images", config: "RunConfig") -> str:
     import torch
 
-    from metaqnn.finals import test_error
+    from metaqnn.device import resolve_device
     from metaqnn.models.network import probabilities
-    from metaqnn.training.device import resolve_device
+    from metaqnn.runs.finals import test_error
 
     device = torch.device(resolve_device(config.device))
     error = test_error(probabilities(network, facts, images.images, device), images.labels)

@@ -8,7 +8,7 @@ import numpy as np
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
-from metaqnn.networks.cost import Shape
+from metaqnn.task import Shape
 from replay import Outcome
 from state_space import Architecture, Space
 

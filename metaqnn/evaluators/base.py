@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from metaqnn.networks.cost import Shape
 from metaqnn.stopping.base import Rule
+from metaqnn.task import Shape
 from replay import Outcome
 from state_space import Architecture, Space
 

@@ -15,9 +15,10 @@ from sklearn.model_selection import KFold, cross_val_predict
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job, fingerprint
-from metaqnn.experiences import read_experiences
-from metaqnn.networks.cost import LayerCost, Shape, total_cost
-from metaqnn.runs import open_run
+from metaqnn.networks.cost import LayerCost, total_cost
+from metaqnn.runs.experience import read_experiences
+from metaqnn.runs.run import open_run
+from metaqnn.task import Shape
 from replay import Outcome
 from state_space import Architecture, IllegalMove, Space
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job, fingerprint
-from metaqnn.networks.cost import Shape
+from metaqnn.task import Shape
 from replay import Outcome
 from state_space import Space
 

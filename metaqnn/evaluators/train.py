@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from metaqnn.config import RunConfig
+from metaqnn.device import resolve_device, use_threads
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
-from metaqnn.networks.cost import Shape
-from metaqnn.sections import DataConfig
+from metaqnn.options import DataConfig
+from metaqnn.task import Shape
 from metaqnn.training.data import Images, load_split
-from metaqnn.training.device import resolve_device, use_threads
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from replay import Outcome

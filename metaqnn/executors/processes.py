@@ -46,7 +46,7 @@ class Processes:
         execution = config.execution
         shared = {"OMP_NUM_THREADS": str(execution.threads or 1)}
         if config.evaluation.evaluator == "train":
-            from metaqnn.training.device import visible_gpus
+            from metaqnn.device import visible_gpus
 
             gpus = visible_gpus(config.device)
         else:

@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape
-from metaqnn.reports.notebook import render_facts
+from metaqnn.notebook import render_facts
+from metaqnn.task import Shape
 
 Scores = Callable[[np.ndarray], np.ndarray]
 """Class scores before the softmax, float32 (images, classes), of float32 images 0 to 255."""

@@ -5,7 +5,8 @@ from math import prod
 from typing import NamedTuple
 
 from metaqnn.models.model import Facts
-from metaqnn.networks.cost import Args, Shape, layer_costs, read_shape
+from metaqnn.networks.cost import Args, layer_costs, read_shape
+from metaqnn.task import Shape
 from state_space import Architecture
 from state_space.notation import read
 

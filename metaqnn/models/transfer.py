@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from metaqnn.networks.build import Network
-from metaqnn.networks.cost import Shape
+from metaqnn.task import Shape
 from state_space import Architecture, Node
 
 HEADS = ("SM", "GAP")

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from metaqnn.networks.cost import Shape, layer_costs, read_shape
+from metaqnn.networks.cost import layer_costs, read_shape
 from metaqnn.networks.layers import LAYERS
+from metaqnn.task import Shape
 from state_space import Architecture
 
 

@@ -5,10 +5,8 @@ from math import prod
 from typing import NamedTuple
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.task import Shape
 from state_space import Architecture, Node
-
-Shape = tuple[int, ...]
-"""Of one image's representation: (channels, height, width), or (units,) after FC, GAP and SM."""
 
 
 class ShapeError(MetaqnnError):

@@ -6,7 +6,8 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from metaqnn.networks.cost import Args, Shape
+from metaqnn.networks.cost import Args
+from metaqnn.task import Shape
 
 
 class Dropout(nn.Module):

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from math import prod
 
-from metaqnn.networks.cost import Args, Shape, layer_costs, read_shape
+from metaqnn.networks.cost import Args, layer_costs, read_shape
+from metaqnn.task import Shape
 from state_space import Architecture
 
 FLOAT = 4

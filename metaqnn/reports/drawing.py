@@ -2,7 +2,8 @@
 
 from xml.etree import ElementTree as xml
 
-from metaqnn.networks.cost import Shape, layer_costs
+from metaqnn.networks.cost import layer_costs
+from metaqnn.task import Shape
 from state_space import Architecture, Node
 
 BOX_WIDTH, BOX_HEIGHT = 112, 64

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.files import write_file
 from metaqnn.reports.formats import Format, format_column, render_cells, render_exactly
 from metaqnn.reports.top_k import network_of_rank
-from metaqnn.runs import Run
+from metaqnn.runs.run import Run
+from metaqnn.storage import write_file
 
 FINAL = "final"
 RESULTS = "results.csv"
@@ -52,7 +52,7 @@ def add_test_errors(networks: pd.DataFrame, run: Run) -> pd.DataFrame:
     It is the mean over the seeds, and NaN where there is none.
 
     Args:
-        networks: `metaqnn.reports.networks.distinct`.
+        networks: `metaqnn.reports.distinct.distinct`.
         run: Theirs.
     """
     found = find_results(run)
@@ -93,7 +93,7 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
     """A row a network or ensemble: means over the seeds.
 
     Args:
-        results: As `metaqnn.finals.Finals.test` returns them.
+        results: As `metaqnn.runs.finals.Finals.test` returns them.
 
     Returns:
         The columns rank (empty for ensembles), test_error, deviation (standard deviation over the

@@ -8,8 +8,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from metaqnn import __version__
 from metaqnn.environment import ENVIRONMENT, read_environment
 from metaqnn.errors import MetaqnnError
-from metaqnn.files import write_output
-from metaqnn.folders import lock_folder
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.finals import add_test_errors
 from metaqnn.reports.parts import (
@@ -23,7 +21,8 @@ from metaqnn.reports.parts import (
     list_finals,
 )
 from metaqnn.reports.top_k import PREDICTED, top_k
-from metaqnn.runs import CONFIG, SPACE, Run
+from metaqnn.runs.run import CONFIG, SPACE, Run
+from metaqnn.storage import lock_folder, write_output
 
 OWN_SECTION = ("curves", "heatmap")
 """Figures that do not stand among the others."""

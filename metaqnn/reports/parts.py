@@ -9,17 +9,17 @@ from typing import Any
 
 import pandas as pd
 
-from metaqnn.reports.captions import CAPTIONS
 from metaqnn.reports.columns import COLUMNS
 from metaqnn.reports.drawing import draw
 from metaqnn.reports.figures.best import UNITS, time_unit
+from metaqnn.reports.figures.captions import CAPTIONS
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.gallery import draw_figures
 from metaqnn.reports.figures.inline import inline_svg
 from metaqnn.reports.finals import as_text as finals_text
 from metaqnn.reports.finals import find_results, summarise
 from metaqnn.reports.top_k import as_text, ranking
-from metaqnn.runs import CONFIG, INPUTS, SPACE, Run
+from metaqnn.runs.run import CONFIG, INPUTS, SPACE, Run
 from metaqnn.spaces import preset_names
 
 MOST_NAMED = 12

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from metaqnn.reports.networks import distinct
-from metaqnn.reports.notebook import render_facts, render_table
+from metaqnn.notebook import render_facts, render_table
+from metaqnn.reports.distinct import distinct
 from metaqnn.reports.top_k import as_text, top_k
-from metaqnn.runs import Run
+from metaqnn.runs.run import Run
 
 
 def describe_state(run: Run, trials: pd.DataFrame) -> str:

@@ -5,7 +5,7 @@ from typing import Self
 
 import pandas as pd
 
-from metaqnn.reports.networks import accuracies
+from metaqnn.reports.distinct import accuracies
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import pandas as pd
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.reports.columns import COLUMNS
+from metaqnn.reports.distinct import distinct
 from metaqnn.reports.formats import Format, format_column, render_cells, render_exactly
-from metaqnn.reports.networks import distinct
 from metaqnn.reports.pareto import pareto_front
-from metaqnn.runs import NETWORKS, Run
-from metaqnn.winners import weights_path
+from metaqnn.runs.run import NETWORKS, Run
+from metaqnn.search.kept_weights import weights_path
 from state_space import Space
 
 PREDICTED = "* predicted: the training was stopped"
@@ -30,7 +30,7 @@ def top_k(
     """The first k distinct networks by a column; equals in the order of their ranks.
 
     Args:
-        networks: `metaqnn.reports.networks.distinct`, maybe with their test_error.
+        networks: `metaqnn.reports.distinct.distinct`, maybe with their test_error.
         space: Of the run.
         k: How many; None is all.
         sort: A value of `SORTS`; networks that have none come last.
@@ -84,7 +84,7 @@ def weights_file(run: Run, rank: int) -> Path:
 
 
 def ranking(networks: pd.DataFrame) -> pd.DataFrame:
-    """Those of `metaqnn.reports.networks.distinct` that did not fail, best first."""
+    """Those of `metaqnn.reports.distinct.distinct` that did not fail, best first."""
     succeeded = networks[networks["error"].isna()]
     return succeeded.sort_values("reward", ascending=False, kind="stable")
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from metaqnn.extras import need
-from metaqnn.reports.networks import accuracies
+from metaqnn.reports.distinct import accuracies
 from state_space import Space
 
 TOKENS = "list of texts"

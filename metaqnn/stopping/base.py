@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from metaqnn.networks.cost import Shape
+from metaqnn.task import Shape
 from replay import Outcome, Trial
 from state_space import Architecture
 

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import NuSVR
 
 from metaqnn.networks.cost import total_cost
-from metaqnn.sections import StoppingConfig
+from metaqnn.options import StoppingConfig
 from metaqnn.stopping.base import Progress, Rule, Stopper, Verdict
 from replay import Outcome, Trial
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape
+from metaqnn.options import DataConfig
 from metaqnn.registry import find_dataset, find_source
-from metaqnn.sections import DataConfig
+from metaqnn.task import Shape
 
 Part = Literal["train", "test"]
 

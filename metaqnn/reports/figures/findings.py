@@ -8,8 +8,8 @@ import pandas as pd
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
-from metaqnn.reports.networks import distinct
-from metaqnn.runs import Run
+from metaqnn.reports.distinct import distinct
+from metaqnn.runs.run import Run
 from state_space import Space
 
 SCORES = {
@@ -32,7 +32,7 @@ class Findings:
         config: What the run was asked for.
         space: That it searches.
         networks: A row a distinct network that was trained or failed, in the order in which they
-            were proposed: the columns of `metaqnn.reports.networks.distinct`.
+            were proposed: the columns of `metaqnn.reports.distinct.distinct`.
         q_values: `QTable.frame`, with what was learnt of imported experiences; None where the agent
             has no Q-values.
     """

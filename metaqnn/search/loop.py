@@ -10,12 +10,12 @@ from typing import Any
 from metaqnn.agents.base import Agent, Proposal
 from metaqnn.errors import MetaqnnError, SearchStopped
 from metaqnn.evaluators.base import Evaluate, Job, attempt
-from metaqnn.events import Event, Experience
 from metaqnn.executors.base import Executor, WorkerLost
-from metaqnn.rewards import is_measured
-from metaqnn.rules import Rules
+from metaqnn.search.events import Event, Experience
+from metaqnn.search.kept_weights import KeptWeights
+from metaqnn.search.rewards import is_measured
+from metaqnn.search.rules import Rules
 from metaqnn.stopping.base import Stopper
-from metaqnn.winners import Winners
 from replay import Memory, Outcome, Trial
 from state_space import Space, space_size, stage_of
 
@@ -45,7 +45,7 @@ class Search:
         memory: Memory,
         rules: Rules,
         *,
-        winners: Winners | None = None,
+        kept: KeptWeights | None = None,
         stopper: Stopper | None = None,
         observe: Callable[[Event], None] = lambda event: None,
     ) -> None:
@@ -58,7 +58,7 @@ class Search:
             executor: Where it runs.
             memory: Of the run, new or not.
             rules: What it goes by; the budget counts the networks in the memory too.
-            winners: Keeps the weights of the best networks; without it none are kept.
+            kept: Keeps the weights of the best networks; without it none are kept.
             stopper: Ends hopeless trainings; without it all networks are trained in full.
             observe: Called after every trial.
         """
@@ -68,7 +68,7 @@ class Search:
         self.executor = executor
         self.memory = memory
         self.rules = rules
-        self.winners = winners
+        self.kept = kept
         self.stopper = stopper
         self.observe = observe
         history = list(memory.history())
@@ -76,9 +76,9 @@ class Search:
         own = [(trial, reward) for trial, reward in history if not trial.imported]
         known = list(memory.trained())
         self.trained = {trial.digest for trial, *_ in known}
-        if winners:
+        if kept:
             measured = [entry for entry in known if is_measured(entry[1])]
-            winners.restore({trial.number: reward for trial, _, reward in measured})
+            kept.restore({trial.number: reward for trial, _, reward in measured})
         if stopper:
             for trial, outcome, _ in known:
                 stopper.tell(trial, outcome)
@@ -156,8 +156,8 @@ class Search:
         if trial not in self._asked.get(trial.digest, [])[:1]:
             known = "told already" if trial.digest in self.trained else "never asked for here"
             raise MetaqnnError(f"network {trial.number} was {known}")
-        if self.winners and outcome.weights is not None:
-            self.winners.write(trial.number, outcome.weights)
+        if self.kept and outcome.weights is not None:
+            self.kept.write(trial.number, outcome.weights)
         with self.memory.transaction():
             reward = self._tell(trial, outcome)
             self.trained.add(trial.digest)
@@ -165,8 +165,8 @@ class Search:
                 self._tell(twin, outcome)
             self.memory.keep_snapshot(self.agent.snapshot())
         self._waits = 0
-        if self.winners and is_measured(outcome):
-            self.winners.record(trial.number, reward)
+        if self.kept and is_measured(outcome):
+            self.kept.record(trial.number, reward)
         if self.stopper:
             self.stopper.tell(trial, outcome)
         self.observe(Event(trial, outcome, reward, len(self.trained), True))
@@ -236,7 +236,7 @@ class Search:
         self._asked[trial.digest] = [trial]
 
     def _job(self, trial: Trial) -> Job:
-        threshold = self.winners.threshold if self.winners else math.inf
+        threshold = self.kept.threshold if self.kept else math.inf
         stopping = self.stopper.rule(trial) if self.stopper else None
         return Job(self.space.architecture(trial.walk), trial.seed, threshold, stopping)
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape, size_metrics
-from metaqnn.reports.notebook import render_facts
+from metaqnn.networks.cost import size_metrics
+from metaqnn.notebook import render_facts
+from metaqnn.task import Shape
 from replay import Outcome, Trial
 from replay.frame import COLUMNS
 from state_space import Architecture

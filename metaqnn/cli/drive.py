@@ -7,11 +7,11 @@ import click
 
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.base import Executor
-from metaqnn.reports.networks import distinct
+from metaqnn.reports.distinct import distinct
 from metaqnn.reports.stopping import Savings
 from metaqnn.reports.top_k import render, top_k
-from metaqnn.runs import Run
-from metaqnn.sessions import open_search, search_with_bar
+from metaqnn.runs.run import Run
+from metaqnn.runs.session import open_search, search_with_bar
 from replay import Memory
 
 INTERRUPTED = 130

@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 import tomli_w
 
+from metaqnn.comparison.searches import SEARCHES, search_path
 from metaqnn.config import RunConfig, keys, read_toml
 from metaqnn.environment import check_content, write_environment
 from metaqnn.errors import MetaqnnError
-from metaqnn.runs import Run
-from metaqnn.searches import SEARCHES, search_path
+from metaqnn.runs.run import Run
 
 SETTINGS = "comparison.toml"
 

@@ -67,7 +67,7 @@ def serving(searches: pd.DataFrame, budget: int) -> pd.DataFrame:
     search that ended early has its last ones still.
 
     Args:
-        searches: As `metaqnn.comparison.read_searches` gives them.
+        searches: As `metaqnn.comparison.searches.read_searches` gives them.
         budget: Distinct networks.
     """
     enough = searches[searches["budget"] >= budget]
@@ -117,7 +117,7 @@ def compare(
     """A row an agent, budget and choice, in points: see `Measure.points`.
 
     Args:
-        searches: As `metaqnn.comparison.read_searches` gives them.
+        searches: As `metaqnn.comparison.searches.read_searches` gives them.
         budgets: Distinct networks.
         measure: What counts of a network.
         agents: The rows' order.

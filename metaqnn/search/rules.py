@@ -8,9 +8,10 @@ from typing import Any, Self
 
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape, total_cost
-from metaqnn.rewards import FLOPS_A_MULTIPLY_ADD, REWARDS
-from metaqnn.sections import RewardConfig
+from metaqnn.networks.cost import total_cost
+from metaqnn.options import RewardConfig
+from metaqnn.search.rewards import FLOPS_A_MULTIPLY_ADD, REWARDS
+from metaqnn.task import Shape
 from replay import Outcome
 from state_space import Architecture, IllegalMove, Space, Token, stage_of
 from state_space.notation import NotationError

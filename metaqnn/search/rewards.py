@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from replay import Outcome
 
 if TYPE_CHECKING:
-    from metaqnn.sections import RewardConfig
+    from metaqnn.options import RewardConfig
 
 LAST_EPOCHS = 5
 FLOPS_A_MULTIPLY_ADD = 2

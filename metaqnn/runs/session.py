@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 from metaqnn.evaluators.base import Evaluator
-from metaqnn.events import Event
 from metaqnn.executors.base import Executor
-from metaqnn.folders import lock_folder
-from metaqnn.plans import check_images
 from metaqnn.progress import make_bar
-from metaqnn.runs import NETWORKS, Run, write_config
-from metaqnn.search import Search
-from metaqnn.winners import Winners
+from metaqnn.runs.creation import check_images
+from metaqnn.runs.run import NETWORKS, Run, write_config
+from metaqnn.search.events import Event
+from metaqnn.search.kept_weights import KeptWeights
+from metaqnn.search.loop import Search
+from metaqnn.storage import lock_folder
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def open_search(run: Run, evaluator: Evaluator, executor: Executor) -> Iterator[
                 executor,
                 memory,
                 run.rules(),
-                winners=Winners(run.path / NETWORKS, run.config.keep),
+                kept=KeptWeights(run.path / NETWORKS, run.config.keep),
                 stopper=run.stopper(),
             )
         finally:
@@ -62,14 +62,14 @@ def search_with_bar(
         MetaqnnError: The images cannot be loaded, or the search cannot go on.
     """
     check_images(run)
-    winners = search.winners
-    assert winners is not None, "a run keeps weights"
+    kept = search.kept
+    assert kept is not None, "a run keeps weights"
     board = run.board()
     with make_bar(quiet=quiet) as progress:
         task = progress.add_task(run.path.name, total=run.config.budget, state="")
 
         def show(event: Event) -> None:
-            best = max(winners.trained.values(), default=0.0)
+            best = max(kept.trained.values(), default=0.0)
             epsilon = event.trial.note.get("epsilon")
             state = "" if epsilon is None else f"epsilon {epsilon:g}  "
             last = f"{event.reward:.2%}" if event.outcome.error is None else "failed"

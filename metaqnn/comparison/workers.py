@@ -6,11 +6,11 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from urllib.parse import unquote
 
+from metaqnn.comparison.searches import run_search, search_file, write_search
 from metaqnn.errors import MetaqnnError, SearchStopped
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.spawn import end_with_parent, inherited
-from metaqnn.runs import Run
-from metaqnn.searches import run_search, search_file, write_search
+from metaqnn.runs.run import Run
 
 _evaluators: list[Evaluator] = []
 """The evaluator of this worker process."""

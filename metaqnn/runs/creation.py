@@ -8,12 +8,12 @@ from typing import Any
 
 from metaqnn.config import RunConfig, validated
 from metaqnn.errors import MetaqnnError
-from metaqnn.folders import free_folder, named_folder
-from metaqnn.networks.cost import Shape
+from metaqnn.options import Section
 from metaqnn.registry import find_dataset
-from metaqnn.runs import Run, open_run
-from metaqnn.sections import Section
+from metaqnn.runs.run import Run, open_run
 from metaqnn.spaces import made_for, read_space
+from metaqnn.storage import free_folder, named_folder
+from metaqnn.task import Shape
 from metaqnn.training.data import load_split
 from state_space.settings import suggestion
 

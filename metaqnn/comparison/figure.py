@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from metaqnn.reports.comparison import Measure, mean_interval
+from metaqnn.comparison.statistics import Measure, mean_interval
 from metaqnn.reports.figures.best import running_best
 from metaqnn.reports.figures.style import COLOURS, STYLE, STYLES, make_figure, save
 
@@ -21,7 +21,7 @@ def best_so_far(searches: pd.DataFrame, agent: str, column: str) -> pd.DataFrame
     """The value of the network that would be handed over after 1, 2, ... distinct networks.
 
     Args:
-        searches: As `metaqnn.comparison.read_searches` gives them.
+        searches: As `metaqnn.comparison.searches.read_searches` gives them.
         agent: Whose; where it has several budgets, its searches of the largest.
         column: The value, "expected" or "accuracy".
 

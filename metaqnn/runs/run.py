@@ -13,22 +13,22 @@ from metaqnn.config import RunConfig, read_toml
 from metaqnn.environment import read_images, write_environment
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
-from metaqnn.events import Experience
 from metaqnn.executors.base import Executor
-from metaqnn.experiences import read_experiences
 from metaqnn.extras import need
-from metaqnn.files import write_file
-from metaqnn.networks.cost import Shape
+from metaqnn.options import ExecutionConfig, StoppingConfig
 from metaqnn.registry import find_agent, find_evaluator, find_executor, find_stopper
-from metaqnn.rules import Rules
-from metaqnn.sections import ExecutionConfig, StoppingConfig
+from metaqnn.runs.experience import read_experiences
+from metaqnn.search.events import Experience
+from metaqnn.search.rules import Rules
 from metaqnn.spaces import bind_space
 from metaqnn.stopping.base import Stopper
+from metaqnn.storage import write_file
+from metaqnn.task import Shape
 from replay import BrokenMemory, Memory, WrongRun
 from state_space import Space
 
 if TYPE_CHECKING:
-    from metaqnn.reports.board import Board
+    from metaqnn.reports.tensorboard import Board
 
 if TYPE_CHECKING:
     from metaqnn.agents.q_learning import QLearning
@@ -155,7 +155,7 @@ class Run:
         if not self.config.tensorboard:
             return None
         need("--tensorboard", "tensorboard", "tensorboard")
-        from metaqnn.reports.board import Board
+        from metaqnn.reports.tensorboard import Board
 
         return Board(self.path / TENSORBOARD, self.space(), self.config.budget)
 

@@ -3,10 +3,10 @@
 import math
 from pathlib import Path
 
-from metaqnn.files import write_file
+from metaqnn.storage import write_file
 
 
-class Winners:
+class KeptWeights:
     """Keeps the weights of the best k trained networks, and no others.
 
     Networks whose rewards are predicted, since their training was stopped, are not among them.

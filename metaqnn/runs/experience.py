@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.events import Experience
-from metaqnn.networks.cost import Shape, size_metrics
+from metaqnn.networks.cost import size_metrics
+from metaqnn.search.events import Experience
+from metaqnn.task import Shape
 from replay import Outcome
 from replay.legacy import LegacyError, read_replay
 from state_space import IllegalMove, Space

@@ -10,7 +10,7 @@ from typing import Any
 from torch.utils import tensorboard
 
 from metaqnn.reports.figures.accuracy import window
-from metaqnn.rewards import best_accuracy
+from metaqnn.search.rewards import best_accuracy
 from replay import Outcome, Trial
 from state_space import Space
 

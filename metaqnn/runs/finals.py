@@ -12,23 +12,23 @@ import torch
 from torch import Tensor
 
 from metaqnn.agents.random import RandomSearch
+from metaqnn.device import resolve_device
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator
-from metaqnn.events import Event
 from metaqnn.executors.base import Executor
-from metaqnn.folders import lock_folder, named_folder
 from metaqnn.models.network import load_network, probabilities
-from metaqnn.plans import match_images
 from metaqnn.progress import make_bar
 from metaqnn.reports.finals import COLUMNS, COUNTS, FINAL, write_results
-from metaqnn.rewards import best_accuracy
-from metaqnn.rules import Rules
-from metaqnn.runs import Run
-from metaqnn.search import Search
+from metaqnn.runs.creation import match_images
+from metaqnn.runs.run import Run
+from metaqnn.search.events import Event
+from metaqnn.search.kept_weights import KeptWeights, weights_path
+from metaqnn.search.loop import Search
+from metaqnn.search.rewards import best_accuracy
+from metaqnn.search.rules import Rules
+from metaqnn.storage import lock_folder, named_folder
 from metaqnn.training.data import Images, load
-from metaqnn.training.device import resolve_device
 from metaqnn.training.presets import preset
-from metaqnn.winners import Winners, weights_path
 from replay import Memory
 
 
@@ -95,7 +95,7 @@ class Finals:
                 executor,
                 memory,
                 Rules(seed, len(walks), best_accuracy, 1 / len(run.classes), start_from=walks),
-                winners=Winners(self._weights(seed), len(walks)),
+                kept=KeptWeights(self._weights(seed), len(walks)),
                 observe=observe,
             )
             search.run()

@@ -8,7 +8,7 @@ from metaqnn.agents.q_table import QTable
 from state_space import Observation, Space, Token
 
 
-class Outlook:
+class Acquisition:
     """The advantages of all actions at one moment, shrunken towards what is known more widely.
 
     The advantage of an action is its Q-value less the mean of its row. Of n visits it counts n, and
@@ -21,7 +21,7 @@ class Outlook:
         """Look at the table as it is now.
 
         Args:
-            table: Must not change while the outlook is used.
+            table: Must not change while the acquisition is used.
             prior: Visits that the mean over all rows counts.
             bonus: Weight of the upper confidence bound in `promise`.
         """

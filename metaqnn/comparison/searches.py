@@ -10,10 +10,10 @@ import pandas as pd
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.in_process import InProcess
-from metaqnn.files import write_file
-from metaqnn.reports.networks import accuracies
-from metaqnn.runs import Run
-from metaqnn.search import Search
+from metaqnn.reports.distinct import accuracies
+from metaqnn.runs.run import Run
+from metaqnn.search.loop import Search
+from metaqnn.storage import write_file
 from replay import Memory
 
 SEARCHES = "searches"

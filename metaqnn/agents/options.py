@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from metaqnn.sections import NotNegative, Probability, Section
+from metaqnn.options import NotNegative, Probability, Section
 
 
 class QLearningConfig(Section):

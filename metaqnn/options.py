@@ -1,164 +1,136 @@
-"""The sections of a run's configuration."""
+"""Sections: the options that a part of a run owns."""
 
-from typing import Annotated
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from metaqnn.errors import MetaqnnError
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+M = TypeVar("M", bound=BaseModel)
+
+_owners: dict[str, str] = {}
+"""Every option's name, and the section that declares it."""
 
 
 class Section(BaseModel):
-    """Immutable, strict about types, without unknown keys."""
+    """The options of one part: immutable, strict about types, without unknown keys.
+
+    In TOML and on the command line the options of all parts stand side by side, so no two sections
+    can declare one name: the second is refused when it is imported. A section may inherit options,
+    and may have sections as fields, whose options are its own.
+
+    Attributes:
+        FREE: Names of options that do not make a run another one.
+        CHANGEABLE: Those of them that a run may be given anew, as `metaqnn resume` does.
+        INPUTS: Those of them that name a file of which the run's folder keeps a copy.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+    FREE: ClassVar[tuple[str, ...]] = ()
+    CHANGEABLE: ClassVar[tuple[str, ...]] = ()
+    INPUTS: ClassVar[tuple[str, ...]] = ()
 
-class DataConfig(Section):
-    """Which images, and how they are split."""
-
-    dataset: str = Field(
-        "digits", description="A name that `metaqnn datasets` lists, npz:FILE or folder:DIR."
-    )
-    data_dir: str | None = Field(None, description="Folder in which the data set lies.")
-    download: bool = Field(False, description="Download the data set into --data-dir if need be.")
-    image_size: PositiveInt | None = Field(
-        None, description="Resize the images to this height and width."
-    )
-    train_limit: PositiveInt | None = Field(
-        None, description="Use so many training images, validation included."
-    )
-    validation: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        0.2,
-        description="Validation images: a number, or a share below 1 of the training images. "
-        "Default: a fifth for digits, a tenth for others.",
-    )
-    split_seed: int = Field(0, ge=0, description="Seed of the split into training and validation.")
-
-
-class RewardConfig(Section):
-    """What the agent is told of a training, and which networks are refused before it."""
-
-    reward: str = Field(
-        "accuracy",
-        description="accuracy (best of all epochs), nas (best of the last five, cubed), or "
-        "block-qnn (accuracy - flops-weight log10(FLOPs) - density-weight log10(edges / nodes)).",
-    )
-    flops_weight: NotNegative = Field(
-        0.01, description="Of block-qnn: accuracy that a tenfold of FLOPs must gain."
-    )
-    density_weight: NotNegative = Field(0.01, description="Of block-qnn: likewise for density.")
-    max_parameters: PositiveInt | None = Field(
-        None, description="Refuse networks with more weights and biases before they are trained."
-    )
-    max_flops: PositiveInt | None = Field(
-        None,
-        description="Refuse networks with more floating-point operations an image, forward, two "
-        "a multiply-add.",
-    )
-
-
-class EvaluatorConfig(Section):
-    """What scores the networks."""
-
-    evaluator: str = Field(
-        "train",
-        description="train, table (--table), surrogate (--surrogate-from) or bandit.",
-    )
-    table: str | None = Field(
-        None, description="JSON file [.gz] of published accuracies, such as NAS-Bench-Macro's."
-    )
-    surrogate_from: str | None = Field(
-        None,
-        description="A run's folder, or a replay_database.csv[.gz] of the 2017 code: the "
-        "recorded networks to which a regression is fitted.",
-    )
-
-
-class ExecutionConfig(Section):
-    """Where and how the trainings run; none of it makes a run another one."""
-
-    executor: str = Field(
-        "in-process",
-        description="in-process, processes (of this machine) or ray (of many). Default: "
-        "in-process, or processes where --workers or --network-timeout ask for them.",
-    )
-    workers: PositiveInt | None = Field(
-        None,
-        description="Networks trained at once. Default: 1; on GPUs all their slots; with ray as "
-        "many as the cluster has cores, or GPU slots.",
-    )
-    threads: PositiveInt | None = Field(
-        None,
-        description="Threads of a worker on CPUs. Default: 1; in-process all cores, or 1 "
-        "for digits.",
-    )
-    slots_per_gpu: PositiveInt = Field(1, description="Networks that share a GPU.")
-    network_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
-        None, description="Seconds after which a training is ended; it is tried once more."
-    )
-    ray_address: str | None = Field(
-        None, description="Address of a Ray cluster, or auto. Default: a cluster of this machine."
-    )
-
-    @field_validator("workers")
     @classmethod
-    def _one_in_process(cls, workers: int | None, info: ValidationInfo) -> int | None:
-        if info.data.get("executor") == "in-process" and workers not in (None, 1):
-            raise PydanticCustomError("one", "In-process trains one at once; --executor processes")
-        return workers
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Claim the names of the options that the section declares.
 
-    @field_validator("network_timeout")
+        Raises:
+            TypeError: Another section has one of them.
+        """
+        own = f"{cls.__module__}.{cls.__qualname__}"
+        for name in cls.__annotations__:
+            field = cls.model_fields.get(name)
+            inherited = any(name in getattr(base, "model_fields", ()) for base in cls.__bases__)
+            if field is None or is_section(field) or inherited:
+                continue
+            owner = _owners.setdefault(name, own)
+            if owner != own:
+                raise TypeError(f"{own} declares the option {name}, which belongs to {owner}")
+
     @classmethod
-    def _not_in_process(cls, timeout: float | None, info: ValidationInfo) -> float | None:
-        if info.data.get("executor") == "in-process" and timeout is not None:
-            raise PydanticCustomError("killed", "Only --executor processes or ray can end one")
-        return timeout
+    def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """The options of a run as given, with defaults that depend on others written out.
 
-    @field_validator("ray_address")
-    @classmethod
-    def _only_of_ray(cls, address: str | None, info: ValidationInfo) -> str | None:
-        if info.data.get("executor") != "ray" and address is not None:
-            raise PydanticCustomError("ray", "Only --executor ray has one")
-        return address
+        Args:
+            given: Of all parts, by name, not checked yet; values of a wrong type are left to the
+                checks of the fields.
+        """
+        return given
 
 
-class StoppingConfig(Section):
-    """Which trainings end early, because they are hopeless."""
+def is_section(field: FieldInfo) -> bool:
+    """Whether a field holds a section."""
+    kind = field.annotation
+    return isinstance(kind, type) and issubclass(kind, Section)
 
-    predictor: bool = Field(
-        False, description="End a training whose predicted accuracy is hopeless."
-    )
-    delta: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.95,
-        description="Of --predictor: a training ends when it stays below the --rival-th best with "
-        "this probability.",
-    )
-    rival: PositiveInt = Field(
-        5, description="Of --predictor: how many networks may be better than one worth training."
-    )
-    predictor_after: int = Field(
-        100, ge=10, description="Of --predictor: networks trained in full before it begins."
-    )
-    halving: bool = Field(
-        False,
-        description="End a training that is not among the best at a rung: asynchronous "
-        "successive halving.",
-    )
-    halving_factor: int = Field(
-        3, ge=2, description="Of --halving: one in so many goes on at each rung."
-    )
-    halving_first: PositiveInt = Field(1, description="Of --halving: epochs before the first rung.")
 
-    @property
-    def stopper(self) -> str | None:
-        """The name of what ends trainings; None where all are trained in full."""
-        return "predictor" if self.predictor else "halving" if self.halving else None
+def fields_of(section: type[Section]) -> dict[str, tuple[tuple[str, ...], FieldInfo]]:
+    """Every option of a section: its name, the path of sections that leads to it, and its field."""
+    found: dict[str, tuple[tuple[str, ...], FieldInfo]] = {}
+    for name, field in section.model_fields.items():
+        if is_section(field):
+            inner: Any = field.annotation
+            for key, (path, own) in fields_of(inner).items():
+                found[key] = (name, *path), own
+        else:
+            found[name] = (), field
+    return found
 
-    @field_validator("halving")
-    @classmethod
-    def _alone(cls, halving: bool, info: ValidationInfo) -> bool:
-        if halving and info.data.get("predictor"):
-            raise PydanticCustomError("alone", "Cannot be combined with --predictor")
-        return halving
+
+def names_of(section: type[Section], kind: str) -> tuple[str, ...]:
+    """The names in FREE, CHANGEABLE or INPUTS of a section and of those in it."""
+    inner: list[Any] = [
+        field.annotation for field in section.model_fields.values() if is_section(field)
+    ]
+    return (*getattr(section, kind), *(name for one in inner for name in names_of(one, kind)))
+
+
+def make(section: type[M], values: dict[str, Any]) -> M:
+    """The section of its options' values, which are not nested.
+
+    Raises:
+        MetaqnnError: See `validated`.
+    """
+    nested: dict[str, Any] = {}
+    homes = fields_of(section) if issubclass(section, Section) else {}
+    for name, value in values.items():
+        place = nested
+        for step in homes[name][0]:
+            place = place.setdefault(step, {})
+        place[name] = value
+    return validated(section, nested)
+
+
+def flatten(section: Section) -> dict[str, Any]:
+    """The values of a section's options by name, as TOML can hold them; None stays."""
+    values = section.model_dump(mode="json")
+    flat = {}
+    for name, (path, _) in fields_of(type(section)).items():
+        place = values
+        for step in path:
+            place = place[step]
+        flat[name] = place[name]
+    return flat
+
+
+def validated(model: type[M], values: dict[str, Any]) -> M:
+    """The model of the values.
+
+    Raises:
+        MetaqnnError: One line that names all that is wrong with them.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problems = [
+            f"{str(problem['loc'][-1]).replace('_', '-')} is {problem['input']!r}: "
+            f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
+            for problem in error.errors()
+        ]
+        raise MetaqnnError("; ".join(problems)) from None

@@ -2,9 +2,11 @@
 
 import os
 import re
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -47,6 +49,18 @@ def write_output(path: Path, content: str | bytes) -> None:
         write_file(path, content)
     except OSError as error:
         raise MetaqnnError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        MetaqnnError: The file is not there, not readable or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise MetaqnnError(f"{path} cannot be read: {error}") from error
 
 
 def named_folder(results: Path, name: str) -> Path:

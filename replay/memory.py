@@ -63,7 +63,8 @@ class Memory:
 
         Args:
             path: The file.
-            configuration: What its run must have; None takes any.
+            configuration: What its run must have; None takes any. Its run may have more: an
+                older program kept what made no difference.
             defaults: What a key stands for that the run's program did not know.
 
         Raises:
@@ -85,8 +86,8 @@ class Memory:
         if written.get("format") != str(FORMAT):
             raise BrokenMemory(f"{path} has format {written.get('format')}, not {FORMAT}")
         if configuration is not None:
-            known = {key: value for key, value in (defaults or {}).items() if key in configuration}
-            _compare(path, {**known, **json.loads(written["configuration"])}, configuration)
+            known = {**(defaults or {}), **json.loads(written["configuration"])}
+            _compare(path, {key: known.get(key) for key in configuration}, configuration)
         return memory
 
     def close(self) -> None:

@@ -43,3 +43,13 @@ class Outcome:
     curve: tuple[float, ...] = ()
     error: str | None = None
     weights: bytes | None = None
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether its score is measured, not predicted of a training that was stopped."""
+        return "predicted" not in self.metrics
+
+    @property
+    def best(self) -> float:
+        """The best score of all epochs; predicted where the training was stopped so."""
+        return max(self.curve) if self.is_measured else self.metrics["predicted"]

@@ -4,11 +4,19 @@ The state keeps the actual size of the representation; what is legal is decided 
 size falls into, so that all states of one row of the Q-table have the same options.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from state_space.architecture import Architecture, chain
-from state_space.base import Decision, IllegalMove, Space, Token, legal_walk
+from state_space.base import (
+    Decision,
+    IllegalMove,
+    Observation,
+    Space,
+    Token,
+    check_scale,
+    legal_walk,
+)
 from state_space.limits import Limits
 from state_space.notation import NOT_DECIDED, NotationError, read_layers, read_token
 
@@ -71,6 +79,13 @@ class ChainSpace(Space[ChainState]):
         }
         self._decisions: dict[tuple[str, int, bool, int, int], Decision] = {}
         self.vocabulary = {"layer": tuple(self._layers)}
+
+    @classmethod
+    def from_mapping(
+        cls, mapping: Mapping[str, Any], shape: tuple[int, ...], outputs: int
+    ) -> "ChainSpace":
+        """The space for square images of the shape."""
+        return cls(Limits.from_mapping(mapping), shape[1], outputs)
 
     def initial_state(self, stage: int = 0) -> ChainState:
         """The images; the space does not grow, so every stage is the same."""
@@ -150,12 +165,20 @@ class ChainSpace(Space[ChainState]):
             self._bins[state.size],
         )
 
+    def layer(self, observation: Observation) -> int:
+        """The number of layers before."""
+        layer: int = ChainObservation(*observation).depth
+        return layer
+
     def action(self, token: Token) -> Layer:
         """The layer that a token adds."""
         return self._layers[token]
 
-    def architecture(self, walk: Sequence[Token]) -> Architecture:
+    def architecture(
+        self, walk: Sequence[Token], scale: Mapping[str, int] | None = None
+    ) -> Architecture:
         """The chain of the walk's layers."""
+        check_scale(self, scale)
         for _ in legal_walk(self, walk):
             pass
         return chain(self._nodes[token] for token in walk)

@@ -8,10 +8,18 @@ are padded with zeros. The last one is the networks' affair, see `metaqnn.networ
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from state_space.architecture import Architecture, Node
-from state_space.base import Decision, IllegalMove, Space, Token, legal_walk
+from state_space.base import (
+    Decision,
+    IllegalMove,
+    Observation,
+    Space,
+    Token,
+    check_scale,
+    legal_walk,
+)
 from state_space.canonical import canonical
 from state_space.notation import PARAMETERS, NotationError, read
 from state_space.skip_limits import LAYER_TYPES, SkipLimits
@@ -89,6 +97,13 @@ class SkipSpace(Space[SkipState]):
         if limits.skip_connections and limits.max_depth > 1:
             self.vocabulary["skip"] = SKIP
 
+    @classmethod
+    def from_mapping(
+        cls, mapping: Mapping[str, Any], shape: tuple[int, ...], outputs: int
+    ) -> "SkipSpace":
+        """The space; its networks fit images of any shape."""
+        return cls(SkipLimits.from_mapping(mapping), outputs)
+
     def initial_state(self, stage: int = 0) -> SkipState:
         """The first decision of the first layer; every stage has more layers."""
         limits = self.limits
@@ -131,16 +146,24 @@ class SkipSpace(Space[SkipState]):
         """The state without its depth, so that what is learnt holds for every stage."""
         return SkipObservation(*state[1:])
 
+    def layer(self, observation: Observation) -> int:
+        """The number of layers before."""
+        layer: int = SkipObservation(*observation).layer
+        return layer
+
     def action(self, token: Token) -> SkipAction:
         """What is decided, and how."""
         kind, _, value = token.partition(":")
         return SkipAction(kind, value)
 
-    def architecture(self, walk: Sequence[Token]) -> Architecture:
+    def architecture(
+        self, walk: Sequence[Token], scale: Mapping[str, int] | None = None
+    ) -> Architecture:
         """The walk's layers as a graph, in canonical order.
 
         Any stage's walk will do: a walk that begins n layers is of the first stage that has n.
         """
+        check_scale(self, scale)
         attributes: list[dict[str, int | str]] = []
         inputs: list[list[int]] = []
         for state, decision, token in legal_walk(self, walk, self._stage(walk)):

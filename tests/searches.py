@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from conftest import make_space
+from parts import agent_of
 
 from metaqnn.agents.base import Agent
-from metaqnn.config import RunConfig
 from metaqnn.evaluators.base import Evaluate, Job
 from metaqnn.executors.in_process import InProcess
-from metaqnn.registry import find_agent
 from metaqnn.search.kept_weights import KeptWeights
 from metaqnn.search.loop import Search
 from metaqnn.search.rules import Rules
@@ -71,8 +70,7 @@ def make_search(
 
 def make_agent(name: str, budget: int, seed: int, space: Any) -> Agent:
     """A new agent."""
-    config = RunConfig.from_flat({"agent": name, "budget": budget, "seed": seed})
-    return find_agent(name).from_config(config, space)
+    return agent_of(space, agent=name, budget=budget, seed=seed)
 
 
 def state(search: Search) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ from conftest import refused
 from searches import hash_score, make_search, state
 
 from metaqnn import Search, load
+from metaqnn.agents.base import AGENTS
 from metaqnn.cli import main
 from metaqnn.errors import MetaqnnError, SearchStopped
 from metaqnn.evaluators.bandit import BanditEvaluator
@@ -26,7 +27,6 @@ from metaqnn.evaluators.base import Job
 from metaqnn.models.model import Facts, Model
 from metaqnn.networks.cost import total_cost
 from metaqnn.notebook import render_facts, show_live
-from metaqnn.registry import AGENTS
 from state_space import Architecture
 
 BANDIT = {"space": "lei-xiong", "evaluator": "bandit", "budget": 12}

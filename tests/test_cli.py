@@ -18,7 +18,7 @@ from conftest import refused
 from filelock import FileLock
 
 from metaqnn.cli import COMMANDS, main
-from metaqnn.config import RunConfig, option_names
+from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from metaqnn.training.data import load_split
 
@@ -62,9 +62,13 @@ def test_every_command_has_help(invoke, command):
 
 
 def test_every_key_of_the_configuration_is_an_option(invoke):
-    text = invoke("run", "--help").output
-    for name in option_names():
-        assert f"--{name}" in text
+    for chosen in ([], ["--agent", "reinforce", "--executor", "ray", "--halving"]):
+        text = invoke("run", *chosen, "--help").output
+        options = dict(zip([one[2:] for one in chosen[::2]], chosen[1::2], strict=False))
+        config = RunConfig.from_flat(options | ({"halving": True} if chosen else {}))
+        assert len(config.keys()) > 50
+        for name in config.values():
+            assert f"--{name.replace('_', '-')}" in text
 
 
 def test_a_run_leaves_all_that_describes_it(finished, tmp_path):
@@ -280,7 +284,7 @@ def test_a_q_table_of_another_space_is_refused(invoke, tmp_path):
     (tmp_path / "q.csv").write_text("layer,q\nC,0.5\n")
     refused(invoke("run", "--q-table", "q.csv", *FAST), "the Q-table has no column")
     result = invoke("run", "--q-table", "q.csv", "--agent", "random", *FAST)
-    refused(result, "the agent random has no Q-table to start from")
+    refused(result, "q-table is an option of the agent q-learning, and the agent is random")
 
 
 @pytest.mark.parametrize("command", ["resume", "top-k", "trials", "plot", "report", "q-table"])
@@ -378,11 +382,10 @@ def test_run_config_refuses_what_no_option_can_say():
 
 def test_the_papers_schedule_brings_its_budget():
     config = RunConfig.from_flat({"epsilon-schedule": "paper", "dataset": "cifar10"})
-    assert (config.budget, config.space) == (2700, "metaqnn-cifar10")
-    assert RunConfig.from_flat({"epsilon-schedule": "1.0:20,0.5:10"}).budget == 30
-    assert RunConfig.from_flat({"budget": 200, "q-preset": "paper"}).epsilon_schedule.startswith(
-        "1.0:111,"
-    )
+    assert (config.run.budget, config.run.space) == (2700, "metaqnn-cifar10")
+    assert RunConfig.from_flat({"epsilon-schedule": "1.0:20,0.5:10"}).run.budget == 30
+    paper = RunConfig.from_flat({"budget": 200, "q-preset": "paper"}).parts["agent"]
+    assert paper.epsilon_schedule.startswith("1.0:111,")
 
 
 def test_ctrl_c_says_how_to_resume_and_exits_with_130(invoke, monkeypatch):

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.extras import need
+from metaqnn.registry import need
 from metaqnn.storage import write_file, write_output
 
 

@@ -8,7 +8,7 @@ import torch
 from conftest import SHAPES, make_space
 from test_training import images
 
-from metaqnn.config import RunConfig
+from metaqnn.data.options import DataOptions
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import COSTS
 from metaqnn.networks.memory import KEPT, activation_bytes, weight_bytes
@@ -116,7 +116,7 @@ def test_other_errors_are_not_tried_again():
 
 @pytest.fixture
 def digits():
-    return load_split(RunConfig.from_flat({}).data)
+    return load_split(DataOptions())
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from PIL import Image
 
 import metaqnn
 from metaqnn.cli import main
+from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.formats import FORMATS, export
 from metaqnn.models.model import Facts, Model
 from metaqnn.models.source import PARTS
 from metaqnn.networks.build import Network
 from metaqnn.networks.layers import LAYERS
-from metaqnn.options import DataConfig
 from metaqnn.training.data import load
 from state_space import random_walk
 from state_space.notation import read
@@ -157,7 +157,7 @@ def test_from_a_run_to_predictions(folder, tmp_path, monkeypatch):
     ranking = json.loads(
         CliRunner().invoke(main, ["top-k", str(folder), "--format", "json"]).output
     )
-    scans = load(DataConfig(), "test")
+    scans = load(DataOptions(), "test")
     for number in range(5):
         Image.fromarray(scans.images[number, 0].numpy()).save(f"{number}.png")
     pictures = [f"{number}.png" for number in range(5)]
@@ -204,7 +204,7 @@ def test_bad_input_is_told_in_one_line(folder, tmp_path, monkeypatch, command, m
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch):
     network, facts = make_network(*NETWORKS["graph"])
-    monkeypatch.setattr("metaqnn.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("metaqnn.registry.find_spec", lambda name: None)
     with pytest.raises(MetaqnnError, match=r"needs onnx and .* pip install 'metaqnn\[onnx\]'$"):
         export(network, facts, tmp_path / "net.onnx")
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 import metaqnn
 from metaqnn.cli import main
+from metaqnn.data.options import DataOptions
 from metaqnn.models.formats import FORMATS
-from metaqnn.options import DataConfig
 from metaqnn.training.data import load
 
 MINUTES = 6
@@ -38,7 +38,7 @@ def test_from_a_data_set_to_predictions(tmp_path, monkeypatch):
     shown = json.loads(call("top-k", "results/r", "--format", "json"))
     assert [row["test_error"] for row in shown] == [row["test_error"] for row in rows[:5]]
 
-    scans = load(DataConfig(), "test")
+    scans = load(DataOptions(), "test")
     pictures = [f"{number}.png" for number in range(20)]
     for picture, scan in zip(pictures, scans.images, strict=False):
         Image.fromarray(scan[0].numpy()).save(picture)

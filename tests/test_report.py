@@ -18,15 +18,15 @@ from conftest import TINY, refused
 from recorded import record_run, trained
 from test_cli import macro_table
 
+from metaqnn.agents.base import AGENTS
 from metaqnn.cli import main
-from metaqnn.registry import AGENTS, FIGURES
 from metaqnn.reports.drawing import draw
-from metaqnn.reports.figures.captions import CAPTIONS
+from metaqnn.reports.figures.catalogue import CAPTIONS, FIGURES
 from metaqnn.reports.figures.inline import inline_svg
 from metaqnn.reports.figures.style import make_figure
-from metaqnn.reports.finals import COLUMNS, COUNTS, FINAL, write_results
 from metaqnn.reports.page import OWN_SECTION, is_running, render_page
 from metaqnn.reports.parts import group_reasons
+from metaqnn.runs.results import COLUMNS, COUNTS, FINAL, write_results
 from metaqnn.runs.run import open_run
 from metaqnn.storage import lock_folder
 from replay import Outcome

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 from conftest import AGENT_OPTIONS, make_space
+from parts import agent_of
 from searches import hash_score
 
 from metaqnn.agents.base import Proposal
-from metaqnn.config import RunConfig
 from metaqnn.evaluators.base import Job, attempt
 from metaqnn.executors.base import WorkerLost
 from metaqnn.executors.virtual import Virtual
-from metaqnn.registry import find_agent
 from metaqnn.search.loop import MOST_WAITING, Search
 from metaqnn.search.rules import Rules
 from replay import Memory
@@ -21,8 +20,7 @@ SPACE = make_space("metaqnn-cifar10")
 
 def make_search(path, options, executor, *, budget, space=SPACE):
     memory = Memory.open(path, {}) if path.exists() else Memory.create(path, {})
-    config = RunConfig.from_flat({**options, "budget": budget, "sweeps": 8})
-    agent = find_agent(config.agent).from_config(config, space)
+    agent = agent_of(space, **options, budget=budget)
     rules = Rules(
         seed=0, budget=budget, reward=lambda outcome: max(outcome.curve), failure_reward=0.1
     )

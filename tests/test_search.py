@@ -14,9 +14,8 @@ from threading import Event
 import pytest
 from searches import hash_score, make_search, state
 
-from metaqnn.agents.base import Proposal
+from metaqnn.agents.base import AGENTS, Proposal
 from metaqnn.errors import SearchStopped
-from metaqnn.registry import AGENTS
 from metaqnn.search.kept_weights import KeptWeights
 from metaqnn.search.rules import Rules
 from replay import Outcome
@@ -105,7 +104,7 @@ def test_ten_failures_in_a_row_stop_the_search_and_resume_goes_on(path):
 
 def test_an_exhausted_space_ends_the_run(path, monkeypatch):
     search = make_search(path, "random", budget=10**6, space_name="tiny")
-    monkeypatch.setattr("metaqnn.search.loop.space_size", lambda space, stage: 40)
+    monkeypatch.setattr("state_space.base.space_size", lambda space, stage: 40)
     assert search.run() == "the space is exhausted, it has 40 architectures"
     assert search.memory.frame()["digest"].nunique() == 40
 

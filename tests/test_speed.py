@@ -7,14 +7,14 @@ import pytest
 import torch
 from test_training import DEEP
 
-from metaqnn.config import RunConfig
+from metaqnn.data.options import DataOptions
 from metaqnn.networks.build import Network
-from metaqnn.registry import OPTIMIZERS, find_optimizer
 from metaqnn.training import cuda_graph, peak
 from metaqnn.training.cuda_graph import WARM_UP, GraphedStep
 from metaqnn.training.data import load_split
 from metaqnn.training.epochs import Tally, batches
 from metaqnn.training.loop import train
+from metaqnn.training.optimizers import OPTIMIZERS
 from metaqnn.training.peak import peak_of, utilisation
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.speed import Speed
@@ -37,7 +37,7 @@ def test_our_optimizers_update_as_torch_s_do(name):
     ours = [torch.randn(shape, generator=generator) for shape in ((3, 4), (5,), (2,))]
     theirs = [value.clone() for value in ours]
     recipe = Recipe(learning_rate=1e-2, weight_decay=0.1, momentum=0.8, nesterov=True)
-    optimizer = find_optimizer(name).from_recipe(ours, recipe)
+    optimizer = OPTIMIZERS.find(name).from_recipe(ours, recipe)
     reference = REFERENCES[name](theirs)
     for step in range(10):
         if step == 5:
@@ -77,14 +77,14 @@ def test_pooling_stays_behind_a_relu_that_another_layer_reads_too():
 
 @pytest.mark.parametrize("speed", [Speed(channels_last=False), Speed(late=False)])
 def test_without_a_step_the_training_is_as_good(speed):
-    data = load_split(RunConfig.from_flat({}).data)
+    data = load_split(DataOptions())
     recipe = Recipe(epochs=3, batch_size=64, learning_rate=3e-3, dropout=False)
     curve = train(DEEP, *data, recipe, seed=1).curve
     assert train(DEEP, *data, recipe, seed=1, speed=speed).curve == pytest.approx(curve, abs=0.02)
 
 
 def test_outcomes_say_what_they_cost():
-    data = load_split(RunConfig.from_flat({}).data)
+    data = load_split(DataOptions())
     metrics = train(DEEP, *data, Recipe(epochs=2), seed=1).metrics
     assert metrics["images_per_second"] > 2 * len(data[0]) / metrics["seconds"]
     assert "utilisation" not in metrics

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load
 
 import metaqnn
-from metaqnn.config import RunConfig
+from metaqnn.data.options import DataOptions
 from metaqnn.networks.build import Network
 from metaqnn.training import epochs, loop
 from metaqnn.training.adam import FusedAdam
@@ -28,7 +28,7 @@ DEEP = read("[C(8,3,1), P(2,2), C(8,3,1), C(8,1,1), FC(32), SM(10)]")
 
 @pytest.fixture(scope="module")
 def digits():
-    return load_split(RunConfig.from_flat({}).data)
+    return load_split(DataOptions())
 
 
 def test_it_learns_digits(digits):

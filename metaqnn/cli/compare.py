@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaqnn.cli.options import config_options_without, format_option, given
-from metaqnn.options import ExecutionConfig
+from metaqnn.cli.options import CompareCommand, format_option, given
 from metaqnn.reports.formats import Format
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ def parse_budgets(context: click.Context, option: click.Parameter, value: str) -
     return tuple(sorted(set(map(int, value.split(",")))))
 
 
-@click.command()
+@click.command(cls=CompareCommand)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--agent",
@@ -52,9 +51,6 @@ def parse_budgets(context: click.Context, option: click.Parameter, value: str) -
     "--jobs", type=click.IntRange(1), help="Searches at a time.  [default: one a processor core]"
 )
 @format_option
-@config_options_without(
-    "agent", "seed", "budget", "keep", "tensorboard", *ExecutionConfig.model_fields
-)
 def compare(
     folder: Path,
     agents: tuple[str, ...],
@@ -71,25 +67,18 @@ def compare(
     Called again, it makes only those searches that are not there yet; agents and seeds may be
     added. Every other option is that of `metaqnn run`, and holds for all agents.
     """
-    from metaqnn.comparison.plan import Comparison, Entrant, prepare
+    from metaqnn.comparison.plan import Entrant, plan_comparison, prepare
     from metaqnn.comparison.searches import labels, search_file
-    from metaqnn.config import RunConfig
     from metaqnn.registry import check_name
-    from metaqnn.runs.creation import find_images
-    from metaqnn.runs.run import Run
-    from metaqnn.spaces import read_space
     from metaqnn.storage import lock_folder
 
     entrants = [Entrant.parse(text) for text in dict.fromkeys(agents)]
     shared = {key.replace("_", "-"): value for key, value in given(options).items()}
-    asked = RunConfig.from_flat(shared)
-    settings = read_space(asked.space)
-    shape, classes = find_images(asked, settings)
-    comparison = Comparison(Run(folder, asked, settings, shape, classes), shared, budgets)
+    comparison = plan_comparison(folder, shared, budgets)
     runs = comparison.plan(entrants, range(first_seed, first_seed + seeds))
     known = dict.fromkeys([*agents, *labels(folder)])
     reference = check_name("agent", known, reference or agents[0])
-    evaluator = comparison.base.evaluator()
+    evaluator = comparison.evaluator
     prepare(comparison, ["metaqnn", *sys.argv[1:]], evaluator.facts)
     with lock_folder(comparison.base.path):
         left = [run for run in runs if not search_file(run).exists()]
@@ -139,8 +128,9 @@ def _report(
     from metaqnn.errors import MetaqnnError
 
     folder = comparison.path
-    searches = read_searches(folder)
-    measure = reports.Measure.of(searches, optimum)
+    score = comparison.base.task.score
+    searches = read_searches(folder, score)
+    measure = reports.Measure.of(searches, score, optimum)
     table = reports.compare(searches, comparison.budgets, measure, agents, reference)
     if table.empty:
         raise MetaqnnError(f"no search in {folder} has a network that did not fail")

@@ -5,11 +5,13 @@ import sys
 
 import click
 
-from metaqnn.evaluators.base import Evaluator
-from metaqnn.executors.base import Executor
+from metaqnn.environment import check_content
 from metaqnn.reports.distinct import distinct
+from metaqnn.reports.observers import make_observers
 from metaqnn.reports.stopping import Savings
 from metaqnn.reports.top_k import render, top_k
+from metaqnn.runs.assembly import Parts, assemble
+from metaqnn.runs.creation import create_run
 from metaqnn.runs.run import Run
 from metaqnn.runs.session import open_search, search_with_bar
 from replay import Memory
@@ -18,45 +20,58 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 
-def drive(run: Run, evaluator: Evaluator, executor: Executor, *, quiet: bool) -> None:
+def drive(run: Run, *, quiet: bool, command: list[str] | None = None) -> None:
     """Search until the budget is spent, and print the five best networks.
 
     Ctrl-C leaves the memory whole, says how to resume, and exits with 130.
+
+    Args:
+        run: Which.
+        quiet: Print nothing.
+        command: That began a run whose folder is not there yet.
 
     Raises:
         MetaqnnError: Another process works on the run, its data, memory or inputs are broken, or
             the search cannot go on.
     """
-    if not quiet and run.config.evaluation.evaluator != "train":
-        for name, value in evaluator.facts.items():
+    parts = assemble(run)
+    observers = make_observers(run, parts.space)
+    if command is None:
+        check_content(run.path, parts.evaluator.facts)
+    else:
+        create_run(parts, command)
+    if not quiet and not parts.evaluator.trains:
+        for name, value in parts.evaluator.facts.items():
             click.echo(f"{name}: {value}", err=True)
     try:
-        with open_search(run, evaluator, executor) as search:
-            ending = search_with_bar(run, search, quiet=quiet)
+        with open_search(parts) as search:
+            ending = search_with_bar(parts, search, quiet=quiet, observers=observers)
             if not quiet:
-                _summarise(run, search.memory, ending)
+                _summarise(parts, search.memory, ending)
     except KeyboardInterrupt:
         memory = run.memory()
         trained = sum(1 for _ in memory.trained())
         memory.close()
         click.echo(
-            f"stopped after {trained} of {run.config.budget} networks; "
+            f"stopped after {trained} of {run.config.run.budget} networks; "
             f"`metaqnn resume {shlex.quote(str(run.path))}` goes on",
             err=True,
         )
         sys.exit(INTERRUPTED)
 
 
-def _summarise(run: Run, memory: Memory, ending: str) -> None:
+def _summarise(parts: Parts, memory: Memory, ending: str) -> None:
+    score = parts.run.task.score
     trials = memory.frame()
     trained = trials[trials["first"]]
     if len(trained):
-        click.echo(render(top_k(distinct(trials), run.space(), 5), "table") + "\n")
-    if run.config.stopping.stopper:
-        click.echo(f"{Savings.of(trials, run.config.recipe.epochs)}.")
+        best = top_k(distinct(trials), parts.space, 5, score)
+        click.echo(render(best, score, "table") + "\n")
+    if parts.stopper and parts.evaluator.epochs:
+        click.echo(f"{Savings.of(trials, parts.evaluator.epochs)}.")
     refused = len({trial.digest for trial in memory.refused()})
     click.echo(
         f"{len(trained)} networks trained, {trained['error'].notna().sum()} of them failed; "
         + (f"{refused} refused as too large; " if refused else "")
-        + f"{ending}. Results are in {run.path}"
+        + f"{ending}. Results are in {parts.run.path}"
     )

@@ -6,10 +6,13 @@ from typing import Any
 
 import click
 
-from metaqnn.cli.options import config_options_of, format_option, given, run_folder
-from metaqnn.config import OF_FINALS
+from metaqnn.cli.options import format_option, given, run_folder, section_options
+from metaqnn.config import RunOptions
+from metaqnn.data.options import DataOptions
+from metaqnn.executors.ray import RayOptions
 from metaqnn.reports.formats import Format
 from metaqnn.training.presets import NAMES
+from metaqnn.training.recipe import Recipe
 
 
 @click.command()
@@ -36,7 +39,10 @@ from metaqnn.training.presets import NAMES
 )
 @click.option("--name", help="Folder of the trainings, in FOLDER/final.  [default: the recipe's]")
 @format_option
-@config_options_of(*OF_FINALS, has_default=False)
+@section_options(RunOptions, "device", "executor", has_default=False)
+@section_options(DataOptions, "data_dir", "train_limit", has_default=False)
+@section_options(RayOptions, has_default=False)
+@section_options(Recipe, has_default=False)
 def finalize(
     folder: Path,
     k: int,

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from metaqnn.cli.options import run_folder
-from metaqnn.registry import FIGURES
+from metaqnn.reports.figures.catalogue import FIGURES
 from metaqnn.reports.formats import FIGURE_FORMATS
 
 

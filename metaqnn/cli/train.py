@@ -1,13 +1,16 @@
 """metaqnn train."""
 
+import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaqnn.cli.options import config_options_of, given
-from metaqnn.options import DataConfig
+from metaqnn.cli.options import given, section_options
+from metaqnn.config import RunOptions
+from metaqnn.data.options import DataOptions
+from metaqnn.executors.options import ExecutorOptions
 from metaqnn.training.presets import NAMES
 from metaqnn.training.recipe import Recipe
 
@@ -55,8 +58,10 @@ SEARCH = "search"
     is_flag=True,
     help="Train on all training images, those of validation included, and measure the test error.",
 )
-@config_options_of(*DataConfig.model_fields, "seed", "device", "threads")
-@config_options_of(*Recipe.model_fields, has_default=False)
+@section_options(DataOptions)
+@section_options(RunOptions, "seed", "device")
+@section_options(ExecutorOptions, "threads")
+@section_options(Recipe, has_default=False)
 def train(
     network: str | None,
     init_from: Path | None,
@@ -83,10 +88,12 @@ def train(
     from state_space.notation import NotationError, read
 
     config = RunConfig.from_flat(given(options))
-    training, validation = load_split(config.data)
+    data = config.parts["evaluator"].data
+    training, validation = load_split(data)
     if recipe != SEARCH:
-        searched = config.recipe.model_dump()
+        searched = config.parts["evaluator"].recipe.model_dump()
         config = config.changed(preset(recipe, searched, training.shape[1], given(options)))
+    rules = config.parts["evaluator"].recipe
     source = None if init_from is None else load_network(init_from)[0]
     if network is not None:
         try:
@@ -101,11 +108,11 @@ def train(
     total_cost(architecture, training.shape)
     start = {}
     if source:
-        start = transferable(source, config.recipe.dress(architecture), training.shape)
+        start = transferable(source, rules.dress(architecture), training.shape)
         click.echo(f"{len(start)} tensors of {init_from} are taken along", err=True)
     if target:
         check_target(target)
-    test_images = load(config.data, "test") if final else None
+    test_images = load(data, "test") if final else None
     images = (training.join(validation), validation) if final else (training, validation)
     outcome = _train(architecture, *images, config, final=final, start=start)
     with TemporaryDirectory() as folder:
@@ -144,11 +151,12 @@ def _train(
     from metaqnn.progress import make_bar
     from metaqnn.training.loop import train
 
-    device = torch.device(resolve_device(config.device))
-    if config.execution.threads is not None:
-        torch.set_num_threads(config.execution.threads)
+    device = torch.device(resolve_device(config.run.device))
+    recipe = config.parts["evaluator"].recipe
+    if config.parts["executor"].threads is not None:
+        torch.set_num_threads(config.parts["executor"].threads)
     with make_bar() as bar:
-        task = bar.add_task("epochs", total=config.recipe.epochs, state="")
+        task = bar.add_task("epochs", total=recipe.epochs, state="")
 
         def observe(progress: "Progress") -> None:
             state = f"{progress.curve[-1]:.2%}"
@@ -159,7 +167,7 @@ def _train(
                 job.architecture,
                 training.to(device),
                 validation.to(device),
-                config.recipe,
+                recipe,
                 job.seed,
                 keep_above=job.keep_above,
                 keep_last=final,
@@ -167,7 +175,7 @@ def _train(
                 stopping=observe,
             )
 
-        outcome = attempt(evaluate, Job(architecture, config.seed, -1.0))
+        outcome = attempt(evaluate, Job(architecture, config.run.seed, -math.inf))
     if outcome.error:
         raise TrainingFailed(f"{architecture.text} failed: {outcome.error}")
     if outcome.weights is None:
@@ -198,7 +206,7 @@ def _test(network: "Network", facts: "Facts", images: "Images", config: "RunConf
     from metaqnn.models.network import probabilities
     from metaqnn.runs.finals import test_error
 
-    device = torch.device(resolve_device(config.device))
+    device = torch.device(resolve_device(config.run.device))
     error = test_error(probabilities(network, facts, images.images, device), images.labels)
     return (
         f"test error {error['test_error']:.2%} on {len(images)} images, 95 % interval "

@@ -22,7 +22,7 @@ def trials(folder: Path, csv: Path | None, parquet: Path | None) -> None:
 
     run = open_run(folder)
     memory = run.memory()
-    table = list_trials(memory.frame(refused=True), run.space())
+    table = list_trials(memory.frame(refused=True), run.space(), run.task.score)
     memory.close()
     if csv is None and parquet is None:
         click.echo(write_csv(table), nl=False)

@@ -23,7 +23,7 @@ def best_so_far(searches: pd.DataFrame, agent: str, column: str) -> pd.DataFrame
     Args:
         searches: As `metaqnn.comparison.searches.read_searches` gives them.
         agent: Whose; where it has several budgets, its searches of the largest.
-        column: The value, "expected" or "accuracy".
+        column: The value, "expected" or "score".
 
     Returns:
         A row a number of networks, up to the budget, a column a seed; NaN before a network

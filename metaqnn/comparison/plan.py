@@ -6,6 +6,7 @@ import shutil
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -13,10 +14,23 @@ from urllib.parse import quote
 import tomli_w
 
 from metaqnn.comparison.searches import SEARCHES, search_path
-from metaqnn.config import RunConfig, keys, read_toml
+from metaqnn.config import RunConfig, chosen_sections, of_chosen
 from metaqnn.environment import check_content, write_environment
 from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.base import Evaluator
+from metaqnn.options import fields_of
+from metaqnn.runs.assembly import (
+    make_agent,
+    make_evaluator,
+    make_experiences,
+    make_rules,
+    make_stopper,
+)
+from metaqnn.runs.creation import find_task
 from metaqnn.runs.run import Run
+from metaqnn.spaces import read_space
+from metaqnn.storage import read_toml
+from metaqnn.task import read_task
 
 SETTINGS = "comparison.toml"
 
@@ -26,9 +40,9 @@ FREE = ("device", "data-dir", "download", "table", "surrogate-from")
 LONGEST_LABEL = 200
 """Bytes of an entrant's label, which is the name of a folder."""
 
-SHARED_SECTIONS = ("data", "evaluation", "execution", "recipe")
-SHARED = ("agent", "seed", "budget", "space", "device", "keep")
-"""Options, and sections of them, that an agent cannot have of its own."""
+SHARED_ROLES = ("evaluator", "executor")
+SHARED = ("agent", "seed", "budget", "space", "evaluator", "executor", "device", "keep")
+"""Options, and roles with all their options, that an agent cannot have of its own."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +69,24 @@ class Entrant:
         if len(quote(text)) > LONGEST_LABEL:
             raise MetaqnnError(f"agent {text!r}: its options are too long for a folder's name")
         name, *parts = re.split(r",\s*(?=[\w-]+=)", text)
-        own = [
-            key.replace("_", "-")
-            for section, key in keys()
-            if section not in SHARED_SECTIONS and key not in SHARED
-        ]
         options: dict[str, Any] = {}
         for part in parts:
             key, _, value = part.partition("=")
-            if key.replace("_", "-") not in own:
+            options[key.replace("_", "-")] = _value(value)
+        named = {key.replace("-", "_"): value for key, value in options.items()}
+        sections = chosen_sections({**named, "agent": name})
+        own = [
+            key.replace("_", "-")
+            for home, section in sections.items()
+            for key in fields_of(section)
+            if home not in SHARED_ROLES and key not in SHARED
+        ]
+        for key in options:
+            if key not in own:
                 raise MetaqnnError(
                     f"agent {text!r}: {key} is no option of a single agent; "
                     f"allowed: {', '.join(own)}"
                 )
-            options[key.replace("_", "-")] = _value(value)
         return cls(text, {**options, "agent": name})
 
 
@@ -105,7 +123,8 @@ class Comparison:
             "budgets": list(self.budgets),
             "options": dict(self.options),
             "space": dict(self.base.space_settings),
-            "images": {"shape": list(self.base.shape), "classes": list(self.base.classes)},
+            "images": self.base.task.images,
+            "score": self.base.task.record,
         }
 
     def plan(self, entrants: Iterable[Entrant], seeds: Sequence[int]) -> list[Run]:
@@ -118,22 +137,51 @@ class Comparison:
             MetaqnnError: An agent, one of its options or a file that it names is impossible.
         """
         runs = []
+        known: set[str] = set()
         for entrant in entrants:
             tried = self._search(entrant, self.budgets[-1], seeds[0])
-            plans = tried.agent().plans_for_budget
-            tried.rules()
-            tried.stopper()
-            tried.experiences()
+            known |= {name.replace("_", "-") for name in tried.config.values()}
+            space = tried.space()
+            plans = make_agent(tried, space).plans_for_budget
+            make_rules(tried, space)
+            make_stopper(tried, self.evaluator)
+            make_experiences(tried, space)
             for budget in self.budgets if plans else self.budgets[-1:]:
                 runs += [self._search(entrant, budget, seed) for seed in seeds]
+        for name in self.options:
+            if name not in known:
+                raise MetaqnnError(f"{name} is an option of none of the agents compared")
         return runs
 
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """What scores the networks of all searches.
+
+        Raises:
+            MetaqnnError: See `make_evaluator`.
+        """
+        return make_evaluator(self.base, self.base.space())
+
     def _search(self, entrant: Entrant, budget: int, seed: int) -> Run:
+        # of what is asked of all, an agent has what belongs to it
+        shared = of_chosen({**self.options, **entrant.options})
         own = {**entrant.options, "seed": seed, "budget": budget}
-        config = RunConfig.from_flat({**self.options, **own})
+        config = RunConfig.from_flat({**shared, **own})
         path = search_path(self.path, entrant.label, budget, seed)
         # no such folder is ever there, so files that the options name are not looked for in it
         return replace(self.base, path=path.with_suffix(""), config=config)
+
+
+def plan_comparison(path: Path, options: Mapping[str, Any], budgets: tuple[int, ...]) -> Comparison:
+    """The comparison that options ask for, whose folder is not made yet.
+
+    Raises:
+        MetaqnnError: An option is impossible, or the images cannot be loaded.
+    """
+    config = RunConfig.from_flat(of_chosen(options))
+    settings = read_space(config.run.space)
+    run = Run(path, config, settings, find_task(config, settings))
+    return Comparison(run, options, budgets)
 
 
 def open_comparison(path: Path) -> Comparison:
@@ -146,10 +194,9 @@ def open_comparison(path: Path) -> Comparison:
         raise MetaqnnError(f"{path} is not the folder of a comparison: it has no {SETTINGS}")
     found = read_toml(path / SETTINGS)
     try:
-        images, options = found["images"], found["options"]
-        shape = (images["shape"][0], images["shape"][1], images["shape"][2])
-        config = RunConfig.from_flat(options)
-        base = Run(path, config, found["space"], shape, tuple(images["classes"]))
+        task, options = read_task(found["images"], found.get("score")), found["options"]
+        config = RunConfig.from_flat(of_chosen(options))
+        base = Run(path, config, found["space"], task)
         return Comparison(base, options, tuple(found["budgets"]))
     except (KeyError, IndexError, TypeError) as error:
         raise MetaqnnError(f"{path / SETTINGS} is damaged: {error!r}") from None
@@ -177,7 +224,7 @@ def prepare(comparison: Comparison, command: list[str], facts: Mapping[str, Any]
         shutil.rmtree(building, ignore_errors=True)
         (building / SEARCHES).mkdir(parents=True)
         (building / SETTINGS).write_text(tomli_w.dumps(comparison.settings), encoding="utf-8")
-        write_environment(building, command, facts, comparison.base.shape, comparison.base.classes)
+        write_environment(building, command, facts, comparison.base.task)
         building.rename(path)
     except OSError as error:
         shutil.rmtree(building, ignore_errors=True)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from metaqnn.reports.formats import Format, render_cells, render_exactly
+from metaqnn.task import Score
 
 Floats = npt.NDArray[np.float64]
 V = TypeVar("V", "pd.Series[float]", pd.DataFrame)
@@ -27,36 +28,46 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Measure:
-    """What counts of a network, in points: hundredths of accuracy.
+    """What counts of a network: what people read of its score, or by how much it is worse.
 
     Attributes:
-        column: Of the searches: "expected" or "accuracy", 0 to 1.
-        optimum: The highest of the space, 0 to 1, where it is known; then regret counts.
+        column: Of the searches: "expected" or "score".
+        score: What it is.
+        optimum: The best of the space, where it is known; then regret counts.
     """
 
     column: str
+    score: Score
     optimum: float | None = None
 
     @classmethod
-    def of(cls, searches: pd.DataFrame, optimum: float | None) -> Self:
+    def of(cls, searches: pd.DataFrame, score: Score, optimum: float | None) -> Self:
         """The regret if there is an optimum; of the expected score if the evaluator gives it."""
         known = "expected" in searches and searches["expected"].notna().any()
-        return cls("expected" if known else "accuracy", optimum)
+        return cls("expected" if known else "score", score, optimum)
 
     @property
     def name(self) -> str:
         """With its unit."""
-        score = "expected accuracy" if self.column == "expected" else "validation accuracy"
-        return f"{score} in %" if self.optimum is None else f"regret in points of {score}"
+        score = f"expected {self.score.word}" if self.column == "expected" else self.score.name
+        if self.optimum is not None:
+            unit = "points" if self.score.unit == "%" else self.score.unit
+            return f"regret in {unit} of {score}" if unit else f"regret of {score}"
+        return f"{score} in {self.score.unit}" if self.score.unit else score
 
     @property
     def better(self) -> str:
         """Which values are better."""
-        return "higher" if self.optimum is None else "lower"
+        return "lower" if self.optimum is not None or self.score.falls else "higher"
 
     def points(self, values: V) -> V:
-        """Scores from 0 to 1 as regret in points, or in percent."""
-        return 100 * values if self.optimum is None else 100 * (self.optimum - values)
+        """What counts of scores."""
+        shown: V = (
+            self.score.draw(values)
+            if self.optimum is None
+            else self.score.distance(self.optimum, values)
+        )
+        return shown
 
 
 def serving(searches: pd.DataFrame, budget: int) -> pd.DataFrame:

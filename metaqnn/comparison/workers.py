@@ -66,5 +66,5 @@ def _work(run: Run) -> None:
         found = run_search(run, _evaluators[0])
     except MetaqnnError as error:
         label = unquote(run.path.parent.name)
-        raise type(error)(f"{label}, seed {run.config.seed}: {error}") from None
-    write_search(search_file(run), found)
+        raise type(error)(f"{label}, seed {run.config.run.seed}: {error}") from None
+    write_search(search_file(run), found, run.task.score)

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.extras import need
 from metaqnn.models.model import Facts, Model, Scores
 from metaqnn.models.network import BATCH, Normalised, load_network, save_network
 from metaqnn.models.source import write_source
 from metaqnn.networks.build import Network
+from metaqnn.registry import need
 
 
 def export(network: Network, facts: Facts, path: Path) -> None:

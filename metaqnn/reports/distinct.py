@@ -5,8 +5,8 @@ import math
 import pandas as pd
 
 
-def accuracies(trials: pd.DataFrame) -> "pd.Series[float]":
-    """The best accuracy of each trial of `Memory.frame`, or the predicted one if it was stopped so.
+def scores(trials: pd.DataFrame) -> "pd.Series[float]":
+    """The best score of each trial of `Memory.frame`, or the predicted one if it was stopped so.
 
     NaN where there is none.
     """
@@ -21,11 +21,11 @@ def distinct(trials: pd.DataFrame) -> pd.DataFrame:
         trials: `Memory.frame`.
 
     Returns:
-        Its columns, with found (1, 2, ...), accuracy (the best of all epochs, 0 to 1; the predicted
+        Its columns, with found (1, 2, ...), score (the best of all epochs; the predicted
         one of a training that was stopped so; NaN where it failed) and predicted.
     """
     networks = trials[trials["finished"] & trials["first"]].copy()
     networks["found"] = range(1, len(networks) + 1)
-    networks["accuracy"] = accuracies(networks).where(networks["error"].isna())
+    networks["score"] = scores(networks).where(networks["error"].isna())
     networks["predicted"] = "predicted" in trials and networks["predicted"].notna()
     return networks

@@ -1,7 +1,7 @@
 """The formats of reports."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from tabulate import tabulate
@@ -37,8 +37,8 @@ def render_cells(
     )
 
 
-def format_column(column: "pd.Series[Any]", form: str) -> list[str]:
+def format_column(column: "pd.Series[Any]", form: Callable[[Any], str]) -> list[str]:
     """The values of a column as text; nothing where there is none."""
     import pandas as pd
 
-    return ["" if pd.isna(value) else form.format(value) for value in column]
+    return ["" if pd.isna(value) else form(value) for value in column]

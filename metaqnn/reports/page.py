@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from metaqnn import __version__
-from metaqnn.environment import ENVIRONMENT, read_environment
+from metaqnn.environment import CONFIG, ENVIRONMENT, SPACE, read_environment
 from metaqnn.errors import MetaqnnError
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.finals import add_test_errors
@@ -21,7 +21,7 @@ from metaqnn.reports.parts import (
     list_finals,
 )
 from metaqnn.reports.top_k import PREDICTED, top_k
-from metaqnn.runs.run import CONFIG, SPACE, Run
+from metaqnn.runs.run import Run
 from metaqnn.storage import lock_folder, write_output
 
 OWN_SECTION = ("curves", "heatmap")
@@ -54,7 +54,7 @@ def render_page(run: Run, *, k: int, refresh: int | None = None) -> str:
     memory = run.memory()
     refusals = memory.refusals()
     memory.close()
-    best = top_k(add_test_errors(findings.networks, run), findings.space, k)
+    best = top_k(add_test_errors(findings.networks, run), findings.space, k, findings.score)
     pictures = draw_pictures(findings)
     environment = read_environment(run.path)
     templates = Environment(
@@ -70,14 +70,15 @@ def render_page(run: Run, *, k: int, refresh: int | None = None) -> str:
         now=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         refresh=refresh,
         running=is_running(run),
-        score=findings.score,
+        score=findings.score.name,
+        word=findings.score.word,
         trainable=findings.space.trainable,
         facts=list_facts(run, findings, environment),
         counts=list_counts(findings, best, len(refusals)),
         figures=[picture for name, picture in pictures.items() if name not in OWN_SECTION],
         curves=pictures["curves"],
         heatmap=pictures["heatmap"],
-        table=list_best(best),
+        table=list_best(best, findings.score),
         predicted=PREDICTED if best["predicted"].any() else "",
         finals=list_finals(run),
         drawings=draw_best(run, findings, best),

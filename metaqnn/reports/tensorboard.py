@@ -3,15 +3,15 @@
 import math
 import shutil
 from collections import deque
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from torch.utils import tensorboard
 
 from metaqnn.reports.figures.accuracy import window
-from metaqnn.search.rewards import best_accuracy
-from replay import Outcome, Trial
+from metaqnn.search.events import Event
+from metaqnn.task import Score
+from replay import Memory, Outcome, Trial
 from state_space import Space
 
 _Writer: Any = tensorboard.SummaryWriter  # half of it has no types
@@ -23,39 +23,39 @@ SEARCH = "search"
 HYPERPARAMETERS = {"network": "", "layers": 0, "parameters": 0, "multiply_adds": 0, "epsilon": 0.0}
 """Those of a network, with a value of their type."""
 
-METRICS = ("accuracy", "reward", "seconds")
+METRICS = ("reward", "seconds")
+"""Those of every network, beside its score."""
 
 
 class Board:
     """Writes the folder of event files that `tensorboard --logdir` reads."""
 
-    def __init__(self, folder: Path, space: Space[Any], budget: int) -> None:
+    def __init__(self, folder: Path, space: Space[Any], score: Score, budget: int) -> None:
         """Write nothing yet; the budget decides over how many networks the mean is."""
         self.folder = folder
         self.space = space
+        self.score = score
+        self._metrics = (score.column, *METRICS)
         self._count = 0
         self._best = -math.inf
         self._last: deque[float] = deque(maxlen=window(budget))
 
-    def restore(self, trained: Iterable[tuple[Trial, Outcome, float]]) -> None:
-        """Write the networks that are missing, and what is about the search anew.
-
-        Args:
-            trained: `Memory.trained`.
-        """
+    def begin(self, memory: Memory) -> None:
+        """Write the networks that are missing, and what is about the search anew."""
         shutil.rmtree(self.folder / SEARCH, ignore_errors=True)
         # a TensorBoard that is open forgets what it has read of the steps from purge_step on
         self._search = _Writer(str(self.folder / SEARCH), purge_step=0)
-        experiment, _, _ = _hparams(dict(HYPERPARAMETERS), dict.fromkeys(METRICS))
+        experiment, _, _ = _hparams(dict(HYPERPARAMETERS), dict.fromkeys(self._metrics))
         self._search.file_writer.add_summary(experiment)
-        for trial, outcome, reward in trained:
+        for trial, outcome, reward in memory.trained():
             self._write(trial, outcome, reward)
         self._search.flush()
 
-    def record(self, trial: Trial, outcome: Outcome, reward: float) -> None:
+    def __call__(self, event: Event) -> None:
         """Write a distinct network that has finished since."""
-        self._write(trial, outcome, reward)
-        self._search.flush()
+        if event.is_new:
+            self._write(event.trial, event.outcome, event.reward)
+            self._search.flush()
 
     def close(self) -> None:
         """Close the files."""
@@ -86,20 +86,21 @@ class Board:
         known: dict[str, Any] = {
             **trial.note,
             **outcome.metrics,
-            "network": architecture.text,
+            "network": self.space.text(trial.walk),
             "layers": len(architecture.layers),
             "reward": reward,
         }
         if outcome.error is None:
-            known["accuracy"] = best_accuracy(outcome)
+            known[self.score.column] = self.score.read(outcome.best)
         chosen = {name: known[name] for name in HYPERPARAMETERS if name in known}
         _, start, end = _hparams(chosen, {})
         with _Writer(str(folder)) as writer:
             writer.file_writer.add_summary(start)
             writer.file_writer.add_summary(end)
-            for epoch, accuracy in enumerate(outcome.curve, start=1):
-                writer.add_scalar("accuracy_by_epoch", accuracy, epoch)
-            for name in METRICS:
+            for epoch, score in enumerate(outcome.curve, start=1):
+                shown = self.score.read(score)
+                writer.add_scalar(f"{self.score.column}_by_epoch", shown, epoch)
+            for name in self._metrics:
                 if name in known:
                     writer.add_scalar(name, known[name], self._count)
             if outcome.error is not None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from metaqnn.extras import need
-from metaqnn.reports.distinct import accuracies
+from metaqnn.registry import need
+from metaqnn.reports.distinct import scores
+from metaqnn.task import Score
 from state_space import Space
 
 TOKENS = "list of texts"
@@ -50,20 +51,22 @@ COLUMNS = {
 """The columns of every run, in their order, and what is in them; docs/trials.md explains them."""
 
 
-def list_trials(trials: pd.DataFrame, space: Space[Any]) -> pd.DataFrame:
+def list_trials(trials: pd.DataFrame, space: Space[Any], score: Score) -> pd.DataFrame:
     """The table of `COLUMNS`, and behind them what else agents and evaluators recorded.
 
     Args:
         trials: `Memory.frame`, with the refused ones.
         space: Of the run.
+        score: Whose name the column "accuracy" has; the curve is its raw values, higher is better.
     """
     others = sorted(set(map(str, trials)) - set(COLUMNS))
     table = trials.assign(
-        network=[space.architecture(walk).text for walk in trials["walk"]],
-        accuracy=accuracies(trials).where(trials["error"].isna()),
+        network=[space.text(walk) for walk in trials["walk"]],
+        accuracy=score.read(scores(trials).where(trials["error"].isna())),
         predicted="predicted" in trials and trials["predicted"].notna(),
     ).reindex(columns=[*COLUMNS, *others])
-    return table.astype({name: kind for name, kind in COLUMNS.items() if "list" not in kind})
+    table = table.astype({name: kind for name, kind in COLUMNS.items() if "list" not in kind})
+    return table.rename(columns={"accuracy": score.column})
 
 
 def write_csv(table: pd.DataFrame) -> str:

@@ -1,27 +1,21 @@
-"""What a run is to be: of its options, the images, the folder and what may change later."""
+"""A new run: of its options, the task and the folder."""
 
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metaqnn.config import RunConfig, validated
+from metaqnn.config import Objects, RunConfig
 from metaqnn.errors import MetaqnnError
-from metaqnn.options import Section
-from metaqnn.registry import find_dataset
-from metaqnn.runs.run import Run, open_run
+from metaqnn.evaluators.base import FunctionEvaluator, find_evaluator
+from metaqnn.options import Section, validated
+from metaqnn.runs.assembly import Parts
+from metaqnn.runs.run import Run, make_folder
 from metaqnn.spaces import made_for, read_space
 from metaqnn.storage import free_folder, named_folder
-from metaqnn.task import Shape
-from metaqnn.training.data import load_split
-from state_space.settings import suggestion
-
-Pictures = tuple[Shape, tuple[str, ...]]
-"""Shape of the images, (channels, height, width), and names of their classes."""
+from metaqnn.task import Task
 
 
-class OutputConfig(Section):
+class OutputOptions(Section):
     """Where a run's folder is, and what is printed: options that change no result."""
 
     name: str | None = None
@@ -29,119 +23,80 @@ class OutputConfig(Section):
     quiet: bool = False
 
 
-def split_output(values: Mapping[str, Any]) -> tuple[OutputConfig, dict[str, Any]]:
+def split_output(values: Mapping[str, Any]) -> tuple[OutputOptions, dict[str, Any]]:
     """The options of output, and all others, which `RunConfig.from_flat` takes.
 
     Raises:
         MetaqnnError: A value is impossible.
     """
-    own = {name: value for name, value in values.items() if name in OutputConfig.model_fields}
+    own = {name: value for name, value in values.items() if name in OutputOptions.model_fields}
     others = {name: value for name, value in values.items() if name not in own}
-    return validated(OutputConfig, own), others
+    return validated(OutputOptions, own), others
 
 
-def plan_run(options: Mapping[str, Any], images: Pictures | None = None) -> tuple[Run, bool]:
+def plan_run(
+    options: Mapping[str, Any],
+    objects: Objects | None = None,
+    task: Task | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> tuple[Run, bool]:
     """The run that options ask for, whose folder is not made yet; and whether it is to be quiet.
 
     Args:
-        options: Those of `RunConfig` and `OutputConfig`.
-        images: Where they are not the data set's.
+        options: Those of `RunConfig` and `OutputOptions`.
+        objects: Parts that a program has made itself.
+        task: Where it is not that of evaluator and data set.
+        settings: Of the space, where it is one of the objects.
 
     Raises:
         MetaqnnError: An option is unknown or impossible, or the images cannot be loaded.
     """
     output, flat = split_output(options)
-    config = RunConfig.from_flat(flat)
-    settings = read_space(config.space)
-    shape, classes = images or find_images(config, settings)
+    config = RunConfig.from_flat(flat, objects)
+    settings = read_space(config.run.space) if settings is None else settings
+    task = task or find_task(config, settings, objects)
     results = Path(output.results_dir)
-    trains = config.evaluation.evaluator == "train"
-    stem = config.data.dataset.partition(":")[0] if trains else Path(config.space).stem
-    path = named_folder(results, output.name) if output.name else free_folder(results, stem)
-    return Run(path, config, settings, shape, classes), output.quiet
+    path = (
+        named_folder(results, output.name)
+        if output.name
+        else free_folder(results, _stem(config, objects))
+    )
+    return Run(path, config, settings, task, objects or {}), output.quiet
 
 
-def find_images(config: RunConfig, settings: Mapping[str, Any]) -> Pictures:
-    """Shape and classes of the images, which are loaded only if something is to be trained."""
-    recorded = config.evaluation.surrogate_from
-    if config.evaluation.evaluator == "surrogate" and recorded and Path(recorded).is_dir():
-        run = open_run(Path(recorded))
-        return run.shape, run.classes
-    if config.evaluation.evaluator != "train":
-        shape, classes = made_for(settings)
-        return shape, tuple(map(str, range(classes)))
-    entry, _ = find_dataset(config.data.dataset)
-    if config.budget == 0 and entry.shape and entry.classes:
-        size = config.data.image_size or entry.shape[1]
-        return (entry.shape[0], size, size), tuple(map(str, range(entry.classes)))
-    training, _ = load_split(config.data)
-    return training.shape, training.classes
-
-
-def check_images(run: Run) -> None:
-    """Load the images of a run, if it is to train any network.
+def find_task(
+    config: RunConfig, settings: Mapping[str, Any], objects: Objects | None = None
+) -> Task:
+    """What the networks of a run learn, as its evaluator tells.
 
     Raises:
-        MetaqnnError: They cannot be loaded, or are not those for which the run was made.
+        MetaqnnError: The images cannot be loaded, or a file is broken.
     """
-    if run.config.budget and run.config.evaluation.evaluator == "train":
-        match_images(run)
+    asked = (objects or {}).get("evaluator")
+    if isinstance(task := getattr(asked, "task", None), Task):
+        return task
+    evaluator = find_evaluator(config.run.evaluator) if asked is None else FunctionEvaluator
+    options = config.parts["evaluator"]
+    return evaluator.task(options, made_for(settings), trains=config.run.budget > 0)
 
 
-def match_images(run: Run) -> None:
-    """Load the images of a run.
+def _stem(config: RunConfig, objects: Objects | None) -> str:
+    space = Path(config.run.space).stem.rpartition(":")[2].removesuffix("()")
+    if "evaluator" in (objects or {}):
+        return space
+    return find_evaluator(config.run.evaluator).stem(config.parts["evaluator"], space)
+
+
+def create_run(parts: Parts, command: list[str]) -> None:
+    """Make the folder of a run whose parts are there, whole or not at all.
 
     Raises:
-        MetaqnnError: They cannot be loaded, or are not those for which the run was made.
+        MetaqnnError: The name is taken, or the folder cannot be written.
     """
-    training, _ = load_split(run.config.data)
-    if (training.shape, len(training.classes)) != (run.shape, len(run.classes)):
+    run = parts.run
+    if run.path.exists():
         raise MetaqnnError(
-            f"{run.config.data.dataset} has images of shape {training.shape} in "
-            f"{len(training.classes)} classes; the run was made for {run.shape} in "
-            f"{len(run.classes)}"
+            f"{run.path} exists: `metaqnn resume {run.path}` goes on with it, "
+            "--name chooses another name"
         )
-
-
-def change_run(run: Run, options: Mapping[str, Any]) -> Run:
-    """A run with other options, which are among `CHANGEABLE`.
-
-    Raises:
-        MetaqnnError: An option is impossible.
-    """
-    return replace(run, config=run.config.changed(options))
-
-
-def keywords(options: Mapping[str, Any], known: Sequence[str]) -> dict[str, Any]:
-    """The options that have a value, paths as text.
-
-    Raises:
-        MetaqnnError: One is not among the known ones.
-    """
-    for name in options:
-        if name not in known:
-            raise MetaqnnError(f"unknown option {name}{suggestion(name, known)}")
-    return {
-        name: os.fspath(value) if isinstance(value, os.PathLike) else value
-        for name, value in options.items()
-        if value is not None
-    }
-
-
-def own_images(shape: Sequence[int] | None, classes: int | Sequence[str] | None) -> Pictures:
-    """Shape and classes as a person says them who has the images.
-
-    Raises:
-        MetaqnnError: They make no sense.
-    """
-    sizes = tuple(shape) if isinstance(shape, Sequence) else ()
-    if (
-        len(sizes) != 3
-        or sizes[1] != sizes[2]
-        or not all(isinstance(size, int) and size > 0 for size in sizes)
-    ):
-        raise MetaqnnError(f"shape is {shape!r}, not (channels, size, size), such as (1, 28, 28)")
-    names = tuple(map(str, range(classes) if isinstance(classes, int) else classes or ()))
-    if len(names) < 2:
-        raise MetaqnnError(f"classes is {classes!r}, not a number from 2 on or a list of names")
-    return sizes, names
+    make_folder(run, command, parts.evaluator.facts)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +15,22 @@ from torch import Tensor
 from metaqnn.agents.random import RandomSearch
 from metaqnn.device import resolve_device
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.train import TrainEvaluator
+from metaqnn.evaluators.train import TrainEvaluator, TrainOptions
 from metaqnn.executors.base import Executor
 from metaqnn.models.network import load_network, probabilities
 from metaqnn.progress import make_bar
-from metaqnn.reports.finals import COLUMNS, COUNTS, FINAL, write_results
-from metaqnn.runs.creation import match_images
+from metaqnn.runs.assembly import make_evaluator, make_executor
+from metaqnn.runs.results import COLUMNS, COUNTS, FINAL, write_results
 from metaqnn.runs.run import Run
 from metaqnn.search.events import Event
 from metaqnn.search.kept_weights import KeptWeights, weights_path
 from metaqnn.search.loop import Search
-from metaqnn.search.rewards import best_accuracy
 from metaqnn.search.rules import Rules
 from metaqnn.storage import lock_folder, named_folder
 from metaqnn.training.data import Images, load
 from metaqnn.training.presets import preset
 from replay import Memory
+from state_space import Space
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Finals:
         """
         run = self._seeded(seed)
         space = run.space()
-        evaluator = TrainEvaluator.from_config(run.config, space, run.shape)
+        evaluator = make_trainer(run, space)
         with closing(self._memory(run, seed)) as memory:
             memory.reopen_failures()
             there = memory.frame()
@@ -94,7 +95,9 @@ class Finals:
                 replace(evaluator, whole=True),
                 executor,
                 memory,
-                Rules(seed, len(walks), best_accuracy, 1 / len(run.classes), start_from=walks),
+                Rules(
+                    seed, len(walks), attrgetter("best"), run.task.score.chance, start_from=walks
+                ),
                 kept=KeptWeights(self._weights(seed), len(walks)),
                 observe=observe,
             )
@@ -121,7 +124,7 @@ class Finals:
             members: list[np.ndarray] = []
             for network in networks.to_dict("records"):
                 final = trained.loc[network["digest"]]
-                row = {name: network.get(name) for name in COLUMNS}
+                row = {name: network.get(name) for name in COLUMNS} | {"accuracy": network["score"]}
                 failed = not pd.isna(final["error"])
                 row |= {"seed": seed, "seconds": final.get("seconds")}
                 row |= {"error": final["error"] if failed else None}
@@ -143,8 +146,7 @@ class Finals:
         return results
 
     def _seeded(self, seed: int) -> Run:
-        config = self.run.config
-        return replace(self.run, config=config.model_copy(update={"seed": seed}))
+        return replace(self.run, config=self.run.config.changed({"seed": seed}))
 
     def _memory(self, run: Run, seed: int) -> Memory:
         path = self.path / f"seed-{seed}.sqlite"
@@ -163,26 +165,42 @@ class Finals:
         return self.path / f"seed-{seed}"
 
     def _probabilities(self, path: Path, images: Images) -> np.ndarray:
-        # a cluster's machines may have GPUs that this one has not
-        here = "auto" if self.run.config.execution.executor == "ray" else self.run.config.device
+        try:
+            here = resolve_device(self.run.config.run.device)
+        except MetaqnnError:  # a cluster's machines may have GPUs that this one has not
+            here = resolve_device("auto")
         network, facts = load_network(path)
-        return probabilities(network, facts, images.images, torch.device(resolve_device(here)))
+        return probabilities(network, facts, images.images, torch.device(here))
 
 
-def plan_finals(run: Run, recipe: str, name: str | None, options: Mapping[str, Any]) -> Finals:
+def make_trainer(run: Run, space: Space[Any]) -> TrainEvaluator:
+    """What trains the networks of a run.
+
+    Raises:
+        MetaqnnError: Nothing does, or not on this device.
+    """
+    evaluator = make_evaluator(run, space)
+    assert isinstance(evaluator, TrainEvaluator), "`plan_finals` has looked"
+    return evaluator
+
+
+def plan_finals(run: Run, recipe: str, name: str | None, changes: Mapping[str, Any]) -> Finals:
     """Final trainings of a run, none of which is made yet.
 
     Args:
         run: The run.
         recipe: One of `metaqnn.training.presets.NAMES`.
         name: Of the folder; None is the recipe's.
-        options: What is to be different, of the recipe too.
+        changes: What is to be different, of the recipe too.
 
     Raises:
         MetaqnnError: An option or the name is impossible.
     """
-    searched = {**run.config.recipe.model_dump(), "train_limit": None}
-    asked = preset(recipe, searched, run.shape[1], options)
+    options = run.config.parts["evaluator"]
+    if not isinstance(options, TrainOptions):
+        raise MetaqnnError(f"{run.path} trains no networks, so none can be trained in the end")
+    searched = {**options.recipe.model_dump(), "train_limit": None}
+    asked = preset(recipe, searched, run.task.shape[1], changes)
     path = named_folder(run.path / FINAL, name or recipe)
     return Finals(replace(run, config=run.config.changed(asked)), path)
 
@@ -203,12 +221,12 @@ def finalize(
         MetaqnnError: See `Finals.train` and `Finals.test`.
     """
     run = finals.run
-    TrainEvaluator.from_config(run.config, run.space(), run.shape)
-    match_images(run)
-    images = load(run.config.data, "test")  # else they are found missing after hours
+    evaluator = make_trainer(run, run.space())
+    evaluator.check(run.task)
+    images = load(evaluator.data, "test")  # else they are found missing after hours
     done = 0
     with finals.lock():
-        executor = run.executor()
+        executor = make_executor(run, evaluator)
         with make_bar(quiet=quiet) as progress:
             total = seeds * len(networks)
             task = progress.add_task(f"final: {finals.path.name}", total=total, state="")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import size_metrics
 from metaqnn.notebook import render_facts
-from metaqnn.task import Shape
+from metaqnn.task import Shape, Task
 from replay import Outcome, Trial
 from replay.frame import COLUMNS
 from state_space import Architecture
@@ -27,13 +27,15 @@ class Asked:
     Attributes:
         trial: Of the search.
         architecture: What to train.
-        input_shape: (channels, height, width) of the images.
+        text: The network as people read it, such as "[C(64,3,1), SM(10)]".
+        task: What it is to learn.
         trainable: Whether it can be built; else it is only known to a table.
     """
 
     trial: Trial
     architecture: Architecture
-    input_shape: Shape
+    text: str
+    task: Task
     trainable: bool = True
 
     @property
@@ -47,9 +49,9 @@ class Asked:
         return self.trial.seed
 
     @property
-    def text(self) -> str:
-        """The network in the notation, such as "[C(64,3,1), SM(10)]"."""
-        return self.architecture.text
+    def input_shape(self) -> Shape:
+        """(channels, height, width) of the images."""
+        return self.task.shape
 
     def network(self) -> "Network":
         """A new torch module of it, with weights drawn from the seed, on the CPU.
@@ -71,7 +73,7 @@ class Asked:
 
     def outcome(
         self,
-        accuracy: float | None = None,
+        score: float | None = None,
         curve: Sequence[float] | None = None,
         error: str | None = None,
         metrics: Mapping[str, float] | None = None,
@@ -81,8 +83,9 @@ class Asked:
         Raises:
             MetaqnnError: It makes no sense.
         """
-        if sum(told is None for told in (accuracy, curve, error)) != 2:
-            raise MetaqnnError("tell one of accuracy=..., curve=[...] and error='...'")
+        word, limits = self.task.score.word, self.task.score
+        if sum(told is None for told in (score, curve, error)) != 2:
+            raise MetaqnnError(f"tell one of {word}=..., curve=[...] and error='...'")
         known = {
             name: _number(f"the metric {name}", value) for name, value in (metrics or {}).items()
         }
@@ -95,14 +98,14 @@ class Asked:
             known = {**size_metrics(self.architecture, self.input_shape), **known}
         if error is not None:
             return Outcome(known, error=" ".join(str(error).split()) or "failed")
-        scores = [
-            _number("the accuracy", score) for score in ([accuracy] if curve is None else curve)
-        ]
-        for score in scores:
-            if not 0 <= score <= 1:
-                raise MetaqnnError(f"the accuracy is {score}, not a number from 0 to 1")
+        scores = [_number(f"the {word}", one) for one in ([score] if curve is None else curve)]
+        for one in scores:
+            if not limits.low <= one <= limits.high:
+                raise MetaqnnError(
+                    f"the {word} is {one}, not a number from {limits.low:g} to {limits.high:g}"
+                )
         if not scores:
-            raise MetaqnnError("the curve is empty: it has the accuracy after each epoch")
+            raise MetaqnnError(f"the curve is empty: it has the {word} after each epoch")
         return Outcome(known, tuple(scores))
 
     def _repr_html_(self) -> str:

@@ -1,12 +1,8 @@
-"""What happens in a search, and what happened elsewhere."""
+"""What happens in a search."""
 
 from dataclasses import dataclass
 
 from replay import Outcome, Trial
-from state_space import Token
-
-Experience = tuple[tuple[Token, ...], Outcome]
-"""A walk, and what came of it elsewhere."""
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,16 @@ from operator import attrgetter
 from typing import Any
 
 from metaqnn.agents.base import Agent, Proposal
+from metaqnn.agents.experience import Experience
 from metaqnn.errors import MetaqnnError, SearchStopped
 from metaqnn.evaluators.base import Evaluate, Job, attempt
 from metaqnn.executors.base import Executor, WorkerLost
-from metaqnn.search.events import Event, Experience
+from metaqnn.search.events import Event
 from metaqnn.search.kept_weights import KeptWeights
-from metaqnn.search.rewards import is_measured
 from metaqnn.search.rules import Rules
 from metaqnn.stopping.base import Stopper
 from replay import Memory, Outcome, Trial
-from state_space import Space, space_size, stage_of
+from state_space import Space, stage_of
 
 MOST_FAILURES = 10
 """So many networks that fail in a row stop the search: something else is broken."""
@@ -77,7 +77,7 @@ class Search:
         known = list(memory.trained())
         self.trained = {trial.digest for trial, *_ in known}
         if kept:
-            measured = [entry for entry in known if is_measured(entry[1])]
+            measured = [entry for entry in known if entry[1].is_measured]
             kept.restore({trial.number: reward for trial, _, reward in measured})
         if stopper:
             for trial, outcome, _ in known:
@@ -87,6 +87,7 @@ class Search:
         self._proposed = len(own) + len(refused) + len(unfinished)
         self._repeats = _trailing_repeats([trial for trial, _ in own], refused)
         self._failures = 0
+        self._lowest = min((reward for _, reward in own), default=0.0)
         self._left = unfinished
         self._asked: dict[str, list[Trial]] = {}  # by digest: to be trained, then what equals it
         self._waits = 0
@@ -165,7 +166,7 @@ class Search:
                 self._tell(twin, outcome)
             self.memory.keep_snapshot(self.agent.snapshot())
         self._waits = 0
-        if self.kept and is_measured(outcome):
+        if self.kept and outcome.is_measured:
             self.kept.record(trial.number, reward)
         if self.stopper:
             self.stopper.tell(trial, outcome)
@@ -178,7 +179,7 @@ class Search:
 
     @property
     def stage(self) -> int:
-        """How far the space has grown."""
+        """How far the space has grown, unless the agent decides that."""
         every = self.rules.grow_every
         return 0 if every is None else len(self.trained) // every
 
@@ -190,9 +191,11 @@ class Search:
         begun = len(self.trained) + len(self._asked)
         if begun >= self.rules.budget:
             return "the budget is spent"
-        size = space_size(self.space, self.stage)
-        if begun + len(self.refused) >= size:
-            return f"the space is exhausted, it has {size} architectures"
+        # counting takes time, so it waits until nothing new comes up
+        if (self._repeats or self._waits) and not self.agent.decides_stage:
+            size = self.space.size(self.stage)
+            if size is not None and begun + len(self.refused) >= size:
+                return f"the space is exhausted, it has {size} architectures"
         if self._repeats >= PATIENCE:
             return f"nothing new came up in {PATIENCE} proposals"
         # trials that wait for running networks take no slot, lest workers be idle; but an agent
@@ -207,8 +210,8 @@ class Search:
             proposal = Proposal(self.rules.start_from[self._proposed])
             stage = stage_of(self.space, proposal.walk)
         else:
-            stage = self.stage
-            proposal = self.agent.ask(stage)
+            proposal = self.agent.ask(self.stage)
+            stage = self.stage if proposal.stage is None else proposal.stage
         self._proposed += 1
         digest = self.space.architecture(proposal.walk).digest
         seed = self.rules.training_seed(digest)
@@ -238,7 +241,8 @@ class Search:
     def _job(self, trial: Trial) -> Job:
         threshold = self.kept.threshold if self.kept else math.inf
         stopping = self.stopper.rule(trial) if self.stopper else None
-        return Job(self.space.architecture(trial.walk), trial.seed, threshold, stopping)
+        architecture = self.space.architecture(trial.walk)
+        return Job(architecture, trial.seed, threshold, stopping, self.rules.reward)
 
     def _repeat(self, trial: Trial) -> None:
         """Tell the agent again of a network that was trained before."""
@@ -249,7 +253,12 @@ class Search:
         self.observe(Event(trial, known, reward, len(self.trained), False))
 
     def _tell(self, trial: Trial, outcome: Outcome) -> float:
-        reward = self.rules.reward(outcome) if outcome.error is None else self.rules.failure_reward
+        if outcome.error is None:
+            reward = self.rules.reward(outcome)
+        else:
+            failed = self.rules.failure_reward
+            reward = self._lowest if failed is None else failed
+        self._lowest = min(self._lowest, reward)
         self.agent.tell(trial, reward)
         self.memory.finish(trial, outcome, reward)
         return reward

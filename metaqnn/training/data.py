@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metaqnn.data.datasets import find_dataset, find_source
+from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
-from metaqnn.options import DataConfig
-from metaqnn.registry import find_dataset, find_source
 from metaqnn.task import Shape
 
 Part = Literal["train", "test"]
@@ -104,7 +104,7 @@ class Source(Protocol):
         """Load from path, and raise MetaqnnError where that cannot be done."""
 
 
-def load(config: DataConfig, part: Part) -> Images:
+def load(config: DataOptions, part: Part) -> Images:
     """One part of a data set, of square images.
 
     Raises:
@@ -124,7 +124,7 @@ def load(config: DataConfig, part: Part) -> Images:
 
 
 @lru_cache(maxsize=1)
-def load_split(config: DataConfig) -> tuple[Images, Images]:
+def load_split(config: DataOptions) -> tuple[Images, Images]:
     """The training part of a data set as (training images, validation images).
 
     The split is stratified, and a function of the data set, its sizes and the split seed alone.
@@ -150,7 +150,7 @@ def load_split(config: DataConfig) -> tuple[Images, Images]:
 
 
 def _stratified(
-    indices: np.ndarray, labels: np.ndarray, size: int, config: DataConfig
+    indices: np.ndarray, labels: np.ndarray, size: int, config: DataOptions
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices in two parts, the first of the given size, every class with its share in both."""
     from sklearn.model_selection import train_test_split

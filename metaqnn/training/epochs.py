@@ -2,19 +2,18 @@
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from metaqnn.networks.build import Network
-from metaqnn.registry import find_optimizer
 from metaqnn.training.augment import augment
 from metaqnn.training.cuda_graph import GraphedStep
 from metaqnn.training.data import Images
+from metaqnn.training.optimizers import OPTIMIZERS
 from metaqnn.training.peak import utilisation
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.speed import Speed
@@ -53,29 +52,6 @@ class Tally:
         return {"images_per_second": speed, **({} if share is None else {"utilisation": share})}
 
 
-class Optimizer(Protocol):
-    """Updates weights by their gradients.
-
-    Attributes:
-        rate: The learning rate, a tensor on the device of the weights.
-    """
-
-    rate: Tensor
-
-    @classmethod
-    def from_recipe(cls, parameters: Iterable[Tensor], recipe: Recipe) -> Self:
-        """As a recipe begins."""
-        ...
-
-    def clear(self) -> None:
-        """Forget the gradients."""
-        ...
-
-    def step(self) -> None:
-        """Update the weights that have a gradient."""
-        ...
-
-
 class Steps:
     """Trains a network, a batch at a time."""
 
@@ -108,7 +84,7 @@ class Steps:
         self.speed = speed
         self.splits = splits
         self.device = generator.device
-        optimizer = find_optimizer(recipe.optimizer)
+        optimizer = OPTIMIZERS.find(recipe.optimizer)
         self.optimizer = optimizer.from_recipe(network.parameters(), recipe)
         self.losses = torch.zeros((), device=self.device)
 

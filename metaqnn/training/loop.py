@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from operator import attrgetter
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from metaqnn.models.model import Facts
 from metaqnn.models.network import save_network
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import size_metrics
-from metaqnn.stopping.base import Progress, Rule, Verdict
+from metaqnn.stopping.base import Progress, StopRule, Verdict
 from metaqnn.training.data import Images
 from metaqnn.training.epochs import Tally, TrainingDiverged
 from metaqnn.training.epochs import epochs as _epochs
@@ -35,7 +36,8 @@ def train(
     keep_above: float = math.inf,
     keep_last: bool = False,
     start: Mapping[str, Tensor] | None = None,
-    stopping: Rule | None = None,
+    stopping: StopRule | None = None,
+    reward: Callable[[Outcome], float] = attrgetter("best"),
     speed: Speed | None = None,
 ) -> Outcome:
     """Train a network by the recipe and validate it after every epoch.
@@ -50,11 +52,12 @@ def train(
         validation: Images on the same device.
         recipe: The rules.
         seed: Of weights, batches and dropout.
-        keep_above: Return the weights of the best epoch where its accuracy exceeds this.
+        keep_above: Return the weights of the best epoch where the reward exceeds this.
         keep_last: Return those of the last epoch instead, where the validation images are not apart
             from the training images.
         start: Weights to begin with, by their names in the network's state; others are drawn.
         stopping: Ends a training that is hopeless.
+        reward: Of an outcome, were the training to end with it.
         speed: How the device computes; None is all that it knows.
 
     Raises:
@@ -89,13 +92,13 @@ def train(
             ):
                 if not curve and accuracy <= recipe.restart_below * chance:
                     break
-                if not keep_last and accuracy > max(keep_above, *curve, -1):
-                    weights = _weights(network, training)
+                improved = accuracy > max(curve, default=-math.inf)
                 curve.append(accuracy)
+                if improved and not keep_last and reward(Outcome(size, tuple(curve))) > keep_above:
+                    weights = _weights(network, training)
                 if stopping and not verdict and len(curve) < recipe.epochs:
-                    verdict = stopping(
-                        Progress(architecture, training.shape, rate, recipe.epochs, tuple(curve))
-                    )
+                    known = {**size, "learning_rate": rate}
+                    verdict = stopping(Progress(known, recipe.epochs, tuple(curve)))
                     if verdict and not verdict.goes_on:
                         break
             if curve:

@@ -3,22 +3,19 @@
 from math import inf
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from metaqnn.options import Positive, Section
 from state_space import Architecture, Node
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
-
-class Recipe(BaseModel):
+class Recipe(Section):
     """The rules of a training; the defaults are the paper's for the search.
 
     The 2017 code differs in dropout_after_fc (true), weight_decay (5e-4) and, on CIFAR-10, mirror
     (true).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     epochs: PositiveInt = Field(20, description="Epochs of a training.")
     batch_size: PositiveInt = Field(128, description="Images a step.")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from metaqnn.reports.figures.style import COLOURS
-from state_space import Observation, Space, Token
+from state_space import Space, Token
 
 LAYERS = {
     "C": "convolution",
@@ -12,18 +12,6 @@ LAYERS = {
     "GAP": "global average pooling",
     "SM": "softmax, the end",
 }
-
-
-def depth(fields: Any) -> Any:
-    """The column of the number of layers before; of a row or a table of the Q-table's fields."""
-    return fields["depth"] if "depth" in fields else fields["layer"]
-
-
-def as_dict(observation: Observation) -> dict[str, Any]:
-    """An observation's fields by name."""
-    named: Any = observation
-    fields: dict[str, Any] = named._asdict()
-    return fields
 
 
 def name(token: Token) -> str:

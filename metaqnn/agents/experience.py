@@ -5,12 +5,14 @@ from typing import Any
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import size_metrics
-from metaqnn.search.events import Experience
 from metaqnn.task import Shape
 from replay import Outcome
 from replay.legacy import LegacyError, read_replay
-from state_space import IllegalMove, Space
+from state_space import IllegalMove, Space, Token
 from state_space.notation import NotationError
+
+Experience = tuple[tuple[Token, ...], Outcome]
+"""A walk, and what came of it elsewhere."""
 
 
 def read_experiences(

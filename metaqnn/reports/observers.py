@@ -1,0 +1,24 @@
+"""Who watches the search of a run."""
+
+from typing import Any
+
+from metaqnn.registry import need
+from metaqnn.runs.run import Run
+from metaqnn.runs.session import Observer
+from state_space import Space
+
+TENSORBOARD = "tensorboard"
+
+
+def make_observers(run: Run, space: Space[Any]) -> tuple[Observer, ...]:
+    """Those that the run asks for.
+
+    Raises:
+        MetaqnnError: The package tensorboard is missing.
+    """
+    if not run.config.run.tensorboard:
+        return ()
+    need("--tensorboard", "tensorboard", "tensorboard")
+    from metaqnn.reports.tensorboard import Board
+
+    return (Board(run.path / TENSORBOARD, space, run.task.score, run.config.run.budget),)

@@ -5,34 +5,19 @@ Graphs are written as `Architecture.text` writes them: "[C(8,3,1), C(8,3,1)@-1, 
 
 import math
 import re
+from collections.abc import Callable, Mapping
 
 from state_space.architecture import Architecture, Node, chain
 
 Layer = tuple[str, tuple[int | str, ...]]
 
-PARAMETERS = {
-    "C": ("filters", "field", "stride"),
-    "P": ("field", "stride"),
-    "FC": ("units",),
-    "GAP": ("classes",),
-    "SM": ("classes",),
-    "D": ("i", "n"),
-    "BN": (),
-    "CB": ("filters", "height", "width", "stride height", "stride width"),
-    "MP": ("height", "width", "stride height", "stride width"),
-    "AP": ("height", "width", "stride height", "stride width"),
-}
-"""The layers of the notation with the names of their parameters, all positive whole numbers.
+Parameters = Mapping[str, tuple[str, ...]]
+"""The layers that are known, with the names of their parameters, all positive whole numbers."""
 
-C convolution, P max pooling, FC fully connected, GAP global average pooling, SM softmax,
-D(i,n) dropout with probability i/(2n), BN batch normalisation, CB convolution with batch
-normalisation, MP and AP max and average pooling with "same" padding.
-"""
+Check = Callable[[str, tuple[int, ...]], str | None]
+"""What is wrong with the numbers of a layer, beside being below 1; None if nothing is."""
 
-NOT_DECIDED = ("D", "BN")
-"""Layers that a 2017 log writes into a network although no agent chose them."""
-
-_NAME = re.compile(r"[A-Za-z]+")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ARGUMENTS = re.compile(r"\s*\(([^()]*)\)")
 _VALUE = re.compile(r"(?<=[(,])[^,()]*")
 _NUMBER = re.compile(r"-?[0-9]{1,9}")
@@ -45,8 +30,13 @@ class NotationError(ValueError):
     """A network's text is malformed; the message names the character, counted from 1."""
 
 
-def read(text: str) -> Architecture:
+def read(text: str, known: Parameters | None = None, check: Check | None = None) -> Architecture:
     """The network of a text: a layer without @ reads the one before it.
+
+    Args:
+        text: A network, or a part of one.
+        known: The layers that it may have; None for any layer with any number of parameters.
+        check: Looks at the numbers of each.
 
     Raises:
         NotationError: The text is malformed, names an unknown layer or reads a later one.
@@ -54,7 +44,7 @@ def read(text: str) -> Architecture:
     position = _skip(text, 0, "[")
     nodes: list[Node] = []
     while True:
-        (op, args), end = _layer(text, position)
+        (op, args), end = _layer(text, position, known, check)
         inputs: tuple[int, ...] = (len(nodes) - 1,)
         if text[end : end + 1] == "@":
             inputs, end = _positions(text, end + 1, -1, len(nodes) - 1)
@@ -62,11 +52,7 @@ def read(text: str) -> Architecture:
         nodes.append(Node(op, args, inputs))
         if text[end : end + 1] == "]":
             break
-        if op == "SM":
-            raise _error(text, end, "SM ends a network, ']' must follow")
         position = _skip(text, end, ",")
-    if op != "SM":
-        raise _error(text, end, "the last layer must be SM(classes)")
     end += 1
     outputs: tuple[int, ...] = (len(nodes) - 1,)
     if arrow := _OUTPUTS.match(text, end):
@@ -74,13 +60,13 @@ def read(text: str) -> Architecture:
     return Architecture(tuple(nodes), outputs, _settings(text, end))
 
 
-def read_layers(text: str) -> tuple[Layer, ...]:
+def read_layers(text: str, known: Parameters | None = None) -> tuple[Layer, ...]:
     """The layers of a chain's text, as (op, args).
 
     Raises:
         NotationError: See `read`; or the network is no chain.
     """
-    architecture = read(text)
+    architecture = read(text, known)
     layers = tuple((node.op, node.args) for node in architecture.nodes)
     if architecture != chain(layers):
         raise NotationError(
@@ -90,31 +76,34 @@ def read_layers(text: str) -> tuple[Layer, ...]:
     return layers
 
 
-def read_token(token: str) -> Layer:
+def read_token(token: str, known: Parameters | None = None) -> Layer:
     """The layer of a single token such as "C(64,3,1)".
 
     Raises:
         NotationError: The token is malformed or names an unknown layer.
     """
-    layer, end = _layer(token, 0)
+    layer, end = _layer(token, 0, known, None)
     if end != len(token):
         raise _error(token, end, "one layer is expected, nothing may follow it")
     return layer
 
 
-def _layer(text: str, position: int) -> tuple[Layer, int]:
+def _layer(
+    text: str, position: int, known: Parameters | None, check: Check | None
+) -> tuple[Layer, int]:
     """The layer that starts at position, and where the text goes on behind it."""
     name = _NAME.match(text, position)
     if name is None:
-        raise _error(text, position, f"expected a layer, one of {', '.join(PARAMETERS)}")
+        one_of = "" if known is None else f", one of {', '.join(known)}"
+        raise _error(text, position, f"expected a layer{one_of}")
     op = name.group()
-    if op not in PARAMETERS:
-        raise _error(text, position, f"unknown layer {op!r}, known: {', '.join(PARAMETERS)}")
-    parameters = PARAMETERS[op]
+    if known is not None and op not in known:
+        raise _error(text, position, f"unknown layer {op!r}, known: {', '.join(known)}")
     arguments = _ARGUMENTS.match(text, name.end())
     values = list(_VALUE.finditer(text, *arguments.span(1))) if arguments else []
     if len(values) == 1 and not values[0].group().strip():
         values = []
+    parameters = ["a number"] * len(values) if known is None else known[op]
     if len(values) != len(parameters):
         raise _error(
             text,
@@ -127,8 +116,8 @@ def _layer(text: str, position: int) -> tuple[Layer, int]:
             where = _spaces(text, value.start()) if given else value.start()
             raise _error(text, where, f"{parameter} of {op} must be 1 or more, not {given!r}")
     args = tuple(int(value.group()) for value in values)
-    if op == "D" and args[0] > args[1]:
-        raise _error(text, position, "D(i,n) is the i-th of n dropouts, so i is at most n")
+    if check is not None and (problem := check(op, args)):
+        raise _error(text, position, problem)
     end = arguments.end() if arguments else name.end()
     return (op, args), _spaces(text, end)
 

@@ -25,3 +25,14 @@ def run_blocks(path: Path) -> int:
 def test_the_page_of_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run_blocks(DOCS / "python.md") == 8
+
+
+def test_the_page_of_ops_runs_and_its_op_is_a_network(monkeypatch):
+    from metaqnn.networks.cost import layer_costs
+    from metaqnn.networks.notation import read
+    from metaqnn.networks.ops import OPS
+
+    monkeypatch.setitem(OPS, "DW", OPS["ID"])  # so that it is taken out again
+    assert run_blocks(DOCS / "ops.md") == 1
+    costs = layer_costs(read("[DW(3), C(8,1,1), SM(10)]"), (3, 8, 8))
+    assert costs[0] == ((3, 8, 8), 27, 27 * 64)

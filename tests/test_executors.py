@@ -30,9 +30,9 @@ from metaqnn.executors.base import WorkerLost
 from metaqnn.executors.in_process import InProcess
 from metaqnn.executors.processes import Processes
 from metaqnn.executors.ray import Ray
+from metaqnn.networks.notation import read
 from metaqnn.registry import EXECUTORS
 from state_space import random_walk
-from state_space.notation import read
 
 HERE = Path(__file__).parent
 TIMEOUT = {"processes": 2.0, "ray": 6.0}

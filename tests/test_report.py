@@ -19,6 +19,7 @@ from recorded import record_run, trained
 from test_cli import macro_table
 
 from metaqnn.cli import main
+from metaqnn.networks.notation import read
 from metaqnn.registry import AGENTS, FIGURES
 from metaqnn.reports.drawing import draw
 from metaqnn.reports.figures.captions import CAPTIONS
@@ -31,7 +32,6 @@ from metaqnn.runs.run import open_run
 from metaqnn.storage import lock_folder
 from replay import Outcome
 from state_space import random_walk
-from state_space.notation import read
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -15,6 +15,7 @@ from searches import make_search, state
 from metaqnn.cli import main
 from metaqnn.config import RunConfig
 from metaqnn.networks.cost import total_cost
+from metaqnn.networks.notation import read
 from metaqnn.options import RewardConfig, StoppingConfig
 from metaqnn.reports.distinct import distinct
 from metaqnn.reports.stopping import Savings
@@ -35,7 +36,6 @@ from metaqnn.training.data import load_split
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from replay import Outcome, Trial
-from state_space.notation import read
 
 EPOCHS = 8
 NETWORK = read("[C(8,3,1), P(2,2), SM(10)]")

@@ -11,9 +11,9 @@ import metaqnn
 from metaqnn.cli import main
 from metaqnn.models.transfer import transferable, with_classes
 from metaqnn.networks.build import Network
+from metaqnn.networks.notation import read
 from metaqnn.options import DataConfig
 from metaqnn.training.data import load
-from state_space.notation import read
 
 FAST = ["--epochs", "1", "--restart-below", "0", "--device", "cpu", "--threads", "1"]
 

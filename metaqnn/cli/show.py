@@ -27,13 +27,15 @@ def show(network: str, input_shape: Shape) -> None:
     from tabulate import tabulate
 
     from metaqnn.errors import MetaqnnError
-    from metaqnn.networks.cost import layer_costs, total_cost
-    from state_space.notation import NotationError, read
+    from metaqnn.networks.cost import check_scores, layer_costs, total_cost
+    from metaqnn.networks.notation import read
+    from state_space.notation import NotationError
 
     try:
         architecture = read(network)
     except NotationError as error:
         raise MetaqnnError(str(error)) from None
+    check_scores(architecture)
     costs = layer_costs(architecture, input_shape)
     rows = [["-1", "input", "x".join(map(str, input_shape)), "", ""]]
     for position, (layer, cost) in enumerate(zip(architecture.layers, costs, strict=True)):

@@ -77,10 +77,11 @@ def train(
     from metaqnn.models.formats import check_target, export
     from metaqnn.models.network import load_network
     from metaqnn.models.transfer import transferable, with_classes
-    from metaqnn.networks.cost import total_cost
+    from metaqnn.networks.cost import check_scores, total_cost
+    from metaqnn.networks.notation import read
     from metaqnn.training.data import load, load_split
     from metaqnn.training.presets import preset
-    from state_space.notation import NotationError, read
+    from state_space.notation import NotationError
 
     config = RunConfig.from_flat(given(options))
     training, validation = load_split(config.data)
@@ -98,6 +99,7 @@ def train(
     else:
         raise MetaqnnError("say which NETWORK to train, or with --init-from where to find one")
     architecture = with_classes(asked, len(training.classes))
+    check_scores(architecture, len(training.classes))
     total_cost(architecture, training.shape)
     start = {}
     if source:

@@ -11,7 +11,7 @@ from torch import Tensor
 from metaqnn.models.model import Facts
 from metaqnn.models.network import save_network
 from metaqnn.networks.build import Network
-from metaqnn.networks.cost import size_metrics
+from metaqnn.networks.cost import check_scores, size_metrics
 from metaqnn.stopping.base import Progress, Rule, Verdict
 from metaqnn.training.data import Images
 from metaqnn.training.epochs import Tally, TrainingDiverged
@@ -58,7 +58,7 @@ def train(
         speed: How the device computes; None is all that it knows.
 
     Raises:
-        ShapeError: A layer cannot read what comes before it.
+        ShapeError: A layer cannot read what comes before it, or the last one scores no classes.
         DoesNotFit: The device's memory is too small even for batches in parts.
         TrainingDiverged: The loss stopped being finite.
     """
@@ -66,6 +66,7 @@ def train(
     device = training.images.device
     speed = speed or Speed.of(device)
     chance = 1 / len(training.classes)
+    check_scores(architecture, len(training.classes))
     size = size_metrics(architecture, training.shape)
     dressed = recipe.dress(architecture)
     if recipe.contrast:

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from metaqnn.networks.ops import DROPOUT, find_op
 from state_space import Architecture, Node
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -87,28 +88,30 @@ class Recipe(BaseModel):
         """The network with the dropout that no agent decides, the i-th of n as D(i,n).
 
         It stands after every second layer; with dropout_after_fc, after every FC and after every
-        second one of the others. Only C, P and FC are counted: not GAP, whose outputs are class
-        scores, and not CB, MP and AP, whose networks are trained without dropout. n is the
+        second one of the others. Only ops that say so are counted, C, P and FC: not GAP, whose
+        outputs are class scores, and not CB, MP and AP, whose networks are trained without. n is
+        the
         number of dropouts; in the 2017 code's way, with dropout_after_fc, it counts SM and the
         first FC as layers too, and is sometimes one more. A network that has dropout already stays
         as it is.
         """
         nodes = architecture.nodes
-        if not self.dropout or any(node.op == "D" for node in nodes):
+        ops = [find_op(node.op) for node in nodes]
+        if not self.dropout or any(node.op == DROPOUT for node in nodes):
             return architecture
         places = []
         counted = fully_connected = 0
-        for position, node in enumerate(nodes):
-            if node.op == "FC" and self.dropout_after_fc:
+        for position, op in enumerate(ops):
+            if op.is_fully_connected and self.dropout_after_fc:
                 places.append(position)
                 fully_connected += 1
-            elif node.op in ("C", "P", "FC"):
+            elif op.counts_for_dropout:
                 counted += 1
                 if counted % 2 == 0:
                     places.append(position)
         total = len(places)
         if self.dropout_after_fc:
-            has_gap = any(node.op == "GAP" for node in nodes)
+            has_gap = any(op.is_head for op in ops[:-1])
             total = (counted + bool(fully_connected) + (not has_gap)) // 2 + fully_connected
         dressed: list[Node] = []
         # what reads a layer that a dropout follows now reads the dropout
@@ -118,7 +121,7 @@ class Recipe(BaseModel):
             dressed.append(Node(node.op, node.args, inputs))
             if position in places:
                 dropout = (places.index(position) + 1, total)
-                dressed.append(Node("D", dropout, (len(dressed) - 1,)))
+                dressed.append(Node(DROPOUT, dropout, (len(dressed) - 1,)))
             moved[position] = len(dressed) - 1
         outputs = tuple(moved[output] for output in architecture.outputs)
         return Architecture(tuple(dressed), outputs, architecture.settings)

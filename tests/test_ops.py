@@ -275,7 +275,7 @@ def through_everything(text, tmp_path):
     assert activation_bytes(architecture, shape) > 4 * 64
     done = CliRunner().invoke(main, ["show", text, "--input", "1x8x8"])
     assert done.exit_code == 0, done.output
-    for layer in architecture.layers:
+    for layer in architecture.expanded.layers:
         assert layer in done.output
     return draw(architecture, shape)
 

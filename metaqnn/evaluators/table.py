@@ -74,7 +74,7 @@ class TableEvaluator(Evaluator):
         metrics = {
             "parameters": entry.params,
             "multiply_adds": entry.flops,
-            "nodes": len(job.architecture.nodes),
+            "nodes": len(job.architecture.expanded.nodes),
             "edges": job.architecture.edges,
             "expected": entry.mean_acc / 100,
         }

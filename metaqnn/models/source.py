@@ -77,7 +77,7 @@ def write_source(facts: Facts, weights: str) -> str:
         facts: Of the network.
         weights: Name of the file that `save_network` made.
     """
-    architecture = read(facts.architecture)
+    architecture = read(facts.architecture).expanded
     ops = place_ops(architecture, facts.input_shape)
     names = _values(architecture)
     layers, stored, steps = [], [], []

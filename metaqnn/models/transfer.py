@@ -13,11 +13,19 @@ from state_space import Architecture, Node
 
 def with_classes(architecture: Architecture, classes: int) -> Architecture:
     """The architecture with heads for so many classes."""
-    nodes = tuple(
-        replace(node, args=(classes,)) if find_op(node.op).is_head else node
-        for node in architecture.nodes
-    )
-    return replace(architecture, nodes=nodes)
+
+    def changed(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+        return tuple(
+            replace(node, args=(classes,))
+            if node.op not in architecture.cells and find_op(node.op).is_head
+            else node
+            for node in nodes
+        )
+
+    cells = {
+        name: replace(cell, nodes=changed(cell.nodes)) for name, cell in architecture.cells.items()
+    }
+    return replace(architecture, nodes=changed(architecture.nodes), cells=cells)
 
 
 def transferable(
@@ -56,5 +64,5 @@ def transferable(
 
 def _layers(architecture: Architecture) -> list[tuple[Node, int]]:
     """The layers that are not dropout, with their positions."""
-    nodes = enumerate(architecture.nodes)
+    nodes = enumerate(architecture.expanded.nodes)
     return [(node, position) for position, node in nodes if node.op != DROPOUT]

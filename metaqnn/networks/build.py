@@ -35,12 +35,13 @@ class Network(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.ops = place_ops(architecture, input_shape)
+        self.nodes = architecture.expanded.nodes
         # on "meta" nothing is allocated, and torch's own initialisation draws no random number
         with torch.device("meta"):
             self.layers = nn.ModuleList(op.module(generator) for op in self.ops)
         self._pool_before_relu()
         self.to_empty(device=generator.device)
-        for node, layer in zip(architecture.nodes, self.layers, strict=True):
+        for node, layer in zip(self.nodes, self.layers, strict=True):
             for module in layer.modules():
                 if not _draw_weights(module, generator):
                     raise MetaqnnError(
@@ -51,8 +52,7 @@ class Network(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """The last layer's output for images of shape (images, channels, height, width)."""
         values: list[Tensor] = []
-        nodes = self.architecture.nodes
-        for node, op, layer in zip(nodes, self.ops, self.layers, strict=True):
+        for node, op, layer in zip(self.nodes, self.ops, self.layers, strict=True):
             inputs = [images if source < 0 else values[source] for source in node.inputs]
             values.append(layer(join(inputs)) if op.joins else layer(*inputs))
         return values[-1]
@@ -62,7 +62,7 @@ class Network(nn.Module):
 
         A ReLU keeps the order of what it reads, so that the maxima are the same.
         """
-        nodes = self.architecture.nodes
+        nodes = self.nodes
         readers = Counter(source for node in nodes for source in node.inputs)
         for position, (node, op) in enumerate(zip(nodes, self.ops, strict=True)):
             source = node.inputs[0]

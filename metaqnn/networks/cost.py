@@ -2,7 +2,7 @@
 
 from metaqnn.networks.ops import OPS, LayerCost, Op, ShapeError, find_op, joined_shape
 from metaqnn.task import Shape
-from state_space import Architecture
+from state_space import Architecture, NestingError
 
 __all__ = [
     "LayerCost",
@@ -17,7 +17,7 @@ __all__ = [
 
 
 def place_ops(architecture: Architecture, input_shape: Shape) -> list[Op]:
-    """The op of every node, in its place.
+    """The op of every node, in its place; cells are written out.
 
     Args:
         architecture: Its last node is its only output.
@@ -25,22 +25,30 @@ def place_ops(architecture: Architecture, input_shape: Shape) -> list[Op]:
 
     Raises:
         ShapeError: A layer cannot read what comes before it; the message names the layer. Or the
-            outputs are others than the last layer.
+            outputs are others than the last layer, or the cells cannot be written out.
         MetaqnnError: There is no such op.
     """
-    last = len(architecture.nodes) - 1
-    if architecture.outputs != (last,):
-        outputs = ", ".join(map(str, architecture.outputs))
+    try:
+        network = architecture.expanded
+    except NestingError as error:
+        raise ShapeError(str(error)) from None
+    written_out = ", its cells written out," if architecture.cells else ","
+    last = len(network.nodes) - 1
+    if network.outputs != (last,):
+        outputs = ", ".join(map(str, network.outputs))
         raise ShapeError(f"the only output must be the last layer, {last}, not {outputs}")
     ops: list[Op] = []
-    for position, node in enumerate(architecture.nodes):
+    for position, node in enumerate(network.nodes):
         op = find_op(node.op)
         args = tuple(int(value) for value in node.args)
         shapes = [input_shape if source < 0 else ops[source].cost.shape for source in node.inputs]
         try:
+            if problem := op.problem(args):
+                raise ShapeError(problem)
             ops.append(op(args, shapes))
         except ShapeError as error:
-            raise ShapeError(f"layer {position + 1}, {node.text}: {error}") from None
+            layer = f"layer {position + 1}{written_out} {node.text}"
+            raise ShapeError(f"{layer}: {error}") from None
     return ops
 
 
@@ -77,7 +85,7 @@ def size_metrics(architecture: Architecture, input_shape: Shape) -> dict[str, fl
     return {
         "parameters": cost.parameters,
         "multiply_adds": cost.multiply_adds,
-        "nodes": len(architecture.nodes),
+        "nodes": len(architecture.expanded.nodes),
         "edges": architecture.edges,
     }
 
@@ -92,7 +100,7 @@ def check_scores(architecture: Architecture, classes: int | None = None) -> None
     Raises:
         ShapeError: It is no head, or one for another number of classes.
     """
-    last = architecture.nodes[-1]
+    last = architecture.expanded.nodes[-1]
     if not find_op(last.op).is_head:
         heads = " or ".join(f"{name}(classes)" for name, op in OPS.items() if op.is_head)
         raise ShapeError(f"the last layer must be {heads}, not {last.text}")

@@ -36,6 +36,8 @@ def draw(architecture: Architecture, input_shape: Shape | None) -> str:
         input_shape: (channels, height, width) of the images, to write each layer's output and
             parameters below it; None where the network cannot be built.
     """
+    label = f"Drawing of {architecture.text}"
+    architecture = architecture.expanded
     costs = layer_costs(architecture, input_shape) if input_shape else None
     inputs = max(1, *(-source for node in architecture.nodes for source in node.inputs))
     edges = [
@@ -55,7 +57,7 @@ def draw(architecture: Architecture, input_shape: Shape | None) -> str:
             "width": str(width),
             "height": f"{height:g}",
             "role": "img",
-            "aria-label": f"Drawing of {architecture.text}",
+            "aria-label": label,
             "font-family": "system-ui, sans-serif",
             "font-size": "11.5",
             "text-anchor": "middle",

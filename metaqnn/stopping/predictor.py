@@ -100,7 +100,7 @@ class PredictionRule:
         cost = total_cost(progress.architecture, progress.input_shape)
         row = features(
             progress.curve,
-            len(progress.architecture.nodes),
+            len(progress.architecture.expanded.nodes),
             cost.parameters,
             cost.multiply_adds,
             progress.learning_rate,

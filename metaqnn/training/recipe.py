@@ -93,9 +93,9 @@ class Recipe(BaseModel):
         the
         number of dropouts; in the 2017 code's way, with dropout_after_fc, it counts SM and the
         first FC as layers too, and is sometimes one more. A network that has dropout already stays
-        as it is.
+        as it is. Cells are written out where dropout comes in.
         """
-        nodes = architecture.nodes
+        nodes = architecture.expanded.nodes
         ops = [find_op(node.op) for node in nodes]
         if not self.dropout or any(node.op == DROPOUT for node in nodes):
             return architecture
@@ -109,6 +109,8 @@ class Recipe(BaseModel):
                 counted += 1
                 if counted % 2 == 0:
                     places.append(position)
+        if not places:
+            return architecture
         total = len(places)
         if self.dropout_after_fc:
             has_gap = any(op.is_head for op in ops[:-1])
@@ -123,7 +125,7 @@ class Recipe(BaseModel):
                 dropout = (places.index(position) + 1, total)
                 dressed.append(Node(DROPOUT, dropout, (len(dressed) - 1,)))
             moved[position] = len(dressed) - 1
-        outputs = tuple(moved[output] for output in architecture.outputs)
+        outputs = tuple(moved[output] for output in architecture.expanded.outputs)
         return Architecture(tuple(dressed), outputs, architecture.settings)
 
 

@@ -29,6 +29,7 @@ def show(network: str, input_shape: Shape) -> None:
     from metaqnn.errors import MetaqnnError
     from metaqnn.networks.cost import check_scores, layer_costs, total_cost
     from metaqnn.networks.notation import read
+    from metaqnn.training.recipe import check_settings
     from state_space.notation import NotationError
 
     try:
@@ -36,6 +37,7 @@ def show(network: str, input_shape: Shape) -> None:
     except NotationError as error:
         raise MetaqnnError(str(error)) from None
     check_scores(architecture)
+    check_settings(architecture.settings)
     costs = layer_costs(architecture, input_shape)
     layers = architecture.expanded.layers
     rows = [["-1", "input", "x".join(map(str, input_shape)), "", ""]]
@@ -43,6 +45,8 @@ def show(network: str, input_shape: Shape) -> None:
         rows.append([str(position), layer, *_columns(cost.shape, *cost[1:])])
     total = total_cost(architecture, input_shape)
     rows.append(["", "total", "", *_columns(total.shape, *total[1:])[1:]])
+    for name, value in sorted(architecture.settings.items()):
+        rows.append(["", f"{name}={value:g}", "", "", ""])
     click.echo(
         tabulate(
             rows,

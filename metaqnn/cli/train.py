@@ -68,7 +68,8 @@ def train(
     """Train NETWORK, such as "[C(64,3,1), P(2,2), SM(10)]", on any data set.
 
     Its heads get as many classes as the data set has. Without --final the accuracy on validation
-    images is measured after every epoch, and the weights are those of the best.
+    images is measured after every epoch, and the weights are those of the best. What the network
+    itself sets, as in "[C(64,3,1), SM(10)] learning-rate=0.01", goes before the recipe.
 
     The options of training change the recipe; their defaults are those of the recipe.
     """
@@ -81,6 +82,7 @@ def train(
     from metaqnn.networks.notation import read
     from metaqnn.training.data import load, load_split
     from metaqnn.training.presets import preset
+    from metaqnn.training.recipe import with_settings
     from state_space.notation import NotationError
 
     config = RunConfig.from_flat(given(options))
@@ -101,6 +103,7 @@ def train(
     architecture = with_classes(asked, len(training.classes))
     check_scores(architecture, len(training.classes))
     total_cost(architecture, training.shape)
+    epochs = with_settings(config.recipe, architecture.settings).epochs
     start = {}
     if source:
         start = transferable(source, config.recipe.dress(architecture), training.shape)
@@ -109,7 +112,7 @@ def train(
         check_target(target)
     test_images = load(config.data, "test") if final else None
     images = (training.join(validation), validation) if final else (training, validation)
-    outcome = _train(architecture, *images, config, final=final, start=start)
+    outcome = _train(architecture, *images, config, epochs, final=final, start=start)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "trained.safetensors"
         path.write_bytes(outcome.weights or b"")
@@ -129,6 +132,7 @@ def _train(
     training: "Images",
     validation: "Images",
     config: "RunConfig",
+    epochs: int,
     *,
     final: bool,
     start: "Mapping[str, Tensor]",
@@ -150,7 +154,7 @@ def _train(
     if config.execution.threads is not None:
         torch.set_num_threads(config.execution.threads)
     with make_bar() as bar:
-        task = bar.add_task("epochs", total=config.recipe.epochs, state="")
+        task = bar.add_task("epochs", total=epochs, state="")
 
         def observe(progress: "Progress") -> None:
             state = f"{progress.curve[-1]:.2%}"

@@ -17,7 +17,7 @@ from metaqnn.training.data import Images
 from metaqnn.training.epochs import Tally, TrainingDiverged
 from metaqnn.training.epochs import epochs as _epochs
 from metaqnn.training.fit import check_fit, memory_of, within_memory
-from metaqnn.training.recipe import Recipe
+from metaqnn.training.recipe import Recipe, with_settings
 from metaqnn.training.speed import Speed
 from replay import Outcome
 from state_space import Architecture
@@ -48,7 +48,7 @@ def train(
         architecture: Without the dropout that the recipe adds.
         training: Images on the device where to train.
         validation: Images on the same device.
-        recipe: The rules.
+        recipe: The rules, but for what the network itself sets.
         seed: Of weights, batches and dropout.
         keep_above: Return the weights of the best epoch where its accuracy exceeds this.
         keep_last: Return those of the last epoch instead, where the validation images are not apart
@@ -59,10 +59,12 @@ def train(
 
     Raises:
         ShapeError: A layer cannot read what comes before it, or the last one scores no classes.
+        MetaqnnError: The network's settings are none of the recipe.
         DoesNotFit: The device's memory is too small even for batches in parts.
         TrainingDiverged: The loss stopped being finite.
     """
     began = time.perf_counter()
+    recipe = with_settings(recipe, architecture.settings)
     device = training.images.device
     speed = speed or Speed.of(device)
     chance = 1 / len(training.classes)

@@ -1,13 +1,24 @@
 """How networks are trained: the rules of Baker et al. 2017, section 5 and appendix."""
 
+from collections.abc import Mapping
 from math import inf
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from metaqnn.errors import MetaqnnError
 from metaqnn.networks.ops import DROPOUT, find_op
 from state_space import Architecture, Node
+from state_space.settings import suggestion
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -127,6 +138,64 @@ class Recipe(BaseModel):
             moved[position] = len(dressed) - 1
         outputs = tuple(moved[output] for output in architecture.expanded.outputs)
         return Architecture(tuple(dressed), outputs, architecture.settings)
+
+
+FALL = frozenset({"learning_rate", "decay", "decay_every"})
+"""How the learning rate falls; who says one of them does without the recipe's rates."""
+
+
+def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
+    """The recipe as a network's settings, `Architecture.settings`, change it.
+
+    They are its keys that are numbers, such as learning-rate. Where they say how the learning rate
+    falls, the recipe's own rates do not count.
+
+    Raises:
+        MetaqnnError: A setting is unknown, impossible, or of no effect with this recipe.
+    """
+    if not settings:
+        return recipe
+    changes = check_settings(settings)
+    if "momentum" in changes and recipe.optimizer != "sgd":
+        raise MetaqnnError(
+            f"the network sets momentum, which {recipe.optimizer} does not have; only sgd has it"
+        )
+    rates = {"rates": None} if changes.keys() & FALL else {}
+    return _changed(recipe, {**changes, **rates})
+
+
+def check_settings(settings: Mapping[str, float]) -> dict[str, int | float]:
+    """The keys of a recipe that a network's settings are, with their values.
+
+    Raises:
+        MetaqnnError: A setting is unknown or impossible.
+    """
+    kinds = {
+        name.replace("_", "-"): (name, field.annotation)
+        for name, field in Recipe.model_fields.items()
+        if field.annotation in (int, float)
+    }
+    changes: dict[str, int | float] = {}
+    for setting, value in settings.items():
+        if setting not in kinds:
+            raise MetaqnnError(
+                f"the network sets {setting}, which no recipe has{suggestion(setting, kinds)}"
+            )
+        name, kind = kinds[setting]
+        changes[name] = int(value) if kind is int and float(value).is_integer() else value
+    # with the optimizer that reads all of them
+    _changed(Recipe(optimizer="sgd"), changes)
+    return changes
+
+
+def _changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    try:
+        return Recipe(**{**recipe.model_dump(), **changes})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0]).replace("_", "-")
+        message = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
+        raise MetaqnnError(f"the network sets {name} to {problem['input']!r}: {message}") from None
 
 
 def twice_as_long(rates: str) -> str:

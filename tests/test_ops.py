@@ -2,12 +2,14 @@
 
 import re
 from math import prod
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -16,6 +18,7 @@ import metaqnn
 from metaqnn.cli import main
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.formats import FORMATS, export, load_network
+from metaqnn.models.model import Facts
 from metaqnn.models.transfer import transferable, with_classes
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import ShapeError, check_scores, layer_costs, total_cost
@@ -104,8 +107,20 @@ def graphs(draw):
     for position in range(draw(st.integers(1, 7))):
         text = draw(
             st.sampled_from(
-                ["C(3,3,1)", "CB(4,3,1,2,1)", "P(1,1)", "MP(3,3,1,2)", "AP(1,3,1,1)", "MB(2,3)"]
-                + ["BN", "D(1,2)", "ADD", "CAT", "ID"]
+                [
+                    "C(3,3,1)",
+                    "CB(4,3,1,2,1)",
+                    "MB(2,3)",
+                    "P(1,1)",
+                    "P(2,1)",
+                    "MP(3,3,1,2)",
+                    "AP(1,3,1,1)",
+                    "BN",
+                    "D(1,2)",
+                    "ADD",
+                    "CAT",
+                    "ID",
+                ]
             )
         )
         layer = read(f"[{text}]").nodes[0]
@@ -136,6 +151,24 @@ def test_the_layers_of_graphs_make_the_computed_shapes(graph):
     assert all(weights.grad is not None for weights in network.layers[-1].parameters())
     parameters = sum(weights.numel() for weights in network.parameters())
     assert parameters == total_cost(graph, (2, 6, 5)).parameters
+
+
+@settings(max_examples=40, deadline=None)
+@given(graphs())
+@example(read("[C(3,3,1), P(2,1)@0,-1, SM(3)]"))
+def test_the_source_of_graphs_computes_the_same(graph):
+    shape, classes = (2, 6, 5), ("a", "b", "c")
+    try:
+        network = Network(graph, shape, torch.Generator().manual_seed(0)).eval()
+    except ShapeError:
+        return
+    facts = Facts(graph.text, shape, classes, (0.0, 0.0), (1.0, 1.0))
+    images = np.random.default_rng(0).normal(size=(3, *shape)).astype(np.float32)
+    with TemporaryDirectory() as folder:
+        export(network, facts, Path(folder) / "net.py")
+        scores = metaqnn.load(Path(folder) / "net.py").scores(images)
+    with torch.inference_mode():
+        assert np.abs(network(torch.from_numpy(images)).numpy() - scores).max() < 1e-5
 
 
 def test_sums_are_by_value_and_shapes_must_be_equal():
@@ -177,7 +210,7 @@ def test_networks_that_give_no_class_scores_are_refused(text, problem, tmp_path)
     images = Images(torch.zeros(20, 1, 8, 8, dtype=torch.uint8), torch.arange(20) % 10, CLASSES)
     with pytest.raises(ShapeError, match=re.escape(problem)):
         train(network, images, images, Recipe(), 0)
-    facts = metaqnn.models.model.Facts(text, (1, 8, 8), CLASSES, (0.0,), (1.0,))
+    facts = Facts(text, (1, 8, 8), CLASSES, (0.0,), (1.0,))
     export(Network(network, (1, 8, 8), torch.Generator()), facts, tmp_path / "net.safetensors")
     with pytest.raises(MetaqnnError, match=f"cannot be read: {re.escape(problem)}"):
         load_network(tmp_path / "net.safetensors")
@@ -265,7 +298,8 @@ def through_everything(text, tmp_path):
     assert outcome.metrics["parameters"] == sum(weights.numel() for weights in network.parameters())
     (tmp_path / "trained.safetensors").write_bytes(outcome.weights)
     trained, facts = load_network(tmp_path / "trained.safetensors")
-    assert transferable(trained, read(facts.architecture), shape)
+    assert facts.architecture == text
+    assert transferable(trained, architecture, shape)
     scores = None
     for suffix in FORMATS:
         export(trained, facts, tmp_path / f"net{suffix}")

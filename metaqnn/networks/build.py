@@ -58,20 +58,21 @@ class Network(nn.Module):
         return values[-1]
 
     def _pool_before_relu(self) -> None:
-        """Swap ReLU and the max pooling that alone reads it: the same values, of fewer pixels.
+        """Swap ReLU and the max pooling that alone reads it, and it alone: the same values.
 
-        A ReLU keeps the order of what it reads, so that the maxima are the same.
+        A ReLU keeps the order of what it reads, so that the maxima are the same; there are fewer.
         """
         nodes = self.nodes
         readers = Counter(source for node in nodes for source in node.inputs)
         for position, (node, op) in enumerate(zip(nodes, self.ops, strict=True)):
             source = node.inputs[0]
-            if op.takes_maxima and source >= 0 and readers[source] == 1:
+            if not op.takes_maxima or len(node.inputs) > 1 or source < 0 or readers[source] > 1:
+                continue
+            if self.ops[source].ends_in_relu:
                 before = self.layers[source]
-                if self.ops[source].ends_in_relu:
-                    assert isinstance(before, nn.Sequential), "as Op.ends_in_relu says"
-                    self.layers[position] = nn.Sequential(self.layers[position], before[-1])
-                    before[-1] = nn.Identity()
+                assert isinstance(before, nn.Sequential), "as Op.ends_in_relu says"
+                self.layers[position] = nn.Sequential(self.layers[position], before[-1])
+                before[-1] = nn.Identity()
 
 
 def _draw_weights(module: nn.Module, generator: torch.Generator) -> bool:

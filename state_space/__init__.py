@@ -1,6 +1,6 @@
 """Search spaces: pure, immutable data; no torch, no files."""
 
-from state_space.architecture import Architecture, Node
+from state_space.architecture import Architecture, Cell, NestingError, Node
 from state_space.base import (
     Decision,
     IllegalMove,
@@ -18,8 +18,10 @@ from state_space.base import (
 
 __all__ = [
     "Architecture",
+    "Cell",
     "Decision",
     "IllegalMove",
+    "NestingError",
     "Node",
     "Observation",
     "Space",

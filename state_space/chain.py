@@ -18,7 +18,21 @@ from state_space.base import (
     legal_walk,
 )
 from state_space.limits import Limits
-from state_space.notation import NOT_DECIDED, NotationError, read_layers, read_token
+from state_space.notation import NotationError, read_layers, read_token
+
+KNOWN = {
+    "C": ("filters", "field", "stride"),
+    "P": ("field", "stride"),
+    "FC": ("units",),
+    "GAP": ("classes",),
+    "SM": ("classes",),
+    "D": ("i", "n"),
+    "BN": (),
+}
+"""The layers of a network's text, with the names of their parameters."""
+
+NOT_DECIDED = ("D", "BN")
+"""Dropout and batch norm, which a 2017 log writes into a network although no agent chose them."""
 
 
 class Layer(NamedTuple):
@@ -72,7 +86,7 @@ class ChainSpace(Space[ChainState]):
             Layer("SM"),
         ]
         self._layers = {self._token(layer): layer for layer in layers}
-        self._nodes = {token: read_token(token) for token in self._layers}
+        self._nodes = {token: read_token(token, KNOWN) for token in self._layers}
         self._bins = {
             size: next(smallest for smallest in limits.size_bins if size >= smallest)
             for size in range(1, image_size + 1)
@@ -185,7 +199,7 @@ class ChainSpace(Space[ChainState]):
 
     def parse(self, text: str) -> tuple[Token, ...]:
         """The walk of a network in the 2017 notation; dropout and batch norm are no decisions."""
-        layers = [layer for layer in read_layers(text) if layer[0] not in NOT_DECIDED]
+        layers = [layer for layer in read_layers(text, KNOWN) if layer[0] not in NOT_DECIDED]
         walk = tuple(f"{op}({','.join(map(str, args))})" for op, args in layers)
         for op, args in layers:
             if op in ("GAP", "SM") and args != (self.classes,):

@@ -6,9 +6,9 @@ Its 6,561 networks come with published accuracies; they are looked up, not train
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from state_space.architecture import Architecture, chain
+from state_space.architecture import Architecture, Node, chain
 from state_space.base import Decision, Observation, Space, Token, check_scale, legal_walk
-from state_space.notation import NotationError
+from state_space.notation import NotationError, read_layers
 from state_space.settings import check
 
 BLOCKS = 8
@@ -90,9 +90,8 @@ class MacroSpace(Space[MacroState]):
         """The walk of a text such as "[ID, MB(3,3), ...]", or of the benchmark's digits."""
         if set(text) <= set("012") and len(text) == BLOCKS:
             return tuple(list(LAYERS)[int(digit)] for digit in text)
-        stripped = text.strip()
-        if not (stripped.startswith("[") and stripped.endswith("]")):
+        if not text.lstrip().startswith("["):
             raise NotationError(f"{text!r} is neither a list in brackets nor {BLOCKS} digits 0-2")
-        walk = tuple(stripped[1:-1].split(", "))
+        walk = tuple(Node(op, args, ()).text for op, args in read_layers(text))
         self.architecture(walk)
         return walk

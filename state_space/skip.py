@@ -21,8 +21,17 @@ from state_space.base import (
     legal_walk,
 )
 from state_space.canonical import canonical
-from state_space.notation import PARAMETERS, NotationError, read
+from state_space.notation import NotationError, read
 from state_space.skip_limits import LAYER_TYPES, SkipLimits
+
+POOLING = ("height", "width", "stride height", "stride width")
+KNOWN = {
+    "CB": ("filters", *POOLING),
+    "MP": POOLING,
+    "AP": POOLING,
+    "SM": ("classes",),
+}
+"""The layers of a network's text, with the names of their parameters."""
 
 ATTRIBUTES = ("type", "height", "width", "stride-height", "stride-width", "filters")
 """What may be decided of a layer, in this order (fig. 2)."""
@@ -192,12 +201,13 @@ class SkipSpace(Space[SkipState]):
 
     def parse(self, text: str) -> tuple[Token, ...]:
         """The walk of a network, the same for every order in which the text lists its layers."""
-        network = read(text)
-        classes = network.nodes[-1].args
-        if classes != (self.classes,):
+        network = read(text, KNOWN)
+        last = network.nodes[-1]
+        if last.op != "SM":
+            raise NotationError(f"{text!r}: the last layer must be SM(classes), not {last.text}")
+        if last.args != (self.classes,):
             raise NotationError(
-                f"{text!r}: SM({classes[0]}) has {classes[0]} classes, the data set has "
-                f"{self.classes}"
+                f"{text!r}: {last.text} has {last.args[0]} classes, the data set has {self.classes}"
             )
         architecture = canonical(network)
         if architecture.nodes[-1].op != "SM":
@@ -221,7 +231,7 @@ class SkipSpace(Space[SkipState]):
 
 def _node(values: Values, inputs: tuple[int, ...]) -> Node:
     op = LAYER_TYPES[str(values["type"])]
-    args = tuple(int(values[name.replace(" ", "-")]) for name in PARAMETERS[op])
+    args = tuple(int(values[name.replace(" ", "-")]) for name in KNOWN[op])
     return Node(op, args, inputs)
 
 
@@ -233,6 +243,6 @@ def _values(text: str, node: Node) -> Values:
             f"{text!r}: {node.text} is not a layer of this space, which has {', '.join(types)}"
         )
     values: dict[str, int | str] = {"type": types[node.op], "filters": SAME}
-    for name, value in zip(PARAMETERS[node.op], node.args, strict=True):
+    for name, value in zip(KNOWN[node.op], node.args, strict=True):
         values[name.replace(" ", "-")] = value
     return values

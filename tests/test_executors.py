@@ -31,8 +31,8 @@ from metaqnn.executors.base import EXECUTORS, WorkerLost
 from metaqnn.executors.in_process import InProcess
 from metaqnn.executors.processes import Processes
 from metaqnn.executors.ray import Ray
+from metaqnn.networks.notation import read
 from state_space import random_walk
-from state_space.notation import read
 
 HERE = Path(__file__).parent
 TIMEOUT = {"processes": 2.0, "ray": 6.0}

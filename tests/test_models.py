@@ -18,12 +18,10 @@ from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.formats import FORMATS, export
 from metaqnn.models.model import Facts, Model
-from metaqnn.models.source import PARTS
 from metaqnn.networks.build import Network
-from metaqnn.networks.layers import LAYERS
+from metaqnn.networks.notation import read
 from metaqnn.training.data import load
 from state_space import random_walk
-from state_space.notation import read
 
 NETWORKS = {
     "chain": ("[C(8,3,1), D(1,4), C(16,5,2), P(3,2), BN, FC(32), D(2,4), SM(10)]", (3, 16, 16)),
@@ -87,10 +85,6 @@ def test_source_is_written_for_every_network_of_a_space(tmp_path, name):
         images = rng.integers(0, 256, (3, *shape))
         expected = metaqnn.load(tmp_path / "net.safetensors").scores(images)
         assert np.array_equal(metaqnn.load(tmp_path / "net.py").scores(images), expected)
-
-
-def test_every_layer_has_source():
-    assert PARTS.keys() == LAYERS.keys()
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from test_cli import macro_table
 
 from metaqnn.agents.base import AGENTS
 from metaqnn.cli import main
+from metaqnn.networks.notation import read
 from metaqnn.reports.drawing import draw
 from metaqnn.reports.figures.catalogue import CAPTIONS, FIGURES
 from metaqnn.reports.figures.inline import inline_svg
@@ -31,7 +32,6 @@ from metaqnn.runs.run import open_run
 from metaqnn.storage import lock_folder
 from replay import Outcome
 from state_space import random_walk
-from state_space.notation import read
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -9,6 +9,7 @@ from test_training import DEEP
 
 from metaqnn.data.options import DataOptions
 from metaqnn.networks.build import Network
+from metaqnn.networks.notation import read
 from metaqnn.training import cuda_graph, peak
 from metaqnn.training.cuda_graph import WARM_UP, GraphedStep
 from metaqnn.training.data import load_split
@@ -18,7 +19,6 @@ from metaqnn.training.optimizers import OPTIMIZERS
 from metaqnn.training.peak import peak_of, utilisation
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.speed import Speed
-from state_space.notation import read
 
 CPU = torch.device("cpu")
 

@@ -17,6 +17,7 @@ from metaqnn.cli import main
 from metaqnn.config import RunConfig
 from metaqnn.data.options import DataOptions
 from metaqnn.networks.cost import size_metrics
+from metaqnn.networks.notation import read
 from metaqnn.reports.distinct import distinct
 from metaqnn.reports.stopping import Savings
 from metaqnn.reports.top_k import render, top_k
@@ -38,7 +39,6 @@ from metaqnn.training.data import load_split
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from replay import Outcome, Trial
-from state_space.notation import read
 
 EPOCHS = 8
 NETWORK = read("[C(8,3,1), P(2,2), SM(10)]")

@@ -12,6 +12,7 @@ from safetensors.torch import load
 import metaqnn
 from metaqnn.data.options import DataOptions
 from metaqnn.networks.build import Network
+from metaqnn.networks.notation import read
 from metaqnn.training import epochs, loop
 from metaqnn.training.adam import FusedAdam
 from metaqnn.training.data import Images, load_split
@@ -20,7 +21,7 @@ from metaqnn.training.recipe import Recipe
 from metaqnn.training.sgd import Sgd
 from replay.legacy import read_replay
 from state_space.architecture import chain
-from state_space.notation import read, read_layers
+from state_space.notation import read_layers
 
 SMALL = read("[C(8,3,1), P(2,2), FC(32), SM(10)]")
 DEEP = read("[C(8,3,1), P(2,2), C(8,3,1), C(8,1,1), FC(32), SM(10)]")

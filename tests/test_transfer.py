@@ -12,8 +12,8 @@ from metaqnn.cli import main
 from metaqnn.data.options import DataOptions
 from metaqnn.models.transfer import transferable, with_classes
 from metaqnn.networks.build import Network
+from metaqnn.networks.notation import read
 from metaqnn.training.data import load
-from state_space.notation import read
 
 FAST = ["--epochs", "1", "--restart-below", "0", "--device", "cpu", "--threads", "1"]
 

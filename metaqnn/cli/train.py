@@ -73,7 +73,8 @@ def train(
     """Train NETWORK, such as "[C(64,3,1), P(2,2), SM(10)]", on any data set.
 
     Its heads get as many classes as the data set has. Without --final the accuracy on validation
-    images is measured after every epoch, and the weights are those of the best.
+    images is measured after every epoch, and the weights are those of the best. What the network
+    itself sets, as in "[C(64,3,1), SM(10)] learning-rate=0.01", goes before the recipe.
 
     The options of training change the recipe; their defaults are those of the recipe.
     """
@@ -82,10 +83,12 @@ def train(
     from metaqnn.models.formats import check_target, export
     from metaqnn.models.network import load_network
     from metaqnn.models.transfer import transferable, with_classes
-    from metaqnn.networks.cost import total_cost
+    from metaqnn.networks.cost import check_scores, total_cost
+    from metaqnn.networks.notation import read
     from metaqnn.training.data import load, load_split
     from metaqnn.training.presets import preset
-    from state_space.notation import NotationError, read
+    from metaqnn.training.recipe import with_settings
+    from state_space.notation import NotationError
 
     config = RunConfig.from_flat(given(options))
     data = config.parts["evaluator"].data
@@ -105,7 +108,9 @@ def train(
     else:
         raise MetaqnnError("say which NETWORK to train, or with --init-from where to find one")
     architecture = with_classes(asked, len(training.classes))
+    check_scores(architecture, len(training.classes))
     total_cost(architecture, training.shape)
+    epochs = with_settings(rules, architecture.settings).epochs
     start = {}
     if source:
         start = transferable(source, rules.dress(architecture), training.shape)
@@ -114,7 +119,7 @@ def train(
         check_target(target)
     test_images = load(data, "test") if final else None
     images = (training.join(validation), validation) if final else (training, validation)
-    outcome = _train(architecture, *images, config, final=final, start=start)
+    outcome = _train(architecture, *images, config, epochs, final=final, start=start)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "trained.safetensors"
         path.write_bytes(outcome.weights or b"")
@@ -134,6 +139,7 @@ def _train(
     training: "Images",
     validation: "Images",
     config: "RunConfig",
+    epochs: int,
     *,
     final: bool,
     start: "Mapping[str, Tensor]",
@@ -156,7 +162,7 @@ def _train(
     if config.parts["executor"].threads is not None:
         torch.set_num_threads(config.parts["executor"].threads)
     with make_bar() as bar:
-        task = bar.add_task("epochs", total=recipe.epochs, state="")
+        task = bar.add_task("epochs", total=epochs, state="")
 
         def observe(progress: "Progress") -> None:
             state = f"{progress.curve[-1]:.2%}"

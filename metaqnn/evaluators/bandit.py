@@ -57,7 +57,7 @@ def payoffs(architecture: Architecture) -> list[float]:
         MetaqnnError: The bandit does not know a decision.
     """
     found = []
-    for node in architecture.nodes:
+    for node in architecture.expanded.nodes:
         if node.op == "CB":
             for (name, known), value in zip(PAYOFFS.items(), node.args, strict=False):
                 if value not in known:

@@ -127,7 +127,7 @@ class SurrogateEvaluator(Evaluator):
         predicted = float(self.model.predict(row)[0])
         score = min(self.score.high, max(self.score.low, predicted))
         metrics = {
-            "nodes": len(job.architecture.nodes),
+            "nodes": len(job.architecture.expanded.nodes),
             "edges": job.architecture.edges,
             "expected": score,
         }
@@ -210,13 +210,13 @@ def features(architecture: Architecture, cost: LayerCost | None) -> dict[str, fl
     """
     found: dict[str, float] = {
         **architecture.settings,
-        "nodes": len(architecture.nodes),
+        "nodes": len(architecture.expanded.nodes),
         "edges": architecture.edges,
     }
     if cost is not None:
         found["log parameters"] = math.log1p(cost.parameters)
         found["log multiply-adds"] = math.log1p(cost.multiply_adds)
-    for position, node in enumerate(architecture.nodes):
+    for position, node in enumerate(architecture.expanded.nodes):
         skips = [source for source in node.inputs if source != position - 1]
         for name in (
             f"op {node.op}",

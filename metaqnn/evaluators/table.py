@@ -140,7 +140,7 @@ class TableEvaluator(Evaluator):
         drawn = np.random.default_rng(job.seed).integers(len(entry.scores))
         metrics = {
             **entry.metrics,
-            "nodes": len(job.architecture.nodes),
+            "nodes": len(job.architecture.expanded.nodes),
             "edges": job.architecture.edges,
             "expected": entry.expected,
         }

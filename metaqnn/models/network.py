@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.model import Facts
 from metaqnn.networks.build import Network
+from metaqnn.networks.cost import check_scores
+from metaqnn.networks.notation import read
 from metaqnn.training.data import equalise
 from metaqnn.training.fit import within_memory
-from state_space.notation import NotationError, read
+from state_space.notation import NotationError
 
 
 class Normalised(nn.Module):
@@ -85,7 +87,9 @@ def load_network(path: Path) -> tuple[Network, Facts]:
             facts = Facts.from_metadata(file.metadata() or {})
             # such a file cannot be iterated itself
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        network = Network(read(facts.architecture), facts.input_shape, torch.Generator())
+        architecture = read(facts.architecture)
+        check_scores(architecture, len(facts.classes))
+        network = Network(architecture, facts.input_shape, torch.Generator())
         network.load_state_dict(tensors)
     except (OSError, SafetensorError, NotationError, RuntimeError, MetaqnnError) as error:
         reason = " ".join(str(error).split())

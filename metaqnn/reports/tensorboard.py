@@ -87,7 +87,7 @@ class Board:
             **trial.note,
             **outcome.metrics,
             "network": self.space.text(trial.walk),
-            "layers": len(architecture.layers),
+            "layers": len(architecture.expanded.nodes),
             "reward": reward,
         }
         if outcome.error is None:

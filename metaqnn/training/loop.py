@@ -12,13 +12,13 @@ from torch import Tensor
 from metaqnn.models.model import Facts
 from metaqnn.models.network import save_network
 from metaqnn.networks.build import Network
-from metaqnn.networks.cost import size_metrics
+from metaqnn.networks.cost import check_scores, size_metrics
 from metaqnn.stopping.base import Progress, StopRule, Verdict
 from metaqnn.training.data import Images
 from metaqnn.training.epochs import Tally, TrainingDiverged
 from metaqnn.training.epochs import epochs as _epochs
 from metaqnn.training.fit import check_fit, memory_of, within_memory
-from metaqnn.training.recipe import Recipe
+from metaqnn.training.recipe import Recipe, with_settings
 from metaqnn.training.speed import Speed
 from replay import Outcome
 from state_space import Architecture
@@ -50,7 +50,7 @@ def train(
         architecture: Without the dropout that the recipe adds.
         training: Images on the device where to train.
         validation: Images on the same device.
-        recipe: The rules.
+        recipe: The rules, but for what the network itself sets.
         seed: Of weights, batches and dropout.
         keep_above: Return the weights of the best epoch where the reward exceeds this.
         keep_last: Return those of the last epoch instead, where the validation images are not apart
@@ -61,14 +61,17 @@ def train(
         speed: How the device computes; None is all that it knows.
 
     Raises:
-        ShapeError: A layer cannot read what comes before it.
+        ShapeError: A layer cannot read what comes before it, or the last one scores no classes.
+        MetaqnnError: The network's settings are none of the recipe.
         DoesNotFit: The device's memory is too small even for batches in parts.
         TrainingDiverged: The loss stopped being finite.
     """
     began = time.perf_counter()
+    recipe = with_settings(recipe, architecture.settings)
     device = training.images.device
     speed = speed or Speed.of(device)
     chance = 1 / len(training.classes)
+    check_scores(architecture, len(training.classes))
     size = size_metrics(architecture, training.shape)
     dressed = recipe.dress(architecture)
     if recipe.contrast:

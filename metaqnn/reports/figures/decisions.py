@@ -2,16 +2,9 @@
 
 from typing import Any
 
+from metaqnn.networks.ops import OPS
 from metaqnn.reports.figures.style import COLOURS
 from state_space import Space, Token
-
-LAYERS = {
-    "C": "convolution",
-    "P": "pooling",
-    "FC": "fully connected",
-    "GAP": "global average pooling",
-    "SM": "softmax, the end",
-}
 
 
 def name(token: Token) -> str:
@@ -28,6 +21,7 @@ def group(space: Space[Any]) -> dict[Token, tuple[str, str]]:
     for kind, tokens in space.vocabulary.items():
         for token in tokens:
             layer = token.partition("(")[0]
-            name = token if len(tokens) <= len(COLOURS) else LAYERS.get(layer, layer)
+            title = OPS[layer].legend() if layer in OPS else layer
+            name = token if len(tokens) <= len(COLOURS) else title
             groups[token] = kind, name.removeprefix(f"{kind}:")
     return groups

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from metaqnn.reports.figures.decisions import LAYERS
+from metaqnn.networks.ops import OPS
 from metaqnn.reports.figures.findings import Findings, NothingToShow
 from metaqnn.reports.figures.q_values import draw_means, mean_by_depth
 from metaqnn.reports.figures.style import make_figure
@@ -25,7 +25,7 @@ def draw(findings: Findings) -> Figure:
         draw_means(
             axes, mean_by_depth(findings, own, names), [f"{size} x {size}" for size in sizes]
         )
-        axes.set_title(LAYERS[layer], loc="left")
+        axes.set_title(OPS[layer].legend(), loc="left")
         axes.legend(handlelength=3)
     panels[0].set_ylabel(f"mean {findings.knows}")
     return figure

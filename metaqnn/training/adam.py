@@ -1,6 +1,7 @@
 """Adam, with as little between its kernel and the weights as can be."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Self
 
 import torch
@@ -15,7 +16,9 @@ EPSILON = 1e-8
 class FusedAdam:
     """Adam as `torch.optim.Adam(fused=True)` computes it: the same kernel without its bookkeeping.
 
-    On networks as small as those of digits the bookkeeping takes an eighth of a training.
+    On networks as small as those of digits the bookkeeping takes an eighth of a training. The
+    kernel is private to torch: where it is missing or computes something else, torch.optim.Adam
+    itself takes its place.
 
     Attributes:
         rate: The learning rate, a tensor, as a recorded step reads it where it lies.
@@ -36,6 +39,8 @@ class FusedAdam:
         self._means = [torch.zeros_like(parameter) for parameter in self._parameters]
         self._squares = [torch.zeros_like(parameter) for parameter in self._parameters]
         self._taken = torch.zeros((), device=device)
+        known = has_kernel(device)
+        self._library = None if known else library_adam(self._parameters, self.rate, weight_decay)
 
     @classmethod
     def from_recipe(cls, parameters: Iterable[Tensor], recipe: Recipe) -> Self:
@@ -50,6 +55,9 @@ class FusedAdam:
     @torch.no_grad()
     def step(self) -> None:
         """Update the weights that have a gradient."""
+        if self._library is not None:
+            self._library.step()
+            return
         self._taken += 1
         parameters, gradients, means, squares = [], [], [], []
         for parameter, mean, square in zip(
@@ -60,19 +68,80 @@ class FusedAdam:
                 gradients.append(parameter.grad)
                 means.append(mean)
                 squares.append(square)
-        torch._fused_adam_(
-            parameters,
-            gradients,
-            means,
-            squares,
-            [],
-            # the same count for all
-            [self._taken] * len(parameters),
-            lr=self.rate,
-            beta1=BETAS[0],
-            beta2=BETAS[1],
-            weight_decay=self._weight_decay,
-            eps=EPSILON,
-            amsgrad=False,
-            maximize=False,
+        _update(
+            parameters, gradients, means, squares, self._taken, self.rate, self._weight_decay
         )
+
+    def state(self) -> list[Tensor]:
+        """All that a step changes besides the weights, as it lies in memory."""
+        if self._library is None:
+            return [*self._means, *self._squares, self._taken]
+        return [value for values in self._library.state.values() for value in values.values()]
+
+
+def library_adam(
+    parameters: Sequence[Tensor], rate: float | Tensor, weight_decay: float, fused: bool = True
+) -> torch.optim.Adam:
+    """torch.optim.Adam with our constants; fused only where the device knows that."""
+    # only so may its step be recorded
+    capturable = fused and parameters[0].device.type == "cuda"
+    try:
+        return torch.optim.Adam(
+            parameters,
+            rate,
+            BETAS,
+            EPSILON,
+            weight_decay,
+            foreach=False,
+            fused=fused,
+            capturable=capturable,
+        )
+    except RuntimeError:
+        if not fused:
+            raise
+        return library_adam(parameters, rate, weight_decay, fused=False)
+
+
+@cache
+def has_kernel(device: torch.device) -> bool:
+    """Whether torch has the kernel, and its first step on a device is Adam's."""
+    weights = torch.linspace(-1, 1, 9, device=device)
+    gradients = torch.linspace(2, -3, 9, device=device)
+    expected = weights.clone()
+    expected.grad = gradients
+    library_adam([expected], 1e-2, 0.1, fused=False).step()
+    mean, square = torch.zeros_like(weights), torch.zeros_like(weights)
+    one, rate = torch.ones((), device=device), torch.tensor(1e-2, device=device)
+    try:
+        _update([weights], [gradients], [mean], [square], one, rate, 0.1)
+    except (AttributeError, RuntimeError, TypeError):  # it is missing, or takes something else
+        return False
+    return torch.allclose(weights, expected, rtol=1e-5, atol=1e-7)
+
+
+def _update(
+    parameters: list[Tensor],
+    gradients: list[Tensor],
+    means: list[Tensor],
+    squares: list[Tensor],
+    taken: Tensor,
+    rate: Tensor,
+    weight_decay: float,
+) -> None:
+    """A step by the kernel; `taken` counts it already."""
+    torch._fused_adam_(
+        parameters,
+        gradients,
+        means,
+        squares,
+        [],
+        # the same count for all
+        [taken] * len(parameters),
+        lr=rate,
+        beta1=BETAS[0],
+        beta2=BETAS[1],
+        weight_decay=weight_decay,
+        eps=EPSILON,
+        amsgrad=False,
+        maximize=False,
+    )

@@ -68,9 +68,7 @@ class FusedAdam:
                 gradients.append(parameter.grad)
                 means.append(mean)
                 squares.append(square)
-        _update(
-            parameters, gradients, means, squares, self._taken, self.rate, self._weight_decay
-        )
+        _update(parameters, gradients, means, squares, self._taken, self.rate, self._weight_decay)
 
     def state(self) -> list[Tensor]:
         """All that a step changes besides the weights, as it lies in memory."""

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,14 @@ def test_the_library_is_imported_at_once_and_its_parts_when_they_are_asked_for()
         "from metaqnn import Search, load"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("package", ["metaqnn", "state_space", "replay"])
+def test_packages_say_that_they_are_typed(package):
+    """The marker of PEP 561 is there, and goes into what is built."""
+    assert (ROOT / package / "py.typed").is_file()
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "py.typed" in settings["tool"]["setuptools"]["package-data"][package]
 
 
 def test_help_answers_in_half_a_second():

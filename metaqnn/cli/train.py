@@ -169,7 +169,10 @@ def _train(
 
         outcome = attempt(evaluate, Job(architecture, config.seed, -1.0))
     if outcome.error:
-        raise TrainingFailed(f"{architecture.text} failed: {outcome.error}")
+        failure = TrainingFailed(f"{architecture.text} failed: {outcome.error}")
+        if outcome.traceback:
+            failure.add_note(outcome.traceback)
+        raise failure
     if outcome.weights is None:
         raise TrainingFailed(
             f"{architecture.text} stayed at chance, also with the rate at "

@@ -1,8 +1,8 @@
 """Adam, with as little between its kernel and the weights as can be."""
 
-from collections.abc import Iterable, Sequence
-from functools import cache
-from typing import Self
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
@@ -39,8 +39,12 @@ class FusedAdam:
         self._means = [torch.zeros_like(parameter) for parameter in self._parameters]
         self._squares = [torch.zeros_like(parameter) for parameter in self._parameters]
         self._taken = torch.zeros((), device=device)
-        known = has_kernel(device)
-        self._library = None if known else library_adam(self._parameters, self.rate, weight_decay)
+        way = fastest(device)
+        self._library = (
+            None
+            if way == "kernel"
+            else library_adam(self._parameters, self.rate, weight_decay, fused=way == "fused")
+        )
 
     @classmethod
     def from_recipe(cls, parameters: Iterable[Tensor], recipe: Recipe) -> Self:
@@ -78,43 +82,60 @@ class FusedAdam:
 
 
 def library_adam(
-    parameters: Sequence[Tensor], rate: float | Tensor, weight_decay: float, fused: bool = True
+    parameters: Sequence[Tensor], rate: float | Tensor, weight_decay: float, *, fused: bool
 ) -> torch.optim.Adam:
-    """torch.optim.Adam with our constants; fused only where the device knows that."""
-    # only so may its step be recorded
-    capturable = fused and parameters[0].device.type == "cuda"
-    try:
-        return torch.optim.Adam(
-            parameters,
-            rate,
-            BETAS,
-            EPSILON,
-            weight_decay,
-            foreach=False,
-            fused=fused,
-            capturable=capturable,
-        )
-    except RuntimeError:
-        if not fused:
-            raise
-        return library_adam(parameters, rate, weight_decay, fused=False)
+    """torch.optim.Adam with our constants."""
+    return torch.optim.Adam(
+        parameters,
+        rate,
+        BETAS,
+        EPSILON,
+        weight_decay,
+        foreach=False,
+        fused=fused,
+        # only so may its step be recorded
+        capturable=parameters[0].device.type == "cuda",
+    )
 
 
 @cache
-def has_kernel(device: torch.device) -> bool:
-    """Whether torch has the kernel, and its first step on a device is Adam's."""
-    weights = torch.linspace(-1, 1, 9, device=device)
+def fastest(device: torch.device) -> Literal["kernel", "fused", "plain"]:
+    """Of torch's ways to update by Adam on a device, the fastest whose first step is Adam's.
+
+    They are the private kernel, torch.optim.Adam with it, and without it.
+    """
     gradients = torch.linspace(2, -3, 9, device=device)
-    expected = weights.clone()
-    expected.grad = gradients
-    library_adam([expected], 1e-2, 0.1, fused=False).step()
+    expected = torch.linspace(-1, 1, 9, device=device)
+    steps: tuple[tuple[Literal["kernel", "fused"], Step], ...] = (
+        ("kernel", _kernel_step),
+        ("fused", partial(_library_step, fused=True)),
+    )
+    start = expected.clone()
+    _library_step(expected, gradients, fused=False)
+    for name, step in steps:
+        weights = start.clone()
+        try:
+            step(weights, gradients)
+        except (AttributeError, RuntimeError, TypeError):  # it is missing, or takes something else
+            continue
+        if torch.allclose(weights, expected, rtol=1e-5, atol=1e-7):
+            return name
+    return "plain"
+
+
+Step = Callable[[Tensor, Tensor], None]
+"""Updates weights by their gradients."""
+
+
+def _library_step(weights: Tensor, gradients: Tensor, *, fused: bool) -> None:
+    weights.grad = gradients
+    library_adam([weights], 1e-2, 0.1, fused=fused).step()
+
+
+def _kernel_step(weights: Tensor, gradients: Tensor) -> None:
     mean, square = torch.zeros_like(weights), torch.zeros_like(weights)
-    one, rate = torch.ones((), device=device), torch.tensor(1e-2, device=device)
-    try:
-        _update([weights], [gradients], [mean], [square], one, rate, 0.1)
-    except (AttributeError, RuntimeError, TypeError):  # it is missing, or takes something else
-        return False
-    return torch.allclose(weights, expected, rtol=1e-5, atol=1e-7)
+    taken, rate = torch.ones((), device=weights.device), torch.tensor(1e-2, device=weights.device)
+    _update([weights], [gradients], [mean], [square], taken, rate, 0.1)
 
 
 def _update(

@@ -110,7 +110,9 @@ def _versions() -> Iterator[str]:
 
 
 def _devices() -> Iterator[str]:
-    cudnn = torch.backends.cudnn.version() if torch.cuda.is_available() else None
+    cudnn = None
+    if torch.cuda.is_available():
+        cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]  # no types there
     yield f"- torch is built for CUDA {torch.version.cuda}; cuDNN {cudnn}; driver {_driver()}"
     for name in devices():
         yield f"- {name}" + (f": {_gpu(name)}" if name.startswith("cuda") else "")

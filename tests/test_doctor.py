@@ -3,6 +3,7 @@
 import getpass
 import tomllib
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -41,7 +42,7 @@ def test_a_page_about_this_machine():
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
     assert len(lines) < 60 and lines[0] == "## metaqnn doctor"
-    assert f"metaqnn {__version__}, torch {torch.__version__}, torchvision" in result.output
+    assert f"metaqnn {__version__}, torch {version('torch')}, torchvision" in result.output
     (row,) = rows(result.output, "| cpu |")
     _, _, fast, slow, *accuracies, verdict, _ = (cell.strip() for cell in row.split("|"))
     assert verdict == "agree"
@@ -87,7 +88,7 @@ def test_ways_that_disagree_are_a_fault(quick, monkeypatch):
     def apart(*args, **more):
         outcome = usual(*args, **more)
         calls.append(outcome)
-        score = outcome.curve[-1] if len(calls) % 3 else 0.999
+        score = outcome.curve[-1] if len(calls) % 3 else 0.0
         return type(outcome)(outcome.metrics, (score,))
 
     monkeypatch.setattr(doctor, "train", apart)

@@ -295,6 +295,7 @@ def test_a_gpu_is_the_current_one_while_it_trains_and_torch_s_switches_are_put_b
             current.pop()
 
     monkeypatch.setattr(torch.cuda, "device", Device)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
     device = torch.device("cuda:1")
 
     def switches():
@@ -308,3 +309,11 @@ def test_a_gpu_is_the_current_one_while_it_trains_and_torch_s_switches_are_put_b
         assert switches() == (True, True, "high")
     monkeypatch.undo()
     assert current == [] and switches() == before
+
+
+@pytest.mark.parametrize(("capability", "new"), [((7, 5), False), ((8, 0), True), ((12, 1), True)])
+def test_bfloat16_and_tf32_are_for_gpus_that_have_them(monkeypatch, capability, new):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    speed = Speed.of(torch.device("cuda:0"))
+    assert speed.bfloat16 == speed.tf32 == new
+    assert speed.cuda_graph and speed.benchmark

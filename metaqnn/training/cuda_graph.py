@@ -73,7 +73,7 @@ def _stream(device: torch.device) -> torch.cuda.Stream:
 
     Torch's own stream for recordings is of the device that was current at the first of them.
     """
-    return torch.cuda.Stream(device)
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch has no types here
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,9 @@ class Speed:
     def of(cls, device: torch.device) -> Self:
         """All that a device knows."""
         if device.type == "cuda":
-            return cls(bfloat16=True, tf32=True, benchmark=True, cuda_graph=True)
+            # both came with Ampere; before it bfloat16 is emulated, and slower than float32
+            new = torch.cuda.get_device_capability(device)[0] >= 8
+            return cls(bfloat16=new, tf32=new, benchmark=True, cuda_graph=True)
         return cls()
 
     @property

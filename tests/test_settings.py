@@ -75,7 +75,7 @@ def test_stopping_rule_and_memory_see_the_recipe_with_the_settings(digits, monke
     )
     network = read(f"{NETWORK} learning-rate=0.02 epochs=3.0 batch-size=50.0")
     train(network, *digits, Recipe(**FAST), 0, stopping=seen.append)
-    assert [(each.learning_rate, each.epochs) for each in seen] == [(0.02, 3)] * 2
+    assert [(each.metrics["learning_rate"], each.epochs) for each in seen] == [(0.02, 3)] * 2
     assert checked == [with_settings(Recipe(**FAST), network.settings)]
     assert checked[0].batch_size == 50
 

@@ -11,6 +11,7 @@ from safetensors.torch import load
 
 import metaqnn
 from metaqnn.data.options import DataOptions
+from metaqnn.errors import MetaqnnError
 from metaqnn.networks.build import Network
 from metaqnn.networks.notation import read
 from metaqnn.training import epochs, loop
@@ -116,6 +117,12 @@ def test_returned_weights_carry_what_it_takes_to_use_them(digits, tmp_path):
     pixels = digits[0].images.float()
     assert mean.item() == pytest.approx(pixels.mean().item(), rel=1e-5)
     assert deviation.item() == pytest.approx(pixels.std().item(), rel=1e-4)
+
+
+def test_weights_to_start_with_must_have_a_place(digits):
+    start = {"layers.0.0.wieght": torch.zeros(8, 1, 3, 3)}
+    with pytest.raises(MetaqnnError, match=r"'layers\.0\.0\.wieght'.* layers\.0\.0\.weight\?"):
+        train(SMALL, *digits, Recipe(epochs=1), seed=1, start=start)
 
 
 def test_a_loss_that_is_not_finite_is_an_error(digits):

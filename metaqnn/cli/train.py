@@ -183,7 +183,10 @@ def _train(
 
         outcome = attempt(evaluate, Job(architecture, config.run.seed, -math.inf))
     if outcome.error:
-        raise TrainingFailed(f"{architecture.text} failed: {outcome.error}")
+        failure = TrainingFailed(f"{architecture.text} failed: {outcome.error}")
+        if outcome.traceback:
+            failure.add_note(outcome.traceback)
+        raise failure
     if outcome.weights is None:
         raise TrainingFailed(
             f"{architecture.text} stayed at chance, also with the rate at "

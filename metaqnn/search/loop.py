@@ -173,9 +173,12 @@ class Search:
         self.observe(Event(trial, outcome, reward, len(self.trained), True))
         self._failures = 0 if outcome.error is None else self._failures + 1
         if self._failures >= MOST_FAILURES:
-            raise SearchStopped(
+            stopped = SearchStopped(
                 f"{MOST_FAILURES} networks in a row failed, the last one with: {outcome.error}"
             )
+            if outcome.traceback:
+                stopped.add_note(outcome.traceback)
+            raise stopped
 
     @property
     def stage(self) -> int:

@@ -3,12 +3,14 @@
 import errno
 import sqlite3
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from metaqnn import __version__
 from metaqnn.errors import MetaqnnError
+from metaqnn.files import FREE_SPACE, way_on
+from metaqnn.terminal import printable
 
 COMMANDS = {
     "run": "Search for networks that fit a data set.",
@@ -65,16 +67,25 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except MetaqnnError as error:
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(error.exit_code)
+            _fail(ctx, str(error), error.exit_code)
         except sqlite3.Error as error:
-            click.echo(f"Error: the replay memory cannot be read or written: {error}", err=True)
-            ctx.exit(1)
+            advice = FREE_SPACE if _is_full(error) else ""
+            _fail(ctx, f"the replay memory cannot be read or written: {error}{advice}", 1)
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # the reader of our output has gone, as `head` does: not a failure to tell
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(1)
+            _fail(ctx, f"{error}{way_on(error)}", 1)
+        except MemoryError as error:
+            _fail(ctx, f"there is not enough memory: {error}", 1)
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+
+
+def _fail(ctx: click.Context, reason: str, exit_code: int) -> NoReturn:
+    click.echo(f"Error: {printable(reason)}", err=True)
+    ctx.exit(exit_code)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

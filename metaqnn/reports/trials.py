@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from metaqnn.extras import need
+from metaqnn.reports.formats import as_cells
 from metaqnn.reports.networks import accuracies
 from state_space import Space
 
@@ -72,7 +73,7 @@ def write_csv(table: pd.DataFrame) -> str:
         name: table[name].map(lambda values: " ".join(map(str, values)))
         for name in (name for name, kind in COLUMNS.items() if kind in (TOKENS, CURVE))
     }
-    return table.assign(**joined).to_csv(index=False, lineterminator="\n")
+    return as_cells(table).assign(**joined).to_csv(index=False, lineterminator="\n")
 
 
 def write_parquet(table: pd.DataFrame) -> bytes:

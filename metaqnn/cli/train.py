@@ -32,8 +32,9 @@ SEARCH = "search"
 @click.option(
     "--init-from",
     type=click.Path(path_type=Path),
-    help="Begin with the weights of this .safetensors file, but for its heads. Without NETWORK the "
-    "network is that of the file too, with its dropout.",
+    help="Begin with the weights of this .safetensors file, but for its heads; files that can run "
+    "code, such as .pt2 and .py, are never read. Without NETWORK the network is that of the file "
+    "too, with its dropout.",
 )
 @click.option(
     "--to",

@@ -1,7 +1,9 @@
 """The memory of a training, by arithmetic alone (no torch): the least that it can do with."""
 
+import os
 from collections.abc import Callable
 from math import prod
+from pathlib import Path
 
 from metaqnn.networks.cost import Args, Shape, layer_costs, read_shape
 from state_space import Architecture
@@ -78,3 +80,16 @@ def activation_bytes(architecture: Architecture, input_shape: Shape, value: int 
         args = tuple(int(argument) for argument in node.args)
         total += KEPT[node.op](args, read, cost.shape, value)
     return total
+
+
+LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where Linux says how many bytes a container may take."""
+
+
+def machine_memory() -> int:
+    """Bytes of main memory: the machine's, or those of the container if they are fewer."""
+    sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in map(Path, LIMITS):
+        if path.is_file() and (limit := path.read_text().strip()).isdecimal():
+            sizes.append(int(limit))
+    return min(sizes)

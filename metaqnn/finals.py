@@ -25,6 +25,7 @@ from metaqnn.rewards import best_accuracy
 from metaqnn.rules import Rules
 from metaqnn.runs import Run
 from metaqnn.search import Search
+from metaqnn.terminal import printable
 from metaqnn.training.data import Images, load
 from metaqnn.training.device import resolve_device
 from metaqnn.training.presets import preset
@@ -216,7 +217,7 @@ def finalize(
             def observe(event: Event) -> None:
                 nonlocal done
                 done += event.is_new
-                progress.update(task, completed=done, state=event.outcome.error or "")
+                progress.update(task, completed=done, state=printable(event.outcome.error or ""))
 
             try:
                 for seed in range(seeds):

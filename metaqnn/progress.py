@@ -16,10 +16,10 @@ from rich.progress import (
 def make_bar(*, quiet: bool = False) -> Progress:
     """A bar on standard error, where that is a terminal; its tasks have a field `state`."""
     return Progress(
-        TextColumn("[bold]{task.description}"),
+        TextColumn("{task.description}", style="bold", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[state]}"),
+        TextColumn("{task.fields[state]}", markup=False),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

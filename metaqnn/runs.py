@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
-from metaqnn.agents.base import Agent
+from metaqnn.agents.base import Agent, restore_agent
 from metaqnn.config import RunConfig, read_toml
 from metaqnn.environment import read_images, write_environment
 from metaqnn.errors import MetaqnnError
@@ -192,7 +192,7 @@ class Run:
         memory = self.memory()
         agent = self.agent()
         with memory.moment():  # else the history may be longer than what the snapshot knows
-            agent.restore(memory.snapshot(), memory.history())
+            restore_agent(agent, memory.snapshot(), memory.history())
         memory.close()
         return agent
 

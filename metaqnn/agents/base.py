@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from metaqnn.errors import MetaqnnError
 from replay import Trial
 from state_space import Space, Token
 
@@ -60,6 +61,23 @@ class Agent(ABC):
             snapshot: None for an agent that has done nothing yet.
             history: The trials that it had been told, with their rewards, in that order.
         """
+
+
+def restore_agent(
+    agent: Agent, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]
+) -> None:
+    """Restore a new agent from a memory, whoever has written that.
+
+    Raises:
+        MetaqnnError: The snapshot is damaged, or is not of the history.
+    """
+    try:
+        agent.restore(snapshot, history)
+    except MetaqnnError:
+        raise
+    except Exception as error:  # a snapshot from outside can be anything
+        reason = f"{type(error).__name__}: {error}"
+        raise MetaqnnError(f"the agent cannot be restored from the memory: {reason}") from error
 
 
 def generator_to_bytes(generator: np.random.Generator) -> bytes:

@@ -68,6 +68,12 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except MetaqnnError as error:
             _fail(ctx, str(error), error.exit_code)
+        except ValueError as error:
+            from state_space import IllegalMove  # numpy, which --help does without
+
+            if not isinstance(error, IllegalMove):
+                raise
+            _fail(ctx, f"a network is not of the search space: {error}", 2)
         except sqlite3.Error as error:
             advice = FREE_SPACE if _is_full(error) else ""
             _fail(ctx, f"the replay memory cannot be read or written: {error}{advice}", 1)

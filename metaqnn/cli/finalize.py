@@ -61,6 +61,7 @@ def finalize(
     from metaqnn.reports.finals import render, summarise
     from metaqnn.reports.top_k import best_networks
     from metaqnn.runs import open_run
+    from metaqnn.terminal import printable
 
     run = open_run(folder)
     networks = best_networks(run, k)
@@ -72,5 +73,5 @@ def finalize(
         sys.exit(INTERRUPTED)
     click.echo(render(summarise(results), form))
     for network, reason in results.dropna(subset=["error"])[["network", "error"]].values:
-        click.echo(f"{network} failed: {reason}", err=True)
+        click.echo(printable(f"{network} failed: {reason}"), err=True)
     click.echo(f"\nThe weights, and the results of every training, are in {finals.path}", err=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from metaqnn.errors import MetaqnnError
 from metaqnn.extras import need
 from metaqnn.reports.formats import as_cells
 from metaqnn.reports.networks import accuracies
@@ -57,6 +58,10 @@ def list_trials(trials: pd.DataFrame, space: Space[Any]) -> pd.DataFrame:
     Args:
         trials: `Memory.frame`, with the refused ones.
         space: Of the run.
+
+    Raises:
+        MetaqnnError: What agents or evaluators recorded under a name of `COLUMNS` is of another
+            kind.
     """
     others = sorted(set(map(str, trials)) - set(COLUMNS))
     table = trials.assign(
@@ -64,7 +69,11 @@ def list_trials(trials: pd.DataFrame, space: Space[Any]) -> pd.DataFrame:
         accuracy=accuracies(trials).where(trials["error"].isna()),
         predicted="predicted" in trials and trials["predicted"].notna(),
     ).reindex(columns=[*COLUMNS, *others])
-    return table.astype({name: kind for name, kind in COLUMNS.items() if "list" not in kind})
+    kinds = {name: kind for name, kind in COLUMNS.items() if "list" not in kind}
+    try:
+        return table.astype(kinds)
+    except (TypeError, ValueError) as error:
+        raise MetaqnnError(f"the trials have a value of a wrong kind: {error}") from None
 
 
 def write_csv(table: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.checks import image_bytes
 from metaqnn.models.model import Facts, Scores
+from metaqnn.models.network import BATCH
 from metaqnn.networks.memory import FLOAT
 
 if TYPE_CHECKING:
@@ -87,7 +88,10 @@ def _check_graph(model: "onnx.ModelProto", facts: Facts) -> None:
     for tensor in weights:
         if tensor.data_location == onnx.TensorProto.EXTERNAL or len(tensor.external_data):
             raise MetaqnnError(f"the weights {tensor.name!r:.80} lie in another file")
-        onnx.numpy_helper.to_array(tensor)  # of the size that it claims, or an error
+        try:
+            onnx.numpy_helper.to_array(tensor)  # of the size and type that it claims
+        except Exception as error:  # whatever a tensor from outside is
+            raise MetaqnnError(f"the weights {tensor.name!r:.80} are damaged: {error!r}") from None
     _check_shapes(model, facts)
 
 
@@ -102,30 +106,34 @@ def _check_attribute(op: str, attribute: "onnx.AttributeProto") -> None:
 def _check_shapes(model: "onnx.ModelProto", facts: Facts) -> None:
     import onnx
 
-    one = onnx.ModelProto()
-    one.CopyFrom(model)
-    del one.graph.value_info[:]  # what it claims of itself
-    images, scores = one.graph.input, one.graph.output
+    fixed = onnx.ModelProto()  # for so many images at once as it will be given
+    fixed.CopyFrom(model)
+    del fixed.graph.value_info[:]  # what it claims of itself
+    images, scores = fixed.graph.input, fixed.graph.output
     wanted = (["images"], ["scores"])
     found = tuple([value.name for value in values] for values in (images, scores))
     if found != wanted:
         raise MetaqnnError(f"it must read images and make scores, not {found!r:.80}")
     for value, shape in ((images[0], facts.input_shape), (scores[0], (len(facts.classes),))):
-        value.type.CopyFrom(onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, (1, *shape)))
-    onnx.checker.check_model(one)
+        value.type.CopyFrom(
+            onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, (BATCH, *shape))
+        )
+    onnx.checker.check_model(fixed)
     inferred = onnx.shape_inference.infer_shapes(
-        one, check_type=True, strict_mode=True, data_prop=True
+        fixed, check_type=True, strict_mode=True, data_prop=True
     )
     known = {value.name: _size(value) for value in inferred.graph.value_info}
-    made = [name for node in one.graph.node for name in node.output if name and name != "scores"]
+    made = [name for node in fixed.graph.node for name in node.output if name and name != "scores"]
     sizes = [known.get(name) for name in made]
     for name, size in zip(made, sizes, strict=True):
         if size is None:
             raise MetaqnnError(f"the shape of {name!r:.80} is not known")
     total = sum(size for size in sizes if size is not None)
-    most = ROOM * image_bytes(facts) // FLOAT
+    most = BATCH * ROOM * image_bytes(facts) // FLOAT
     if total > most:
-        raise MetaqnnError(f"its layers make {total:,} values an image, its network {most:,}")
+        raise MetaqnnError(
+            f"its layers make {total:,} values of {BATCH} images, its network at most {most:,}"
+        )
 
 
 def _size(value: Any) -> int | None:

@@ -69,7 +69,9 @@ def npz(part: Part, path: Path | None, image_size: int | None, download: bool) -
                     f"{path} has no array {' and no '.join(missing)}, only {', '.join(arrays)}"
                 )
             x, y = (arrays[name] for name in names)
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, TypeError, MemoryError) as error:
+        raise MetaqnnError(f"{path} cannot be read as an npz file: {error}") from None
+    except (zipfile.BadZipFile, zlib.error) as error:
         raise MetaqnnError(f"{path} cannot be read as an npz file: {error}") from None
     labels = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):

@@ -56,7 +56,7 @@ def mutate_safetensors(good: bytes, rng: np.random.Generator) -> bytes:
         if isinstance(entry[name], list) and entry[name]:
             entry[name][int(rng.integers(len(entry[name])))] = _number(rng)
         else:
-            text = mutate_bytes(str(entry[name]).encode(), rng).decode("utf-8", "replace")
+            text = mutate_bytes(f"{entry[name]} ".encode(), rng).decode("utf-8", "replace")
             texts = (*TEXTS, text, text, str(_number(rng)), f"[{_number(rng)}]", "F16", "I64")
             entry[name] = texts[rng.integers(len(texts))]
     text = json.dumps(header).encode()

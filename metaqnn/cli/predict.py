@@ -14,7 +14,8 @@ from metaqnn.reports.formats import Format, render_cells, render_exactly
 @click.option(
     "--trust",
     is_flag=True,
-    help="Read MODEL although it can run code (.pt2, .py): you trust whoever made it.",
+    help="Read MODEL although it can run code (.pt2, .py) or has other layers than exports have "
+    "(.onnx): you trust whoever made it.",
 )
 @format_option
 def predict(model: Path, pictures: tuple[Path, ...], trust: bool, form: Format) -> None:

@@ -26,6 +26,8 @@ OPS = (
 AT_LEAST = {"strides": 1, "dilations": 1, "kernel_shape": 1, "group": 1, "pads": 0}
 """The least value of an attribute."""
 
+TRUST = "--trust (trust=True) takes those of somebody whom you trust"
+
 ROOM = 8
 """Values of a file for each value of its network: a ReLU, say, is a layer of its own there."""
 
@@ -75,13 +77,14 @@ def _check_graph(model: "onnx.ModelProto", facts: Facts) -> None:
     graph = model.graph
     for opset in model.opset_import:
         if opset.domain not in ("", "ai.onnx"):
-            raise MetaqnnError(f"it needs operators of {opset.domain!r:.80}, beyond ONNX's own")
+            raise MetaqnnError(f"no export of ours has operators of {opset.domain!r:.80}; {TRUST}")
     if len(model.functions) or len(graph.sparse_initializer) or len(model.training_info):
         raise MetaqnnError("it has functions, sparse weights or trainings, which no network has")
     weights = [*graph.initializer]
     for node in graph.node:
         if node.op_type not in OPS or node.domain not in ("", "ai.onnx"):
-            raise MetaqnnError(f"no network has an operator {node.domain}{node.op_type!r:.80}")
+            name = f"{node.domain}{node.op_type}"
+            raise MetaqnnError(f"no export of ours has an operator {name!r:.80}; {TRUST}")
         for attribute in node.attribute:
             weights += [attribute.t] if attribute.HasField("t") else attribute.tensors
             _check_attribute(node.op_type, attribute)

@@ -40,9 +40,10 @@ def train(
 ) -> Outcome:
     """Train a network by the recipe and validate it after every epoch.
 
-    A network that is at chance after its first epoch starts again at a lower learning rate; one
-    that never leaves chance has the curve (chance,). A network that runs out of memory is trained
-    anew with its batches in 2, 4, 8 ... parts, whose gradients are added up.
+    A network that is at chance after its first epoch, or whose loss is not finite then, starts
+    again at a lower learning rate; one that never leaves chance has the curve (chance,). A network
+    that runs out of memory is trained anew with its batches in 2, 4, 8 ... parts, whose gradients
+    are added up.
 
     Args:
         architecture: Without the dropout that the recipe adds.
@@ -87,7 +88,7 @@ def train(
             for accuracy in _epochs(
                 network, training, validation, recipe, factor, generator, speed, splits, tally
             ):
-                if not curve and accuracy <= recipe.restart_below * chance:
+                if not curve and not accuracy > recipe.restart_below * chance:  # or NaN
                     break
                 if not keep_last and accuracy > max(keep_above, *curve, -1):
                     weights = _weights(network, training)
@@ -100,6 +101,10 @@ def train(
                         break
             if curve:
                 break
+        if math.isnan(accuracy):
+            raise TrainingDiverged(
+                f"the loss is not finite in epoch 1, also at the rate {rate:.2g}"
+            )
         metrics = {
             **size,
             "restarts": restart,

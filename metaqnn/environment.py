@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shlex
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -47,9 +48,12 @@ def read_environment(folder: Path) -> dict[str, Any]:
     path = folder / ENVIRONMENT
     try:
         environment: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        datetime.fromisoformat(environment["started"])
+        shlex.join(environment["command"])
+        dict(environment["evaluator"])
         return environment
-    except (OSError, ValueError) as error:
-        raise MetaqnnError(f"{path} cannot be read: {error!r}") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise MetaqnnError(f"{path} cannot be read: {error!r:.300}") from None
 
 
 def read_images(folder: Path) -> tuple[Shape, tuple[str, ...]]:
@@ -60,9 +64,16 @@ def read_images(folder: Path) -> tuple[Shape, tuple[str, ...]]:
     """
     try:
         images = read_environment(folder)["images"]
-        return tuple(images["shape"]), tuple(images["classes"])
+        shape, classes = tuple(images["shape"]), tuple(images["classes"])
     except (KeyError, TypeError) as error:
-        raise MetaqnnError(f"{folder / ENVIRONMENT} cannot be read: {error!r}") from None
+        raise MetaqnnError(f"{folder / ENVIRONMENT} cannot be read: {error!r:.300}") from None
+    if len(shape) != 3 or not all(isinstance(size, int) and size > 0 for size in shape):
+        problem = f"the shape must be three whole numbers, not {shape!r:.80}"
+    elif not classes or not all(isinstance(name, str) for name in classes):
+        problem = f"the classes must be names, not {classes!r:.80}"
+    else:
+        return shape, classes
+    raise MetaqnnError(f"{folder / ENVIRONMENT} cannot be read: {problem}")
 
 
 def check_content(folder: Path, facts: Mapping[str, Any]) -> None:

@@ -114,6 +114,23 @@ def test_another_file_is_told_in_one_line(finished, content):  # noqa: F811
         refused(finished(command, "results/r"), "memory.sqlite")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("started", value) for value in (5, None, "x")),
+        *(("command", value) for value in (5, [1])),
+        *(("images", value) for value in (5, [], {}, {"shape": [1, 8, 8], "classes": [1] * 10})),
+        *(("images", {"shape": shape, "classes": ["a", "b"]}) for shape in ("x", [1], [1, 8.5, 8])),
+        ("evaluator", None),
+    ],
+)
+def test_an_environment_of_something_else_is_told_in_one_line(finished, key, value):  # noqa: F811
+    path = Path("results/r/environment.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    for command in ("top-k", "report", "resume"):
+        refused(finished(command, "results/r"), "environment.json cannot be read")
+
+
 @pytest.fixture
 def mounted(tmp_path):
     """Mount a folder of so many bytes; another call mounts it anew with other options."""

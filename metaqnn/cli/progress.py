@@ -12,6 +12,7 @@ from metaqnn.reports.stopping import Savings
 from metaqnn.reports.top_k import render, top_k
 from metaqnn.runs import Run
 from metaqnn.sessions import open_search, search_with_bar
+from metaqnn.terminal import printable
 from replay import Memory
 
 INTERRUPTED = 130
@@ -29,7 +30,7 @@ def drive(run: Run, evaluator: Evaluator, executor: Executor, *, quiet: bool) ->
     """
     if not quiet and run.config.evaluation.evaluator != "train":
         for name, value in evaluator.facts.items():
-            click.echo(f"{name}: {value}", err=True)
+            click.echo(printable(f"{name}: {value}"), err=True)
     try:
         with open_search(run, evaluator, executor) as search:
             ending = search_with_bar(run, search, quiet=quiet)

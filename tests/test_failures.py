@@ -9,10 +9,10 @@ from conftest import make_space
 from searches import hash_score, make_search
 
 from metaqnn.evaluators.base import Job, attempt
+from metaqnn.networks.notation import read
 from metaqnn.reports.failures import FailureLog
 from metaqnn.search.events import Event
 from replay import Memory, Outcome
-from state_space.notation import read
 
 JOB = Job(read("[SM(10)]"), 0)
 

@@ -4,12 +4,14 @@ import errno
 import sqlite3
 import traceback
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from metaqnn import __version__
 from metaqnn.errors import MetaqnnError
+from metaqnn.storage import FREE_SPACE, way_on
+from metaqnn.terminal import printable
 
 COMMANDS = {
     "run": "Search for networks that fit a data set.",
@@ -71,22 +73,33 @@ class Commands(click.Group):
         except MetaqnnError as error:
             _tell(ctx, error, str(error), error.exit_code)
         except sqlite3.Error as error:
-            _tell(ctx, error, f"the replay memory cannot be read or written: {error}")
+            advice = FREE_SPACE if _is_full(error) else ""
+            _tell(ctx, error, f"the replay memory cannot be read or written: {error}{advice}")
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # the reader of our output has gone, as `head` does: not a failure to tell
-            _tell(ctx, error, str(error))
+            _tell(ctx, error, f"{error}{way_on(error)}")
+        except MemoryError as error:
+            _tell(ctx, error, f"there is not enough memory: {error}")
         except Exception as error:
+            from state_space import IllegalMove  # numpy, which --help does without
+
+            if isinstance(error, IllegalMove):
+                _tell(ctx, error, f"a network is not of the search space: {error}", 2)
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             hint = "" if ctx.params["debug"] else "; run with --debug for the traceback"
             _tell(ctx, error, reason + hint)
 
 
-def _tell(ctx: click.Context, error: Exception, line: str, exit_code: int = 1) -> None:
+def _is_full(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+
+
+def _tell(ctx: click.Context, error: Exception, line: str, exit_code: int = 1) -> NoReturn:
     """End with a line, after the traceback where that is asked for."""
     if ctx.params["debug"]:
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    click.echo(f"Error: {line}", err=True)
+    click.echo(f"Error: {printable(line)}", err=True)
     ctx.exit(exit_code)
 
 

@@ -67,6 +67,7 @@ def finalize(
     from metaqnn.runs.finals import finalize as train_and_test
     from metaqnn.runs.finals import plan_finals
     from metaqnn.runs.run import open_run
+    from metaqnn.terminal import printable
 
     run = open_run(folder)
     networks = best_networks(run, k)
@@ -78,5 +79,5 @@ def finalize(
         sys.exit(INTERRUPTED)
     click.echo(render(summarise(results), form))
     for network, reason in results.dropna(subset=["error"])[["network", "error"]].values:
-        click.echo(f"{network} failed: {reason}", err=True)
+        click.echo(printable(f"{network} failed: {reason}"), err=True)
     click.echo(f"\nThe weights, and the results of every training, are in {finals.path}", err=True)

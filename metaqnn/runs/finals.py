@@ -18,7 +18,6 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator, TrainOptions
 from metaqnn.executors.base import Executor
 from metaqnn.models.network import load_network, probabilities
-from metaqnn.progress import make_bar
 from metaqnn.runs.assembly import make_evaluator, make_executor
 from metaqnn.runs.results import COLUMNS, COUNTS, FINAL, write_results
 from metaqnn.runs.run import Run
@@ -27,6 +26,7 @@ from metaqnn.search.kept_weights import KeptWeights, weights_path
 from metaqnn.search.loop import Search
 from metaqnn.search.rules import Rules
 from metaqnn.storage import lock_folder, named_folder
+from metaqnn.terminal import make_bar, printable
 from metaqnn.training.data import Images, load
 from metaqnn.training.presets import preset
 from replay import Memory
@@ -234,7 +234,7 @@ def finalize(
             def observe(event: Event) -> None:
                 nonlocal done
                 done += event.is_new
-                progress.update(task, completed=done, state=event.outcome.error or "")
+                progress.update(task, completed=done, state=printable(event.outcome.error or ""))
 
             try:
                 for seed in range(seeds):

@@ -171,8 +171,10 @@ def epochs(
 ) -> Iterator[float]:
     """Train an epoch at a time, and yield the validation accuracy after each.
 
+    After the first it is NaN where the loss is not finite: a lower rate may help.
+
     Raises:
-        TrainingDiverged: The loss stopped being finite.
+        TrainingDiverged: The loss stopped being finite after the first.
         GraphFailed: The steps cannot be recorded, or replays of them are not to be trusted.
     """
     steps = Steps(network, training, recipe, factor, generator, speed, splits)
@@ -187,7 +189,7 @@ def epochs(
             accuracy = steps.accuracy(validation)
             if epoch and not math.isfinite(loss):
                 raise TrainingDiverged(f"the loss is not finite in epoch {epoch + 1}")
-            yield accuracy
+            yield accuracy if math.isfinite(loss) else math.nan
     finally:
         if graph:
             graph.free()

@@ -47,10 +47,11 @@ def train(
 ) -> Outcome:
     """Train a network by the recipe and validate it after every epoch.
 
-    A network that is at chance after its first epoch starts again at a lower learning rate; one
-    that never leaves chance has the curve (chance,). A network that runs out of memory is trained
-    anew with its batches in 2, 4, 8 ... parts, whose gradients are added up. Where recorded steps
-    turn out not to be trusted, it is trained anew without them, and so are all that follow.
+    A network that is at chance after its first epoch, or whose loss is not finite then, starts
+    again at a lower learning rate; one that never leaves chance has the curve (chance,). A network
+    that runs out of memory is trained anew with its batches in 2, 4, 8 ... parts, whose gradients
+    are added up. Where recorded steps turn out not to be trusted, it is trained anew without them,
+    and so are all that follow.
 
     Args:
         architecture: Without the dropout that the recipe adds.
@@ -110,7 +111,7 @@ def train(
                 tally,
                 graphs,
             ):
-                if not curve and accuracy <= recipe.restart_below * chance:
+                if not curve and not accuracy > recipe.restart_below * chance:  # or NaN
                     break
                 improved = accuracy > max(curve, default=-math.inf)
                 curve.append(accuracy)
@@ -123,6 +124,10 @@ def train(
                         break
             if curve:
                 break
+        if math.isnan(accuracy):
+            raise TrainingDiverged(
+                f"the loss is not finite in epoch 1, also at the rate {rate:.2g}"
+            )
         metrics = {
             **size,
             "restarts": restart,

@@ -10,7 +10,6 @@ from metaqnn.api import Search
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import total_cost
 from metaqnn.networks.notation import read
-
 from state_space import Architecture, Cell, Decision, Node, Space, check_scale, legal_walk
 
 

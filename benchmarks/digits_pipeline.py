@@ -20,9 +20,9 @@ import click
 import pandas as pd
 from sklearn.svm import SVC
 
+from metaqnn.data.parts import load
 from metaqnn.reports.finals import FINAL, RESULTS
 from metaqnn.sections import DataConfig
-from metaqnn.training.data import load
 
 AGENTS = ("q-learning", "random")
 KINDS = ("best network", "ensemble")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from metaqnn.config import RunConfig, validated
+from metaqnn.data.parts import load_split
 from metaqnn.errors import MetaqnnError
 from metaqnn.folders import free_folder, named_folder
 from metaqnn.networks.cost import Shape
@@ -14,7 +15,6 @@ from metaqnn.registry import find_dataset
 from metaqnn.runs import Run, open_run
 from metaqnn.sections import Section
 from metaqnn.spaces import made_for, read_space
-from metaqnn.training.data import load_split
 from state_space.settings import suggestion
 
 Pictures = tuple[Shape, tuple[str, ...]]

@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from metaqnn.registry import full_name
+
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -19,7 +21,9 @@ class DataConfig(Section):
     """Which images, and how they are split."""
 
     dataset: str = Field(
-        "digits", description="A name that `metaqnn datasets` lists, npz:FILE or folder:DIR."
+        "digits",
+        description="A name that `metaqnn datasets` lists, npz:FILE or folder:DIR; a path alone is "
+        "either.",
     )
     data_dir: str | None = Field(None, description="Folder in which the data set lies.")
     download: bool = Field(False, description="Download the data set into --data-dir if need be.")
@@ -35,6 +39,37 @@ class DataConfig(Section):
         "Default: a fifth for digits, a tenth for others.",
     )
     split_seed: int = Field(0, ge=0, description="Seed of the split into training and validation.")
+    arrays: str | None = Field(
+        None,
+        description="Of npz:FILE: the names IMAGES,LABELS of the arrays for training, then those "
+        "of the test and of validation. Default: the usual names, such as x_train,y_train.",
+    )
+    alpha: str = Field(
+        "white",
+        description="What becomes of transparency in pictures: laid on white or black, or kept as "
+        "a channel: keep.",
+    )
+    colour: str = Field(
+        "auto",
+        description="Of pictures: auto (grey where all are grey), grey or rgb.",
+    )
+    skip_broken: bool = Field(
+        False, description="Go on without pictures that cannot be read, and count them."
+    )
+
+    @field_validator("dataset")
+    @classmethod
+    def _with_kind(cls, name: str) -> str:
+        return full_name(name)
+
+    @field_validator("alpha", "colour")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        known = {"alpha": ("white", "black", "keep"), "colour": ("auto", "grey", "rgb")}
+        allowed = known[str(info.field_name)]
+        if value not in allowed:
+            raise PydanticCustomError("known", "One of {known}", {"known": ", ".join(allowed)})
+        return value
 
 
 class RewardConfig(Section):

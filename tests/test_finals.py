@@ -12,6 +12,7 @@ from conftest import refused
 import metaqnn
 from metaqnn.cli import main
 from metaqnn.config import RunConfig
+from metaqnn.data.parts import load, load_split
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators import train as evaluators
 from metaqnn.finals import Finals, wilson
@@ -19,7 +20,6 @@ from metaqnn.reports.finals import COUNTS, FINAL, find_results, summarise
 from metaqnn.reports.top_k import best_networks
 from metaqnn.runs import open_run
 from metaqnn.sections import DataConfig
-from metaqnn.training.data import load, load_split
 from metaqnn.training.presets import NAMES, preset
 from metaqnn.training.recipe import Recipe
 

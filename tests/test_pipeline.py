@@ -10,9 +10,9 @@ from PIL import Image
 
 import metaqnn
 from metaqnn.cli import main
+from metaqnn.data.parts import load
 from metaqnn.models.formats import FORMATS
 from metaqnn.sections import DataConfig
-from metaqnn.training.data import load
 
 MINUTES = 6
 

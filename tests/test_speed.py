@@ -8,11 +8,11 @@ import torch
 from test_training import DEEP
 
 from metaqnn.config import RunConfig
+from metaqnn.data.parts import load_split
 from metaqnn.networks.build import Network
 from metaqnn.registry import OPTIMIZERS, find_optimizer
 from metaqnn.training import cuda_graph, peak
 from metaqnn.training.cuda_graph import WARM_UP, GraphedStep
-from metaqnn.training.data import load_split
 from metaqnn.training.epochs import Tally, batches
 from metaqnn.training.loop import train
 from metaqnn.training.peak import peak_of, utilisation

@@ -14,6 +14,7 @@ from searches import make_search, state
 
 from metaqnn.cli import main
 from metaqnn.config import RunConfig
+from metaqnn.data.parts import load_split
 from metaqnn.networks.cost import total_cost
 from metaqnn.reports.networks import distinct
 from metaqnn.reports.stopping import Savings
@@ -30,7 +31,6 @@ from metaqnn.stopping.predictor import (
     features,
     probability_above,
 )
-from metaqnn.training.data import load_split
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from metaqnn.winners import Winners

@@ -11,10 +11,11 @@ from safetensors.torch import load
 
 import metaqnn
 from metaqnn.config import RunConfig
+from metaqnn.data.images import Images
+from metaqnn.data.parts import load_split
 from metaqnn.networks.build import Network
 from metaqnn.training import epochs, loop
 from metaqnn.training.adam import FusedAdam
-from metaqnn.training.data import Images, load_split
 from metaqnn.training.loop import TrainingDiverged, train
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.sgd import Sgd

@@ -9,10 +9,10 @@ from PIL import Image
 
 import metaqnn
 from metaqnn.cli import main
+from metaqnn.data.parts import load
 from metaqnn.models.transfer import transferable, with_classes
 from metaqnn.networks.build import Network
 from metaqnn.sections import DataConfig
-from metaqnn.training.data import load
 from state_space.notation import read
 
 FAST = ["--epochs", "1", "--restart-below", "0", "--device", "cpu", "--threads", "1"]

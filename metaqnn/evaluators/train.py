@@ -9,19 +9,21 @@ import numpy as np
 import torch
 
 from metaqnn.config import RunConfig
+from metaqnn.data.images import Images
+from metaqnn.data.parts import load_split
+from metaqnn.data.preparation import Preparation
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
 from metaqnn.networks.cost import Shape
 from metaqnn.sections import DataConfig
-from metaqnn.training.data import Images, load_split
 from metaqnn.training.device import resolve_device, use_threads
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from replay import Outcome
 from state_space import Space
 
-Packed = tuple[np.ndarray, np.ndarray, tuple[str, ...]]
-"""Images, labels and classes as `Images` has them; processes of a machine can share arrays."""
+Packed = tuple[np.ndarray, np.ndarray, tuple[str, ...], Preparation]
+"""What `Images` has, as arrays, which processes of a machine can share."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +123,10 @@ def _split_on_device(evaluator: TrainEvaluator) -> tuple[Images, Images]:
 
 
 def _pack(images: Images) -> Packed:
-    return images.images.numpy(), images.labels.numpy(), images.classes
+    return images.images.numpy(), images.labels.numpy(), images.classes, images.preparation
 
 
 def _unpack(packed: Packed) -> Images:
-    images, labels, classes = packed
+    images, labels, classes, preparation = packed
     # copies, since shared memory is read-only
-    return Images(torch.tensor(images), torch.tensor(labels), classes)
+    return Images(torch.tensor(images), torch.tensor(labels), classes, preparation=preparation)

@@ -7,12 +7,15 @@ from typing import Any, Self
 
 import numpy as np
 
+from metaqnn.data.prediction import prepare
+from metaqnn.data.preparation import UNTOLD, Preparation
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import Shape
 from metaqnn.reports.notebook import render_facts
 
 Scores = Callable[[np.ndarray], np.ndarray]
-"""Class scores before the softmax, float32 (images, classes), of float32 images 0 to 255."""
+"""Class scores before the softmax, float32 (images, classes), of float32 images (images, channels,
+height, width) in the units of the training images."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,12 @@ class Facts:
         architecture: The text of the network as it was trained, dropout included.
         input_shape: (channels, height, width) of the images.
         classes: Names of the classes.
-        mean: Of each channel of the training images, 0 to 255.
+        mean: Of each channel of the training images, 0 to 255, or in their own units where the
+            scale of the preparation is values.
         deviation: Likewise the standard deviation.
         contrast: Every image is brought to mean 0 and deviation 1 by itself; those of the channels
             then count for nothing.
+        preparation: How the training images became what they were.
     """
 
     architecture: str
@@ -35,6 +40,7 @@ class Facts:
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     contrast: bool = False
+    preparation: Preparation = Preparation()
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> Self:
@@ -48,7 +54,9 @@ class Facts:
             names = ("input_shape", "classes", "mean", "deviation")
             shape, classes, mean, deviation = (tuple(json.loads(metadata[name])) for name in names)
             contrast = json.loads(metadata["contrast"])
-            return cls(architecture, shape, classes, mean, deviation, contrast)
+            told = metadata.get("preparation")
+            preparation = UNTOLD if told is None else Preparation.from_text(told)
+            return cls(architecture, shape, classes, mean, deviation, contrast, preparation)
         except (KeyError, ValueError, TypeError) as error:
             raise MetaqnnError(f"no network that metaqnn has exported: {error!r}") from None
 
@@ -62,6 +70,7 @@ class Facts:
             "mean": json.dumps(self.mean),
             "deviation": json.dumps(self.deviation),
             "contrast": json.dumps(self.contrast),
+            "preparation": self.preparation.text,
         }
 
 
@@ -81,16 +90,13 @@ class Model:
         """Class scores before the softmax, float32, shape (images, classes).
 
         Args:
-            images: Array or tensor of shape (images, channels, height, width), values 0 to 255.
+            images: Array or tensor, as those that it was trained on: channels first or last, values
+                of the same scale; of arrays that were resized also the size before.
 
         Raises:
-            MetaqnnError: The images have another shape.
+            MetaqnnError: The images have another shape or scale, or none are there.
         """
-        pixels = np.ascontiguousarray(images, np.float32)
-        if pixels.shape[1:] != self.facts.input_shape:
-            wanted = ", ".join(map(str, self.facts.input_shape))
-            raise MetaqnnError(f"the images must have the shape (n, {wanted}), not {pixels.shape}")
-        return self.score(pixels)
+        return self.score(prepare(images, self.facts.input_shape, self.facts.preparation))
 
     def probabilities(self, images: Any) -> np.ndarray:
         """The softmax of `scores`."""

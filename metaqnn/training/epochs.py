@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from metaqnn.data.images import Images
 from metaqnn.networks.build import Network
 from metaqnn.registry import find_optimizer
 from metaqnn.training.augment import augment
 from metaqnn.training.cuda_graph import GraphedStep
-from metaqnn.training.data import Images
 from metaqnn.training.peak import utilisation
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.speed import Speed

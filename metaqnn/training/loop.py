@@ -8,12 +8,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from metaqnn.data.images import Images
 from metaqnn.models.model import Facts
 from metaqnn.models.network import save_network
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import size_metrics
 from metaqnn.stopping.base import Progress, Rule, Verdict
-from metaqnn.training.data import Images
 from metaqnn.training.epochs import Tally, TrainingDiverged
 from metaqnn.training.epochs import epochs as _epochs
 from metaqnn.training.fit import check_fit, memory_of, within_memory
@@ -122,4 +122,5 @@ def train(
 def _weights(network: Network, training: Images) -> bytes:
     mean, deviation = (tuple(values.flatten().tolist()) for values in training.statistics)
     text, shape, classes = network.architecture.text, training.shape, training.classes
-    return save_network(network, Facts(text, shape, classes, mean, deviation, training.contrast))
+    facts = Facts(text, shape, classes, mean, deviation, training.contrast, training.preparation)
+    return save_network(network, facts)

@@ -44,7 +44,7 @@ class DataConfig(Section):
         description="Of npz:FILE: the names IMAGES,LABELS of the arrays for training, then those "
         "of the test and of validation. Default: the usual names, such as x_train,y_train.",
     )
-    alpha: str = Field(
+    transparency: str = Field(
         "white",
         description="What becomes of transparency in pictures: laid on white or black, or kept as "
         "a channel: keep.",
@@ -62,10 +62,10 @@ class DataConfig(Section):
     def _with_kind(cls, name: str) -> str:
         return full_name(name)
 
-    @field_validator("alpha", "colour")
+    @field_validator("transparency", "colour")
     @classmethod
     def _known(cls, value: str, info: ValidationInfo) -> str:
-        known = {"alpha": ("white", "black", "keep"), "colour": ("auto", "grey", "rgb")}
+        known = {"transparency": ("white", "black", "keep"), "colour": ("auto", "grey", "rgb")}
         allowed = known[str(info.field_name)]
         if value not in allowed:
             raise PydanticCustomError("known", "One of {known}", {"known": ", ".join(allowed)})

@@ -158,8 +158,9 @@ def test_broken_npz_files_are_answered_in_one_line(tmp_path, arrays, problem):
 
 def test_npz_files_that_are_none(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 broken")
+    (tmp_path / "empty").mkdir()
     np.save(tmp_path / "a.npy", np.zeros(3))
-    for path in ("a.npz", "missing.npz", ".", "a.npy"):
+    for path in ("a.npz", "missing.npz", "empty", "a.npy"):
         with pytest.raises(MetaqnnError, match="cannot be read as an npz file"):
             load(config(dataset=f"npz:{tmp_path / path}"), "train")
 

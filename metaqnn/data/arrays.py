@@ -81,6 +81,8 @@ def open_arrays(path: str, names: str | None) -> Arrays:
         if place.is_dir() or place.suffix.lower() == ".npy":
             folder = place if place.is_dir() else place.parent
             found = {file.stem: _npy(file) for file in sorted(folder.glob("*.npy"))}
+            if place.is_dir() and not found:
+                raise ValueError("it is a folder without .npy files")
             if place.is_dir() or _slots(found).get(place.stem):
                 wanted = names.split(",") if names else None
                 return _choose(path, found, wanted)

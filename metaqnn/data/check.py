@@ -34,9 +34,9 @@ def look_for_faults(images: Images, name: str) -> Images:
     """
     low, high = _extremes(images.images)
     distinct = len(set(_digests(images.images)))
-    alpha = "; --alpha black or keep shows what lies behind transparency"
+    shown = "; --transparency black or keep shows what lies behind transparency"
     transparent = any("transparency" in warning for warning in images.origin.warnings)
-    advice = alpha if transparent else ""
+    advice = shown if transparent else ""
     warnings = list(images.origin.warnings)
     flat = torch.nonzero(low == high).flatten().tolist()
     if flat:

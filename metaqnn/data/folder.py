@@ -79,7 +79,7 @@ def _form(looks: list[Look], listing: Listing, config: DataConfig) -> tuple[Shap
     check_classes(listing.classes, train)
     size = _check_sizes(looks, train, config, None)
     channels = {"grey": 1, "rgb": 3}.get(config.colour, max(look.channels for look in looks))
-    if config.alpha == "keep" and any(look.alpha for look in looks):
+    if config.transparency == "keep" and any(look.alpha for look in looks):
         channels += 1
     whites = {look.white for look in looks}
     if None in whites:
@@ -88,11 +88,11 @@ def _form(looks: list[Look], listing: Listing, config: DataConfig) -> tuple[Shap
                 f"{train} has pictures of 32 bits and of fewer: nobody knows what white is in the "
                 "former; write all alike"
             )
-        return (channels, *size), Preparation("values", 0.0, 1.0, None, "bicubic", config.alpha)
+        return (channels, *size), Preparation("values", 0.0, 1.0, None, "bicubic", config.transparency)
     if DEEP in whites:
-        deep = Preparation("values", 0.0, DEEP, DEEP, "bicubic", config.alpha)
+        deep = Preparation("values", 0.0, DEEP, DEEP, "bicubic", config.transparency)
         return (channels, *size), deep
-    return (channels, *size), Preparation(resampling="bicubic", alpha=config.alpha)
+    return (channels, *size), Preparation(resampling="bicubic", transparency=config.transparency)
 
 
 def _check_sizes(
@@ -150,8 +150,8 @@ def _remarks(looks: list[Look], config: DataConfig) -> list[str]:
     if moving:
         remarks.append(f"{moving:,} pictures have several frames, of which the first is read")
     clear = sum(look.alpha for look in looks)
-    if clear and config.alpha != "keep":
-        remarks.append(f"{clear:,} pictures have transparency, laid on {config.alpha} (--alpha)")
+    if clear and config.transparency != "keep":
+        remarks.append(f"{clear:,} pictures have transparency, laid on {config.transparency} (--transparency)")
     whites = {look.white for look in looks}
     if whites == {255.0, DEEP}:
         deep = sum(look.white == DEEP for look in looks)

@@ -118,10 +118,10 @@ def read_picture(path: Path, shape: Shape, preparation: Preparation) -> np.ndarr
         if white == 255:
             box = _draft(picture, (height, width)) if preparation.resampling == "bicubic" else None
             picture.load()
-            flat = _with_channels(picture, channels, preparation.alpha)
+            flat = _with_channels(picture, channels, preparation.transparency)
             pixels = _fit([flat], (height, width), _orientation(picture), box, preparation)
         else:
-            planes = _deep(picture, path, channels, preparation.alpha)
+            planes = _deep(picture, path, channels, preparation.transparency)
             pixels = _fit(planes, (height, width), _orientation(picture), None, preparation)
     if pixels.dtype != np.uint8 and not np.isfinite(pixels).all():
         raise MetaqnnError(f"{path} has pixels that are NaN or infinite")

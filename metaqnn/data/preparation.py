@@ -11,7 +11,7 @@ from torch import Tensor
 
 SCALES = ("bytes", "unit", "values")
 RESAMPLINGS = ("bilinear", "bicubic", "pillow-bilinear")
-ALPHAS = ("white", "black", "keep", "drop")
+TRANSPARENCIES = ("white", "black", "keep", "drop")
 
 WHITES = {"bytes": 255.0, "unit": 1.0}
 """What white is in arrays of these scales."""
@@ -31,7 +31,7 @@ class Preparation:
         white: What white is in these units; None where pictures of 8 bits have no place in them.
         resampling: How images are resized. bilinear: torch's, with antialiasing. bicubic: Pillow's.
             pillow-bilinear: Pillow's, as networks were used that do not say.
-        alpha: What becomes of transparency: laid on white or black, kept as a channel, or dropped.
+        transparency: What becomes of it in pictures: laid on white or black, kept as a channel, or dropped.
         size: (height, width) of the training arrays, where these were resized.
     """
 
@@ -40,7 +40,7 @@ class Preparation:
     high: float = 255.0
     white: float | None = 255.0
     resampling: str = "bilinear"
-    alpha: str = "white"
+    transparency: str = "white"
     size: tuple[int, int] | None = None
 
     @classmethod
@@ -56,7 +56,7 @@ class Preparation:
         if (
             found.scale not in SCALES
             or found.resampling not in RESAMPLINGS
-            or found.alpha not in ALPHAS
+            or found.transparency not in TRANSPARENCIES
             or not all(type(n) in (int, float) and math.isfinite(n) for n in numbers)
         ):
             raise ValueError(f"no preparation of images: {text[:200]}")
@@ -90,7 +90,7 @@ class Preparation:
         return f"{self.low:.4g} to {self.high:.4g}"
 
 
-UNTOLD = Preparation(resampling="pillow-bilinear", alpha="drop")
+UNTOLD = Preparation(resampling="pillow-bilinear", transparency="drop")
 """Of networks whose files do not say how their images were prepared."""
 
 

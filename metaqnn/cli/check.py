@@ -33,12 +33,19 @@ def check(dataset: str, form: str, **options: Any) -> None:
     from metaqnn.config import RunConfig
     from metaqnn.data.check import describe_classes, summarise
     from metaqnn.data.parts import load, load_split
+    from metaqnn.errors import MetaqnnError
 
     config = RunConfig.from_flat({**given(options), "dataset": dataset}).data
     training, validation = load_split(config)
-    summary = summarise(config.dataset, training, validation, load(config, "test"))
+    test, problem = None, None
+    try:
+        test = load(config, "test")
+    except MetaqnnError as error:
+        problem = error  # what else was read is told before
+    summary = summarise(config.dataset, training, validation, test)
     if form == "json":
         click.echo(json.dumps(asdict(summary), indent=2))
-        return
-    click.echo("\n".join(summary.lines))
-    click.echo(f"\n{describe_classes(summary)}")
+    else:
+        click.echo("\n".join([*summary.lines, "", describe_classes(summary)]))
+    if problem:
+        raise problem

@@ -178,7 +178,8 @@ def summarise(
     }[preparation.scale]
     origin = validation.origin
     images = {"training": len(training), "validation": len(validation)}
-    parts = {part: dict(counts) for part, counts in origin.parts.items()}
+    found = origin.parts
+    parts = {part: dict(found[part]) for part in ("train", "validation", "test") if part in found}
     warnings = origin.warnings
     if test is not None:
         parts["test"] = test.counts

@@ -88,7 +88,9 @@ def _form(looks: list[Look], listing: Listing, config: DataConfig) -> tuple[Shap
                 f"{train} has pictures of 32 bits and of fewer: nobody knows what white is in the "
                 "former; write all alike"
             )
-        return (channels, *size), Preparation("values", 0.0, 1.0, None, "bicubic", config.transparency)
+        return (channels, *size), Preparation(
+            "values", 0.0, 1.0, None, "bicubic", config.transparency
+        )
     if DEEP in whites:
         deep = Preparation("values", 0.0, DEEP, DEEP, "bicubic", config.transparency)
         return (channels, *size), deep
@@ -129,7 +131,7 @@ def _skip(broken: dict[int, str], config: DataConfig, left_out: list[str]) -> No
     if broken and not config.skip_broken:
         raise MetaqnnError(f"{describe_broken(broken)}{SKIP}")
     if broken:
-        left_out.append(f"{len(broken):,} broken files: {describe_broken(broken)}")
+        left_out.append(f"broken files: {len(broken):,}, {describe_broken(broken)}")
 
 
 def _refuse_unknown(listing: Listing, part: str) -> None:
@@ -151,7 +153,9 @@ def _remarks(looks: list[Look], config: DataConfig) -> list[str]:
         remarks.append(f"{moving:,} pictures have several frames, of which the first is read")
     clear = sum(look.alpha for look in looks)
     if clear and config.transparency != "keep":
-        remarks.append(f"{clear:,} pictures have transparency, laid on {config.transparency} (--transparency)")
+        remarks.append(
+            f"{clear:,} pictures have transparency, laid on {config.transparency} (--transparency)"
+        )
     whites = {look.white for look in looks}
     if whites == {255.0, DEEP}:
         deep = sum(look.white == DEEP for look in looks)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from metaqnn.data.arrays import told
-from metaqnn.data.listing import find_pictures
+from metaqnn.data.files import pictures_in
 from metaqnn.data.prediction import prepare
 from metaqnn.data.preparation import Preparation
 from metaqnn.data.reading import read_for
@@ -37,7 +37,7 @@ def read_inputs(
     broken: list[str] = []
     for path in paths:
         if path.is_dir():
-            inside = find_pictures(path)
+            inside = pictures_in(path, {})
             if not inside:
                 raise MetaqnnError(f"{path} has no pictures")
             files += inside

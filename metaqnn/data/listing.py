@@ -1,13 +1,22 @@
 """Which pictures a folder has, of which class and part, and what in it is none."""
 
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from metaqnn.data.files import (
+    READ,
+    Passed,
+    describe_instead,
+    describe_passed,
+    entries_of,
+    is_picture,
+    pictures_in,
+    subfolders,
+)
 from metaqnn.data.labels import check_classes, folded, listed, match_classes
 from metaqnn.errors import MetaqnnError
 
@@ -18,30 +27,8 @@ PARTS = {
 }
 """How the folders of the parts are called, in capitals or not."""
 
-READ = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".ppm", ".pgm", ".pbm", ".pnm", ".bmp"),
-    *(".dib", ".tif", ".tiff", ".webp", ".gif", ".avif", ".jp2", ".j2k", ".jpx", ".tga", ".ico"),
-)
-"""Suffixes of the pictures that are read, in capitals or not."""
-
-UNREAD = (
-    *(".heic", ".heif", ".hif", ".svg", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf"),
-    *(".psd", ".exr", ".hdr", ".eps", ".pdf", ".dcm", ".nii", ".jxl", ".mp4", ".mov", ".avi", ""),
-)
-"""Suffixes of what may be pictures and is not read."""
-
-HIDDEN = ("__macosx", "@eadir", "$recycle.bin", "lost+found", "system volume information")
-"""Folders that file systems and archives make, beside those that begin with a dot."""
-
 TEST_SHARE = 5
 """Where there are but class folders, one picture in so many is for the test."""
-
-
-SYSTEM = (".ds_store", "thumbs.db", "desktop.ini")
-"""Files of which nobody needs to be told."""
-
-Passed = dict[str, list[str]]
-"""What was passed over: in words, and the names."""
 
 
 @dataclass(frozen=True)
@@ -77,18 +64,18 @@ def list_folder(root: Path) -> Listing:
     folders = _find_parts(root, passed)
     split = "train" not in folders
     train = root if split else folders["train"]
-    found = {name: _pictures(path, passed) for name, path in _subfolders(train, passed)}
+    found = {name: pictures_in(path, passed) for name, path in subfolders(train, passed)}
     _check_folders(root, train, found)
     classes = tuple(found)
     empty = [name for name, files in found.items() if not files]
     if empty:
         raise MetaqnnError(
             f"{train} cannot be read: the class {listed(empty)} has no pictures "
-            f"({', '.join(READ)}){_but(passed)}; remove the folder if it is no class"
+            f"({', '.join(READ)}){describe_instead(passed)}; remove the folder if it is no class"
         )
     files = [file for name in classes for file in found[name]]
     places = np.repeat(np.arange(len(classes)), [len(found[name]) for name in classes])
-    loose = sum(_is_picture(entry) for entry in _entries(train))
+    loose = sum(is_picture(entry) for entry in entries_of(train))
     warnings = _suspicions(train, found)
     if loose:
         warnings += (f"{loose:,} pictures in {train} lie in no class folder and are left out",)
@@ -100,7 +87,7 @@ def list_folder(root: Path) -> Listing:
     for part, path in folders.items():
         if part == "train":
             continue
-        others = {name: _pictures(sub, passed) for name, sub in _subfolders(path, passed)}
+        others = {name: pictures_in(sub, passed) for name, sub in subfolders(path, passed)}
         others = {name: some for name, some in others.items() if some}
         if not others:
             warnings += (f"{path} has no pictures in class folders: there is no {part} part",)
@@ -116,12 +103,7 @@ def list_folder(root: Path) -> Listing:
         counts = [len(some) for some in others.values()]
         chosen = tuple(file for some in others.values() for file in some)
         parts[part] = chosen, np.repeat(np.array(matched, np.int64), counts)
-    return Listing(root, classes, parts, folders, _describe(passed), warnings)
-
-
-def find_pictures(path: Path) -> list[Path]:
-    """The pictures of a folder and those in it, in their order; hidden ones are none."""
-    return _pictures(path, {})
+    return Listing(root, classes, parts, folders, describe_passed(passed), warnings)
 
 
 def _find_parts(root: Path, passed: Passed) -> dict[str, Path]:
@@ -131,7 +113,7 @@ def _find_parts(root: Path, passed: Passed) -> dict[str, Path]:
         MetaqnnError: There are several of one, or no train beside the others.
     """
     found: dict[str, Path] = {}
-    below = dict(_subfolders(root, {}))
+    below = dict(subfolders(root, {}))
     for name, path in below.items():
         for part, names in PARTS.items():
             if name.lower() in names:
@@ -140,7 +122,7 @@ def _find_parts(root: Path, passed: Passed) -> dict[str, Path]:
                 found[part] = path
     others = [name for name, path in below.items() if path not in found.values()]
     # a class may be called train, or dev; a part has class folders in it
-    filled = [path for path in found.values() if any(True for _ in _subfolders(path, {}))]
+    filled = [path for path in found.values() if any(True for _ in subfolders(path, {}))]
     if not filled and others:
         return {}
     if filled and "train" not in found:
@@ -153,70 +135,6 @@ def _find_parts(root: Path, passed: Passed) -> dict[str, Path]:
     return found
 
 
-def _entries(path: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(path) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        raise MetaqnnError(f"{path} cannot be read: {error}") from None
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name.lower() in HIDDEN
-
-
-def _subfolders(path: Path, passed: Passed) -> Iterator[tuple[str, Path]]:
-    """The folders in a folder that are not hidden, by name."""
-    for entry in _entries(path):
-        if not entry.is_dir():
-            continue
-        if _is_hidden(entry.name):
-            passed.setdefault("hidden folders", []).append(entry.name)
-        elif entry.name.lower() == "thumbs" and not _pictures(Path(entry.path), {}):
-            passed.setdefault("folders without pictures", []).append(entry.name)
-        else:
-            yield entry.name, Path(entry.path)
-
-
-def _pictures(folder: Path, passed: Passed) -> list[Path]:
-    """The pictures in a folder and in those below it, by their paths."""
-    found: list[Path] = []
-    below: list[tuple[str, list[str]]] = []
-    seen: set[str] = set()
-    for place, names, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in seen:  # a link leads in a circle
-            names.clear()
-            continue
-        seen.add(real)
-        for name in filter(_is_hidden, names):
-            passed.setdefault("hidden folders", []).append(name)
-        names[:] = [name for name in names if not _is_hidden(name)]
-        below.append((place, files))
-    for place, files in sorted(below):
-        for name in sorted(files):
-            suffix = os.path.splitext(name)[1].lower()
-            if suffix in READ and not name.startswith("."):
-                found.append(Path(place, name))
-            elif name.lower() not in SYSTEM:
-                passed.setdefault(_reason(name, suffix), []).append(name)
-    return found
-
-
-def _reason(name: str, suffix: str) -> str:
-    """Why a file is no picture."""
-    if name.startswith("."):
-        return "hidden files"
-    if suffix in UNREAD:
-        return f"files of a kind that is not read ({suffix or 'no suffix'})"
-    return f"files that are no pictures ({suffix})"
-
-
-def _is_picture(entry: "os.DirEntry[str]") -> bool:
-    suffix = os.path.splitext(entry.name)[1].lower()
-    return suffix in READ and not entry.name.startswith(".") and entry.is_file()
-
-
 def _check_folders(root: Path, train: Path, found: Mapping[str, list[Path]]) -> None:
     """See whether the class folders look like classes.
 
@@ -225,7 +143,7 @@ def _check_folders(root: Path, train: Path, found: Mapping[str, list[Path]]) -> 
     """
     names = {name for some in PARTS.values() for name in some}
     for name in found:
-        inner = [sub for sub, _ in _subfolders(train / name, {})]
+        inner = [sub for sub, _ in subfolders(train / name, {})]
         if any(sub.lower() in PARTS["train"] for sub in inner):
             raise MetaqnnError(
                 f"{train} has the folder {name!r}, which has train in it: is the data set "
@@ -237,7 +155,7 @@ def _check_folders(root: Path, train: Path, found: Mapping[str, list[Path]]) -> 
                 f"deep: is the data set folder:{train}?"
             )
     if not found:
-        loose = sum(_is_picture(entry) for entry in _entries(train))
+        loose = sum(is_picture(entry) for entry in entries_of(train))
         there = f"{loose:,} pictures" if loose else "no pictures"
         raise MetaqnnError(
             f"{train} cannot be read: it has {there} and no class folders; wanted are "
@@ -245,7 +163,7 @@ def _check_folders(root: Path, train: Path, found: Mapping[str, list[Path]]) -> 
         )
     if len(found) == 1:
         (name,) = found
-        inner = [sub for sub, _ in _subfolders(train / name, {})]
+        inner = [sub for sub, _ in subfolders(train / name, {})]
         if len(inner) > 1:
             raise MetaqnnError(
                 f"{train} has one class folder only, {name!r}, with the folders {listed(inner)} in "
@@ -289,16 +207,3 @@ def _split_test(
     }
     told = f"{chosen.sum():,} pictures, a fifth of each class, are kept for the test"
     return parts, (f"there is no train folder: {told}",)
-
-
-def _describe(passed: Passed) -> tuple[str, ...]:
-    """What was left out, in words."""
-    return tuple(
-        f"{len(names):,} {what}, such as {names[0]}" for what, names in sorted(passed.items())
-    )
-
-
-def _but(passed: Passed) -> str:
-    """What there is instead of pictures, in words."""
-    told = _describe(passed)
-    return f", but {', '.join(told)}" if told else ""

@@ -46,6 +46,8 @@ def npz(part: str, path: Path | None, config: DataConfig) -> Images | None:
         images = as_trained(images, preparation, x.name, arrays.parts["train"][0].name)
     pixels = grey_levels(images, preparation)
     tensor = resized(pixels, (size, size) if size else pixels.shape[2:])
+    if x.shape[1:] == images.shape[1:] and len(x.shape) == 4:
+        told += (f"{x.name} is read with channels first: {shape[0]} of {shape[1]}x{shape[2]}",)
     origin = Origin(counts, arrays.left_out, (*warnings, *told))
     return Images(tensor, torch.from_numpy(places), classes, False, preparation, origin)
 

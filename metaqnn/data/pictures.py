@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from metaqnn.data.deep import channels_of, white_of
 from metaqnn.data.preparation import Preparation, grey_levels, resized
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import Shape
@@ -27,15 +28,9 @@ TURNED = {
 }
 """EXIF's orientations, and what makes the picture stand upright."""
 
-DEEP = 65535.0
-"""White of pictures of 16 bits."""
-
 LARGE = 1_000_000
 """Pixels from which on a JPEG is decoded at a half, a quarter or an eighth, where that leaves twice
 the size that is wanted."""
-
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""The shares of red, green and blue in grey (ITU-R 601-2)."""
 
 
 class Look(NamedTuple):
@@ -91,7 +86,7 @@ def look_at(path: Path) -> Look:
         if picture.mode in ("P", "PA") and _is_grey(picture):
             channels = 1
         moves = picture.format != "MPO" and getattr(picture, "is_animated", False)
-        white = _white(picture)
+        white = white_of(picture)
         alpha = picture.has_transparency_data
         return Look((height, width), channels, white, alpha, bool(moves))
 
@@ -114,14 +109,14 @@ def read_picture(path: Path, shape: Shape, preparation: Preparation) -> np.ndarr
     if channels not in MODES:
         raise MetaqnnError(f"the network reads {channels} channels; pictures have 1 to 4")
     with opened(path) as picture:
-        white = _white(picture)
+        white = white_of(picture)
         if white == 255:
             box = _draft(picture, (height, width)) if preparation.resampling == "bicubic" else None
             picture.load()
             flat = _with_channels(picture, channels, preparation.transparency)
             pixels = _fit([flat], (height, width), _orientation(picture), box, preparation)
         else:
-            planes = _deep(picture, path, channels, preparation.transparency)
+            planes = channels_of(picture, path, channels, preparation.transparency)
             pixels = _fit(planes, (height, width), _orientation(picture), None, preparation)
     if pixels.dtype != np.uint8 and not np.isfinite(pixels).all():
         raise MetaqnnError(f"{path} has pixels that are NaN or infinite")
@@ -143,19 +138,6 @@ def read_picture(path: Path, shape: Shape, preparation: Preparation) -> np.ndarr
         return grey_levels(pixels, preparation)
     factor = 1.0 if white is None else preparation.white / white
     return pixels.astype(np.float32) * np.float32(factor)
-
-
-def _white(picture: Image.Image) -> float | None:
-    """What white is in a picture: 255, 65535, or None for 32 bits."""
-    tiles = getattr(picture, "tile", ())
-    args: Any = tiles[0].args if tiles else ""
-    parts = args if isinstance(args, tuple) else (args,)
-    deep = any(isinstance(part, str) and ";16" in part for part in parts)
-    if picture.format == "PPM":
-        deep = deep or any(isinstance(part, int) and part > 255 for part in parts)
-    if deep or picture.mode.startswith("I;"):
-        return DEEP
-    return None if picture.mode in ("I", "F") else 255.0
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -192,37 +174,6 @@ def _with_channels(picture: Image.Image, channels: int, alpha: str) -> Image.Ima
         shown = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", shown.size, alpha), shown)
     return picture.convert(MODES[channels])
-
-
-def _deep(picture: Image.Image, path: Path, channels: int, alpha: str) -> list[Image.Image]:
-    """The channels of a picture of more than 8 bits, each a picture of float32.
-
-    Raises:
-        MetaqnnError: Pillow keeps but 8 of them.
-    """
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
-        values = np.asarray(picture).astype(np.float32)[None]
-    elif picture.format == "PNG":
-        from torchvision.io import ImageReadMode, decode_image, read_file
-
-        found = decode_image(read_file(str(path)), ImageReadMode.UNCHANGED)
-        values = found.numpy().astype(np.float32)
-    else:
-        raise MetaqnnError(
-            f"{path} cannot be read: of its 16 bits a colour only 8 would be left; write it as PNG"
-        )
-    if len(values) in (2, 4) and channels in (1, 3):
-        colours, shares = values[:-1], values[-1:] / DEEP
-        ground = {"white": DEEP, "black": 0.0}.get(alpha)
-        values = colours if ground is None else colours * shares + ground * (1 - shares)
-    elif len(values) in (1, 3) and channels in (2, 4):
-        values = np.concatenate([values, np.full_like(values[:1], DEEP)])
-    colours, rest = values[: 3 if len(values) > 2 else 1], values[3 if len(values) > 2 else 1 :]
-    if len(colours) == 1 and channels > 2:
-        colours = np.repeat(colours, 3, 0)
-    elif len(colours) == 3 and channels < 3:
-        colours = np.tensordot(LUMA, colours, 1)[None]
-    return [Image.fromarray(plane) for plane in (*colours, *rest)]
 
 
 def _fit(

@@ -87,7 +87,7 @@ class Preparation:
     @property
     def range(self) -> str:
         """The values of the training arrays, for people."""
-        return f"{self.low:.4g} to {self.high:.4g}"
+        return f"{self.low:.6g} to {self.high:.6g}"
 
 
 UNTOLD = Preparation(resampling="pillow-bilinear", transparency="drop")

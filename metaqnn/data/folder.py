@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from metaqnn.data.deep import DEEP
 from metaqnn.data.images import Images, Origin
 from metaqnn.data.labels import check_classes, listed, match_classes
 from metaqnn.data.listing import Listing, list_folder
-from metaqnn.data.pictures import DEEP, Look
+from metaqnn.data.pictures import Look
 from metaqnn.data.preparation import Preparation
 from metaqnn.data.reading import describe_broken, look_at_all, read_all
 from metaqnn.errors import MetaqnnError
@@ -88,13 +89,11 @@ def _form(looks: list[Look], listing: Listing, config: DataConfig) -> tuple[Shap
                 f"{train} has pictures of 32 bits and of fewer: nobody knows what white is in the "
                 "former; write all alike"
             )
-        return (channels, *size), Preparation(
-            "values", 0.0, 1.0, None, "bicubic", config.transparency
-        )
-    if DEEP in whites:
-        deep = Preparation("values", 0.0, DEEP, DEEP, "bicubic", config.transparency)
-        return (channels, *size), deep
-    return (channels, *size), Preparation(resampling="bicubic", transparency=config.transparency)
+        made = Preparation("values", 0.0, 1.0, None)
+    else:
+        made = Preparation("values", 0.0, DEEP, DEEP) if DEEP in whites else Preparation()
+    made = replace(made, resampling="bicubic", transparency=config.transparency)
+    return (channels, *size), made
 
 
 def _check_sizes(

@@ -31,7 +31,8 @@ class Preparation:
         white: What white is in these units; None where pictures of 8 bits have no place in them.
         resampling: How images are resized. bilinear: torch's, with antialiasing. bicubic: Pillow's.
             pillow-bilinear: Pillow's, as networks were used that do not say.
-        transparency: What becomes of it in pictures: laid on white or black, kept as a channel, or dropped.
+        transparency: What becomes of it in pictures: laid on white or black, kept as a channel, or
+            dropped.
         size: (height, width) of the training arrays, where these were resized.
     """
 

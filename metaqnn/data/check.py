@@ -79,10 +79,10 @@ def _scale_faults(images: Images, name: str, spread: float) -> Iterator[str]:
         return
     sample = images.images[:: max(1, len(images) // CHUNK)].flatten()
     sample = sample[:: max(1, len(sample) // 1_000_000)].double()
-    low, high = torch.quantile(sample, torch.tensor([0.005, 0.995], dtype=torch.double)).tolist()
+    low, high = torch.quantile(sample, torch.tensor([0.01, 0.99], dtype=torch.double)).tolist()
     if 0 < high - low < spread / 100:
         yield (
-            f"{name} reach from {images.preparation.range}, but 99 of 100 values lie from "
+            f"{name} reach from {images.preparation.range}, but 98 of 100 values lie from "
             f"{low:.4g} to {high:.4g}: clip the others, else networks see but them"
         )
 

@@ -29,7 +29,9 @@ def npz(part: str, path: Path | None, config: DataConfig) -> Images | None:
     x, y = arrays.parts["train"]
     labels = read_labels(y.read(), y.name)
     classes = find_classes(labels, y.name)
-    images = channels_first(x.read(), len(labels), x.name)
+    raw = x.read()
+    images = channels_first(raw, len(labels), x.name)
+    first = images is raw
     preparation = find_scale(images, x.name)
     shape, size = images.shape[1:], config.image_size
     if size and shape[1:] != (size, size):
@@ -46,7 +48,7 @@ def npz(part: str, path: Path | None, config: DataConfig) -> Images | None:
         images = as_trained(images, preparation, x.name, arrays.parts["train"][0].name)
     pixels = grey_levels(images, preparation)
     tensor = resized(pixels, (size, size) if size else pixels.shape[2:])
-    if x.shape[1:] == images.shape[1:] and len(x.shape) == 4:
+    if first:
         told += (f"{x.name} is read with channels first: {shape[0]} of {shape[1]}x{shape[2]}",)
     origin = Origin(counts, arrays.left_out, (*warnings, *told))
     return Images(tensor, torch.from_numpy(places), classes, False, preparation, origin)

@@ -105,6 +105,8 @@ def _loses_levels(x: np.ndarray) -> bool:
     """
     levels = x[:: max(1, x.size // SAMPLE)].ravel() * 255.0
     nearest = np.round(levels)
+    if nearest.min() == nearest.max():
+        return bool(x.min() < x.max())
     rounded = np.abs(levels - nearest) > max(1e-3, 255 * float(np.finfo(x.dtype).eps))
     counts = np.bincount(nearest.astype(np.uint8), minlength=256)
     exact = np.bincount(nearest[~rounded].astype(np.uint8), minlength=256)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from metaqnn.data.images import Images
 from metaqnn.data.labels import listed
@@ -13,8 +14,8 @@ from metaqnn.data.labels import listed
 SAMPLE = 64
 """Images whose pixels are looked at."""
 
-DIGITS = 3
-"""Of the mean of an image in deviations of all pixels; machines decode and resize alike to that."""
+TOLERANCE = 0.02
+"""In deviations of all pixels: what decoders and resizing may differ in between machines."""
 
 
 def fingerprint(images: Images) -> dict[str, Any]:
@@ -24,8 +25,7 @@ def fingerprint(images: Images) -> dict[str, Any]:
         images: The whole training part, before it is split.
     """
     indices = torch.linspace(0, len(images) - 1, min(SAMPLE, len(images))).round().long()
-    mean, deviation = images.statistics
-    sample = ((images.images[indices].float() - mean) / deviation).flatten(1)
+    sample = images.images[indices].double().flatten(1)
     labels = images.labels.numpy().astype("<i8").tobytes()
     return {
         "images": len(images),
@@ -33,9 +33,9 @@ def fingerprint(images: Images) -> dict[str, Any]:
         "scale": images.preparation.scale,
         "classes": dict(images.counts),
         "labels": hashlib.sha256(labels).hexdigest()[:16],
-        "means": [round(float(value), DIGITS) for value in mean.flatten()],
-        "pixels": [round(float(value), DIGITS) for value in sample.mean(1)],
-        "spreads": [round(float(value), DIGITS) for value in sample.std(1, correction=0)],
+        "deviation": _rounded(images.statistics[1])[0],
+        "pixels": _rounded(sample.mean(1)),
+        "spreads": _rounded(sample.std(1, correction=0)),
     }
 
 
@@ -60,13 +60,16 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         return ["the classes have another order"]
     if before.get("labels") != now.get("labels"):
         return ["the images have other labels, or another order"]
-    for what in ("pixels", "spreads"):
-        pairs = zip(before.get(what, ()), now.get(what, ()), strict=False)
-        changed = sum(abs(one - other) > TOLERANCE for one, other in pairs)
-        if changed:
-            return [f"{changed} of {len(before[what])} images that were looked at are others"]
-    return []
+    near = TOLERANCE * before.get("deviation", 1.0)
+    pairs = [
+        zip(before.get(what, ()), now.get(what, ()), strict=False) for what in ("pixels", "spreads")
+    ]
+    changed = sum(
+        any(abs(one - other) > near for one, other in both) for both in zip(*pairs, strict=True)
+    )
+    total = len(before.get("pixels", ()))
+    return [f"{changed} of {total} images that were looked at are others"] if changed else []
 
 
-TOLERANCE = 0.02
-"""In deviations of all pixels: what decoders and resizing may differ in."""
+def _rounded(values: Tensor) -> list[float]:
+    return [float(f"{value:.6g}") for value in values.flatten().tolist()]

@@ -88,6 +88,7 @@ def load_split(config: DataConfig) -> tuple[Images, Images]:
     if own is not None:
         chosen = limited(labels, classes, limit, 1, seed)
         return images.take(torch.from_numpy(chosen)), _as_validation(own, images)
+    used = limited(labels, classes, limit, 2, seed)
     share = config.validation < 1
     validation = round(config.validation * limit) if share else int(config.validation)
     if not len(classes) <= validation <= limit - len(classes):
@@ -95,7 +96,6 @@ def load_split(config: DataConfig) -> tuple[Images, Images]:
             f"{validation} of {limit} images for validation: both parts need at least one image "
             f"of each of the {len(classes)} classes; --validation {len(classes)} or more"
         )
-    used = limited(labels, classes, limit, 2, seed)
     chosen, rest = split(used, labels, classes, validation, seed)
     return images.take(torch.from_numpy(rest)), images.take(torch.from_numpy(chosen))
 

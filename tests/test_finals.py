@@ -232,7 +232,10 @@ def test_what_is_missing_is_found_before_anything_is_trained(tmp_path):
     data = ["--dataset", f"npz:{tmp_path / 'own.npz'}", "--space", "digits", "--validation", "8"]
     made = invoke("run", *KEEP_ONE, *data, "--results-dir", tmp_path, "--name", "r")
     assert made.exit_code == 0, made.output
-    refused(invoke("finalize", tmp_path / "r", *SHORT), "has no array x_test and no y_test")
+    write(8, x_test=np.zeros((4, 9, 9), np.uint8), y_test=np.arange(4))
+    refused(invoke("finalize", tmp_path / "r", *SHORT), "x_test has images of shape (1, 9, 9)")
+    write(8, x_test=np.zeros((4, 8, 8), np.uint8), y_test=np.arange(4) + 1)
+    refused(invoke("finalize", tmp_path / "r", *SHORT), "y_test has the class '4'")
     write(9)
     refused(invoke("finalize", tmp_path / "r", *SHORT), "images of shape (1, 9, 9)")
     (tmp_path / "own.npz").unlink()

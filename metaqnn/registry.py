@@ -1,6 +1,5 @@
 """What can be chosen by name. Nothing is imported before it is chosen."""
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -184,7 +183,7 @@ def full_name(name: str) -> str:
     place = Path(name).expanduser()
     if place.suffix.lower() in (".npz", ".npy"):
         return f"npz:{name}"
-    return f"folder:{name}" if os.sep in name and place.is_dir() else name
+    return f"folder:{name}" if name and place.is_dir() else name
 
 
 def find(kind: str, table: Mapping[str, str], name: str) -> Any:

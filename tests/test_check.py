@@ -76,6 +76,14 @@ def test_check_takes_the_options_of_a_run(tmp_path):
     assert "1,294 for training" in done.output or "1,150 for training" in done.output
 
 
+def test_test_images_that_were_trained_on_are_told(tmp_path):
+    other = bars(15, seed=1)[0]
+    x_test = np.concatenate([PIXELS[:4], other])
+    arrays = {"x_train": PIXELS, "y_train": LABELS, "x_test": x_test, "y_test": LABELS[:19]}
+    dataset = write_npz(tmp_path / "a.npz", **arrays)
+    assert "4 of 19 test images are training images too" in invoke("check", dataset).output
+
+
 def test_the_summary_is_ready_for_json(tmp_path):
     dataset = write_npz(tmp_path / "a.npz", x_train=PIXELS / 255, y_train=LABELS)
     made = summarise(dataset, *load_split(DataConfig(dataset=dataset)))

@@ -117,6 +117,9 @@ def test_a_level_too_deep_is_told_with_the_folder_that_is_meant(tmp_path):
     assert "'images', with the folders 'ant', 'bee', 'cow'" in told
     assert f"is the data set folder:{root / 'images'}?" in told
     load(config(root / "images"), "train")
+    for name in ("ant", "bee"):
+        write_folder(tmp_path / "five" / name, names=("train", "test"), parts=(".",))
+    assert "has train in each of 'ant', 'bee'; wanted are" in refusal(tmp_path / "five")
 
 
 def test_folders_without_classes(tmp_path):
@@ -321,6 +324,11 @@ def test_colour_by_option(tmp_path):
     write_folder(tmp_path, convert=lambda p, i: p.convert("L"))
     assert load(config(root), "train").shape == (1, 12, 12)
     assert load(config(root, colour="rgb"), "train").shape == (3, 12, 12)
+    shutil.rmtree(root / "test")
+    write_folder(tmp_path, parts=("test",))
+    test = load(config(root), "test")
+    assert test.shape == (1, 12, 12)
+    assert any("made grey" in warning for warning in test.origin.warnings)
 
 
 # resizing

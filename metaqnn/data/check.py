@@ -184,6 +184,10 @@ def summarise(
     if test is not None:
         parts["test"] = test.counts
         warnings += tuple(text for text in test.origin.warnings if text not in warnings)
+        known = {*_digests(training.images), *_digests(validation.images)}
+        again = sum(digest in known for digest in _digests(test.images))
+        if again:
+            warnings += (f"{again:,} of {len(test):,} test images are training images too",)
     if "test" in parts:
         images["test"] = sum(parts["test"].values())
     return Summary(

@@ -18,7 +18,14 @@ UNREAD = (
 )
 """Suffixes of what may be pictures and is not read."""
 
-HIDDEN = ("__macosx", "@eadir", "$recycle.bin", "lost+found", "system volume information")
+HIDDEN = (
+    "__macosx",
+    "@eadir",
+    "$recycle.bin",
+    "lost+found",
+    "system volume information",
+    "__pycache__",
+)
 """Folders that file systems and archives make, beside those that begin with a dot."""
 
 SYSTEM = (".ds_store", "thumbs.db", "desktop.ini")

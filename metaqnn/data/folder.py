@@ -44,7 +44,12 @@ def folder(part: str, path: Path | None, config: DataConfig) -> Images | None:
         files = listing.parts[part][0]
         looks, broken = look_at_all(files)
         _skip(broken, config, left_out)
-        _check_sizes([look for look in looks if look], names, config, shape[1:])
+        others = [look for look in looks if look]
+        _check_sizes(others, names, config, shape[1:])
+        if shape[0] < 3 and any(look.channels == 3 for look in others):
+            warnings.append(
+                f"{names} has colours, which are made grey as the training pictures are"
+            )
     else:
         warnings += _remarks(known, config)
     kept = [place for place in range(len(files)) if place not in broken]

@@ -142,9 +142,17 @@ def _check_folders(root: Path, train: Path, found: Mapping[str, list[Path]]) -> 
         MetaqnnError: They look like parts, or there are fewer than two.
     """
     names = {name for some in PARTS.values() for name in some}
-    for name in found:
-        inner = [sub for sub, _ in subfolders(train / name, {})]
-        if any(sub.lower() in PARTS["train"] for sub in inner):
+    within = {name: [sub for sub, _ in subfolders(train / name, {})] for name in found}
+    split = [
+        name for name, subs in within.items() if any(sub.lower() in PARTS["train"] for sub in subs)
+    ]
+    if len(split) > 1:
+        raise MetaqnnError(
+            f"{train} has train in each of {listed(split)}; wanted are the classes in the parts, "
+            f"{root}/train/CLASS/*"
+        )
+    for name, inner in within.items():
+        if name in split:
             raise MetaqnnError(
                 f"{train} has the folder {name!r}, which has train in it: is the data set "
                 f"folder:{train / name}?"
@@ -162,8 +170,7 @@ def _check_folders(root: Path, train: Path, found: Mapping[str, list[Path]]) -> 
             f"{root}/train/CLASS/* and {root}/test/CLASS/*, or {root}/CLASS/*"
         )
     if len(found) == 1:
-        (name,) = found
-        inner = [sub for sub, _ in subfolders(train / name, {})]
+        ((name, inner),) = within.items()
         if len(inner) > 1:
             raise MetaqnnError(
                 f"{train} has one class folder only, {name!r}, with the folders {listed(inner)} in "

@@ -1,7 +1,6 @@
 """How pictures and arrays become what a network reads: in training, tests and predictions alike."""
 
 import json
-import math
 from dataclasses import asdict, dataclass
 from typing import Self
 
@@ -13,8 +12,8 @@ SCALES = ("bytes", "unit", "values")
 RESAMPLINGS = ("bilinear", "bicubic", "pillow-bilinear")
 TRANSPARENCIES = ("white", "black", "keep", "drop")
 
-WHITES = {"bytes": 255.0, "unit": 1.0}
-"""What white is in arrays of these scales."""
+LARGEST = 1e38
+"""What float32 can hold, about."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Preparation:
             found.scale not in SCALES
             or found.resampling not in RESAMPLINGS
             or found.transparency not in TRANSPARENCIES
-            or not all(type(n) in (int, float) and math.isfinite(n) for n in numbers)
+            or not all(type(n) in (int, float) and -LARGEST < n < LARGEST for n in numbers)
         ):
             raise ValueError(f"no preparation of images: {text[:200]}")
         if found.size is None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from PIL import Image
 
 from metaqnn.cli import main
 from metaqnn.data.check import summarise
+from metaqnn.data.files import READ
 from metaqnn.data.fingerprint import differences, fingerprint
 from metaqnn.data.parts import load, load_split
 from metaqnn.data.split import limited, split
@@ -74,6 +76,13 @@ def test_check_takes_the_options_of_a_run(tmp_path):
     )
     done = invoke("check", "digits")
     assert "1,294 for training" in done.output or "1,150 for training" in done.output
+
+
+def test_the_page_of_data_lists_what_is_read():
+    page = (Path(__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
+    assert " ".join(READ) in " ".join(page.split())
+    for option in ("--arrays", "--transparency", "--colour", "--skip-broken", "--image-size"):
+        assert option in page
 
 
 def test_test_images_that_were_trained_on_are_told(tmp_path):

@@ -30,8 +30,8 @@ import click
 def export(source: Path, rank: int | None, final: str | None, target: Path) -> None:
     """Write a trained network of SOURCE, a run's folder or a .safetensors file, to a file.
 
-    Whatever the format, the network reads images of values from 0 to 255, and returns the scores of
-    the classes before the softmax.
+    Whatever the format, the network reads images in the units of those that it was trained on, 0 to
+    255 for pictures, and returns the scores of the classes before the softmax.
     """
     from metaqnn.errors import MetaqnnError
     from metaqnn.models.formats import export as write

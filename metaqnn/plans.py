@@ -1,10 +1,12 @@
 """What a run is to be: of its options, the images, the folder and what may change later."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from metaqnn.config import RunConfig, validated
 from metaqnn.data.parts import load_split
@@ -121,11 +123,14 @@ def keywords(options: Mapping[str, Any], known: Sequence[str]) -> dict[str, Any]
     for name in options:
         if name not in known:
             raise MetaqnnError(f"unknown option {name}{suggestion(name, known)}")
-    return {
-        name: os.fspath(value) if isinstance(value, os.PathLike) else value
-        for name, value in options.items()
-        if value is not None
-    }
+    return {name: plain(value) for name, value in options.items() if value is not None}
+
+
+def plain(value: Any) -> Any:
+    """What notebooks have, numpy's numbers and arrays and paths, as Python's own."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def own_images(shape: Sequence[int] | None, classes: int | Sequence[str] | None) -> Pictures:
@@ -134,6 +139,7 @@ def own_images(shape: Sequence[int] | None, classes: int | Sequence[str] | None)
     Raises:
         MetaqnnError: They make no sense.
     """
+    shape, classes = plain(shape), plain(classes)
     sizes = tuple(shape) if isinstance(shape, Sequence) else ()
     if (
         len(sizes) != 3
@@ -141,7 +147,8 @@ def own_images(shape: Sequence[int] | None, classes: int | Sequence[str] | None)
         or not all(isinstance(size, int) and size > 0 for size in sizes)
     ):
         raise MetaqnnError(f"shape is {shape!r}, not (channels, size, size), such as (1, 28, 28)")
-    names = tuple(map(str, range(classes) if isinstance(classes, int) else classes or ()))
+    given = range(classes) if isinstance(classes, int) else classes
+    names = tuple(map(str, given if isinstance(given, Iterable) else ()))
     if len(names) < 2:
         raise MetaqnnError(f"classes is {classes!r}, not a number from 2 on or a list of names")
     return sizes, names

@@ -141,6 +141,16 @@ def test_numbers_of_every_scale_are_learnt_and_predicted_as_they_are(tmp_path, x
         assert np.allclose(model.scores(same), first, atol=1e-5)
 
 
+def test_what_resizing_has_overshot_is_brought_to_the_ends_of_the_scale(tmp_path):
+    for train, test in ((PIXELS / 255, PIXELS / 200), (PIXELS, PIXELS / 200)):
+        dataset = write_npz(
+            tmp_path / "a.npz", x_train=train, y_train=LABELS, x_test=test - 0.01, y_test=LABELS
+        )
+        made = loaded(dataset, "test").images.numpy()
+        expected = np.clip(np.round((test - 0.01) * 255), 0, 255)
+        assert np.array_equal(made, np.moveaxis(expected, 3, 1))
+
+
 def test_a_test_of_another_scale_is_read_where_it_cannot_be_mistaken(tmp_path):
     for train, test, same in (
         (PIXELS, PIXELS / 255, True),
@@ -151,6 +161,8 @@ def test_a_test_of_another_scale_is_read_where_it_cannot_be_mistaken(tmp_path):
         (PIXELS / 127.5 - 1, PIXELS, False),
         (PIXELS, PIXELS / 127.5 - 1, False),
         (PIXELS / 255, PIXELS.astype(int) * 257, False),
+        (PIXELS, PIXELS / 70, False),
+        (PIXELS / 255, PIXELS / 70, False),
     ):
         dataset = write_npz(
             tmp_path / "a.npz", x_train=train, y_train=LABELS, x_test=test, y_test=LABELS

@@ -41,10 +41,12 @@ def test_check_says_what_was_read(tmp_path):
     done = invoke("check", root)
     assert done.exit_code == 0, done.output
     for part in (
-        *(f"folder:{root}: images of 12x12, colours, values 0 to 255",),
-        *("images: 60 for training, 60 for validation, 10 for test", "classes: 3, of 20 images"),
-        *("left out: hidden folders: 1, such as .ipynb_checkpoints",),
-        *("test has no image of the class 'bee'", "class      train    validation    test"),
+        f"folder:{root}: images of 12x12, colours, values 0 to 255",
+        "images: 60 for training, 60 for validation of its own, 10 for test",
+        "classes: 3, of 20 images",
+        "left out: hidden folders: 1, such as .ipynb_checkpoints",
+        "test has no image of the class 'bee'",
+        "class      train    validation    test",
     ):
         assert part in done.output
     rows = [line.split() for line in done.output.splitlines() if line.startswith("bee")]

@@ -138,13 +138,15 @@ class Summary:
         few, most = min(counts.values()), max(counts.values())
         each = f"{few:,}" if few == most else f"{few:,} to {most:,}"
         parts = [f"{count:,} for {part}" for part, count in self.images.items()]
+        if "validation" in self.classes:
+            parts[1] += " of its own"
         if "test" not in self.images and ":" in self.dataset:
             parts.append("none for the test")
         colours = {1: "grey", 3: "colours"}.get(channels, f"{channels} channels")
         told = [
             f"{self.dataset}: images of {height}x{width}, {colours}, values {self.values}",
             f"images: {', '.join(parts)}",
-            f"classes: {len(counts)}, of {each} images each for training and validation",
+            f"classes: {len(counts)}, of {each} images each in the training part",
         ]
         told += [f"left out: {what}" for what in self.left_out]
         return told + [f"warning: {what}" for what in self.warnings]

@@ -70,7 +70,7 @@ def pictures_in(folder: Path, passed: Passed) -> list[Path]:
     found: list[Path] = []
     below: list[tuple[str, list[str]]] = []
     seen: set[str] = set()
-    for place, names, files in os.walk(folder, followlinks=True):
+    for place, names, files in os.walk(folder, followlinks=True, onerror=_tell):
         real = os.path.realpath(place)
         if real in seen:  # a link leads in a circle
             names.clear()
@@ -88,6 +88,10 @@ def pictures_in(folder: Path, passed: Passed) -> list[Path]:
             elif name.lower() not in SYSTEM:
                 passed.setdefault(_reason(name, suffix), []).append(name)
     return found
+
+
+def _tell(error: OSError) -> None:
+    raise MetaqnnError(f"{error.filename} cannot be read: {error.strerror}")
 
 
 def _reason(name: str, suffix: str) -> str:

@@ -14,10 +14,15 @@ SHOWN = 12
 """Names that a message lists."""
 
 
-def read_labels(y: np.ndarray, name: str) -> np.ndarray:
+def read_labels(y: np.ndarray, name: str, images: int) -> np.ndarray:
     """Labels of any form as a list of int64, bool or str, one an image.
 
     One-hot rows become the numbers of their columns.
+
+    Args:
+        y: The labels.
+        name: Of the array, for messages.
+        images: How many images they are of.
 
     Raises:
         MetaqnnError: They are none that can be told apart; the message says how to mend them.
@@ -27,7 +32,7 @@ def read_labels(y: np.ndarray, name: str) -> np.ndarray:
             y = np.char.decode(y, "utf-8")
         except UnicodeDecodeError:
             raise MetaqnnError(f"{name} has names that are no UTF-8") from None
-    if y.ndim == 2 and 1 in y.shape:
+    if y.ndim == 2 and (y.shape[1] == 1 or (y.shape == (1, images) and images > 1)):
         y = y.ravel()
     if y.ndim == 2 and y.dtype.kind in "biuf":
         return _columns(y, name)

@@ -27,7 +27,7 @@ def npz(part: str, path: Path | None, config: DataConfig) -> Images | None:
     if part not in arrays.parts:
         return None
     x, y = arrays.parts["train"]
-    labels = read_labels(y.read(), y.name)
+    labels = read_labels(y.read(), y.name, x.shape[0] if x.shape else 0)
     classes = find_classes(labels, y.name)
     raw = x.read()
     images = channels_first(raw, len(labels), x.name)
@@ -41,7 +41,7 @@ def npz(part: str, path: Path | None, config: DataConfig) -> Images | None:
     counts, told = _look_at_others(arrays, counts, classes, config)
     if part != "train":
         x, y = arrays.parts[part]
-        labels = read_labels(y.read(), y.name)
+        labels = read_labels(y.read(), y.name, x.shape[0] if x.shape else 0)
         places, _ = place_labels(labels, classes, y.name, arrays.parts["train"][1].name)
         images = channels_first(x.read(), len(labels), x.name)
         _check_shape(images.shape[1:], shape, arrays, part, config)
@@ -71,7 +71,7 @@ def _look_at_others(
         if part == "train":
             continue
         try:
-            labels = read_labels(y.read(), y.name)
+            labels = read_labels(y.read(), y.name, x.shape[0] if x.shape else 0)
             places, told = place_labels(labels, classes, y.name, y_train.name)
             counts[part] = _counts(places, classes)
             warnings += told

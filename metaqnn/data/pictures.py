@@ -1,5 +1,6 @@
 """A picture file as the pixels that a network reads, in training, tests and predictions alike."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from metaqnn.data.deep import channels_of, white_of
 from metaqnn.data.preparation import Preparation, grey_levels, resized
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import Shape
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it says, it raises as well
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """Pillow's name of pictures with so many channels."""

@@ -8,6 +8,12 @@ from metaqnn.errors import MetaqnnError
 FEW_LEVELS = 32
 """Grey levels below which rounding to bytes would lose what the floating-point numbers show."""
 
+OVERSHOT = 0.5
+"""By how much resizing may leave a scale; what lies outside is brought to its ends."""
+
+DARKEST = 16
+"""Up to which fractions of a grey level are more likely to be of another scale."""
+
 SAMPLE = 10_000_000
 """Values that are looked at to count grey levels."""
 
@@ -62,10 +68,10 @@ def as_trained(x: np.ndarray, preparation: Preparation, name: str, trained: str)
         shrunk = x.dtype.kind == "f" and max(abs(low), abs(high)) <= 1 and most - least > 50
         if least - far <= low and high <= most + far and not shrunk:
             return x
-    elif low >= -1e-6 and high <= 1 + 1e-6 and (most <= 1 or x.dtype.kind in "fb"):
+    elif low >= -OVERSHOT and high <= 1 + OVERSHOT and (most <= 1 or x.dtype.kind in "fb"):
         x = x.astype(np.uint8) if x.dtype.kind == "b" else x
         return x if most <= 1 else x * 255
-    elif low >= -0.5 and high <= 255.5:
+    elif low >= -OVERSHOT and high <= 255 + OVERSHOT and (high > DARKEST or _is_whole(x)):
         return x / 255 if preparation.scale == "unit" else x
     raise MetaqnnError(
         f"{name} reaches from {low:g} to {high:g}, but {trained} from {preparation.range}; both "

@@ -308,6 +308,27 @@ def test_deep_colours_are_read_with_all_their_bits(tmp_path):
         assert np.abs(as_bytes * 257.0 - np.moveaxis(pixels[..., :3], 2, 0)).max() <= 129
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_deep_colours_of_tiff(tmp_path, order):
+    """Nine tags of TIFF 6.0: size, bits, RGB, and where the one strip is."""
+    import struct
+
+    pixels = np.random.default_rng(0).integers(0, 65536, (6, 6, 3)).astype(np.uint16)
+    bits, body = struct.pack(f"{order}3H", 16, 16, 16), pixels.astype(f"{order}u2").tobytes()
+    end = 8 + 2 + 9 * 12 + 4
+    tags = [(256, 6), (257, 6), (258, end), (259, 1), (262, 2), (273, end + 6), (277, 3), (278, 6)]
+    entries = b"".join(
+        struct.pack(f"{order}HHI", tag, 4 if tag == 273 else 3, 3 if tag == 258 else 1)
+        + (struct.pack(f"{order}I", value) if value >= end else struct.pack(f"{order}HH", value, 0))
+        for tag, value in tags
+    ) + struct.pack(f"{order}HHII", 279, 4, 1, len(body))
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, 9)
+    path = tmp_path / "a.tif"
+    path.write_bytes(head + entries + bytes(4) + bits + body)
+    made = read_picture(path, (3, 6, 6), Preparation("values", 0, 65535, 65535))
+    assert np.abs(made - np.moveaxis(pixels, 2, 0)).max() < 0.01
+
+
 def test_pictures_of_8_and_16_bits_have_one_white(tmp_path):
     root = write_folder(tmp_path, convert=lambda p, i: wide(p, i) if i % 2 else p.convert("L"))
     found = load(config(root), "train")

@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import metaqnn
 from metaqnn.cli import main
+from metaqnn.data.images import Images
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.formats import FORMATS, export, load_network
 from metaqnn.models.model import Facts
@@ -26,7 +27,6 @@ from metaqnn.networks.memory import activation_bytes
 from metaqnn.networks.notation import read
 from metaqnn.networks.ops import OPS, LayerCost, Op, Part
 from metaqnn.reports.drawing import draw
-from metaqnn.training.data import Images
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from state_space import Architecture, Node

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from metaqnn.data.images import Images
+from metaqnn.device import within_memory
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.model import Facts
 from metaqnn.models.network import save_network
@@ -20,7 +21,7 @@ from metaqnn.training.chance import Chance
 from metaqnn.training.cuda_graph import GRAPHS, Graphs
 from metaqnn.training.epochs import Tally, TrainingDiverged
 from metaqnn.training.epochs import epochs as _epochs
-from metaqnn.training.fit import check_fit, memory_of, within_memory
+from metaqnn.training.fit import check_fit, memory_of
 from metaqnn.training.proof import GraphFailed
 from metaqnn.training.recipe import Recipe, with_settings
 from metaqnn.training.speed import Speed

@@ -17,12 +17,12 @@ import click
 import numpy as np
 
 from metaqnn.agents.q_learning import QLearning
-from metaqnn.agents.schedule import PAPER, EpsilonSchedule
-from metaqnn.agents.sections import QLearningConfig
+from metaqnn.agents.q_options import QLearningOptions
+from metaqnn.agents.schedule import PAPER
 from metaqnn.evaluators.base import Job
 from metaqnn.executors.in_process import InProcess
-from metaqnn.rules import Rules
-from metaqnn.search import Search
+from metaqnn.search.loop import Search
+from metaqnn.search.rules import Rules
 from metaqnn.spaces import bind_space, read_space
 from replay import Memory, Outcome
 from state_space import enumerate_rows
@@ -61,7 +61,7 @@ def main(networks: int, sweeps: int, seed: int) -> None:
     enumerating = time.perf_counter()
     rows = len(enumerate_rows(space))
     click.echo(f"{rows} rows enumerated in {time.perf_counter() - enumerating:.3f} s")
-    agent = QLearning(space, EpsilonSchedule.parse(PAPER), seed, QLearningConfig(sweeps=sweeps))
+    agent = QLearning(space, seed, QLearningOptions(epsilon_schedule=PAPER, sweeps=sweeps))
     ask, tell = Timed(agent.ask), Timed(agent.tell)
     # to time the methods is the point of replacing them
     agent.ask, agent.tell = ask, tell  # type: ignore[method-assign]

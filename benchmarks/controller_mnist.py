@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from metaqnn.runs import open_run
+from metaqnn.runs.run import open_run
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402  # behind the choice of backend

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from metaqnn.cli import main as metaqnn
-from metaqnn.runs import open_run
+from metaqnn.runs.run import open_run
 
 SCHEDULE = "1.0:30,0.5:10,0.1:30"
 

@@ -20,9 +20,9 @@ import click
 import pandas as pd
 from sklearn.svm import SVC
 
+from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load
 from metaqnn.reports.finals import FINAL, RESULTS
-from metaqnn.sections import DataConfig
 
 AGENTS = ("q-learning", "random")
 KINDS = ("best network", "ensemble")
@@ -75,7 +75,7 @@ def svc_error() -> float:
     """The test error of SVC(gamma=0.001) on pixels from 0 to 16, as scikit-learn has them."""
     (x, y), (x_test, y_test) = (
         (images.images.flatten(1).numpy() * (16 / 255), images.labels.numpy())
-        for images in (load(DataConfig(), "train"), load(DataConfig(), "test"))
+        for images in (load(DataOptions(), "train"), load(DataOptions(), "test"))
     )
     return 1 - float(SVC(gamma=0.001).fit(x, y).score(x_test, y_test))
 

@@ -21,11 +21,11 @@ import click
 import optuna
 import pandas as pd
 
-from metaqnn.comparison import open_comparison
+from metaqnn.comparison.plan import open_comparison
+from metaqnn.comparison.searches import search_path, write_search
 from metaqnn.evaluators.base import Evaluator, Job
-from metaqnn.rules import Rules
-from metaqnn.search import PATIENCE, training_seed
-from metaqnn.searches import search_path, write_search
+from metaqnn.search.loop import PATIENCE, training_seed
+from metaqnn.search.rules import Rules
 from state_space import Space
 
 SAMPLERS = {"tpe": optuna.samplers.TPESampler, "gp": optuna.samplers.GPSampler}
@@ -61,7 +61,7 @@ def search(
     seed: int,
     budget: int,
 ) -> pd.DataFrame:
-    """A search as `metaqnn.searches.run_search` gives it."""
+    """A search as `metaqnn.comparison.searches.run_search` gives it."""
     study = optuna.create_study(direction="maximize", sampler=sampler)
     rows: dict[str, dict[str, Any]] = {}
     repeats = 0

@@ -6,23 +6,21 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
 from metaqnn.data.images import Images
-from metaqnn.networks.cost import layer_costs, read_shape
-from metaqnn.networks.layers import LAYERS
+from metaqnn.networks.cost import place_ops
+from metaqnn.networks.ops import DROPOUT
 from metaqnn.training.recipe import Recipe
 from state_space import Architecture
 
 
 def plain_network(architecture: Architecture, shape: tuple[int, ...]) -> nn.Sequential:
     """A chain as a plain Sequential of torch's own modules, with Xavier weights."""
-    costs = layer_costs(architecture, shape)
     unused = torch.Generator()
     layers: list[nn.Module] = []
-    for node in architecture.nodes:
-        args = tuple(int(value) for value in node.args)
-        if node.op == "D":
-            layers.append(nn.Dropout(args[0] / (2 * args[1])))
+    for node, op in zip(architecture.nodes, place_ops(architecture, shape), strict=True):
+        if node.op == DROPOUT:
+            layers.append(nn.Dropout(op.args[0] / (2 * op.args[1])))
         else:
-            layers.append(LAYERS[node.op](args, read_shape(node, costs, shape), unused))
+            layers.append(op.module(unused))
     network = nn.Sequential(*layers)
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):

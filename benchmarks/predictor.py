@@ -35,9 +35,9 @@ import click
 import numpy as np
 import pandas as pd
 
+from metaqnn.options import StoppingConfig
 from metaqnn.reports.stopping import Savings
-from metaqnn.runs import Run, open_run
-from metaqnn.sections import StoppingConfig
+from metaqnn.runs.run import Run, open_run
 from metaqnn.stopping.base import Progress, Stopper
 from metaqnn.stopping.halving import Halving
 from metaqnn.stopping.predictor import Predictor, features, fit

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load
 from metaqnn.data.reading import threads
-from metaqnn.sections import DataConfig
 
 
 def write(folder: Path, count: int, width: int, height: int) -> list[Path]:
@@ -74,7 +74,7 @@ def main() -> None:
         sizes = (options.pictures, options.width, options.height)
         with ProcessPoolExecutor(1) as other:  # so that its memory is not counted
             files = other.submit(write, Path(folder), *sizes).result()
-        config = DataConfig(dataset=f"folder:{folder}", image_size=options.image_size)
+        config = DataOptions(dataset=f"folder:{folder}", image_size=options.image_size)
         before = peak()
         ours = seconds(lambda: load(config, "train"))
         print(f"read and resized: {ours:.1f} s, {peak() - before:.0f} MB more than before")

@@ -26,14 +26,14 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
+from metaqnn.comparison.statistics import mean_interval
 from metaqnn.config import RunConfig
 from metaqnn.evaluators.base import Job
 from metaqnn.evaluators.table import TableEvaluator
 from metaqnn.executors.virtual import Virtual
 from metaqnn.registry import find_agent
-from metaqnn.reports.comparison import mean_interval
-from metaqnn.rules import Rules
-from metaqnn.search import Search
+from metaqnn.search.loop import Search
+from metaqnn.search.rules import Rules
 from metaqnn.spaces import bind_space, read_space
 from replay import Memory, Outcome
 from state_space import Space

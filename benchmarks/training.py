@@ -30,13 +30,13 @@ from metaqnn.config import RunConfig
 from metaqnn.data.images import Images
 from metaqnn.data.parts import load_split
 from metaqnn.networks import build, layers
+from metaqnn.networks.notation import read
 from metaqnn.spaces import bind_space, read_space
 from metaqnn.training import epochs
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.speed import Speed
 from state_space import Architecture, random_walk
-from state_space.notation import read
 
 SPACES = {"digits": "digits", "mnist": "mnist-small"}
 Clock = Callable[[], float]

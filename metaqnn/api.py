@@ -1,40 +1,43 @@
 """A search as notebooks and programs use it: `metaqnn.Search`."""
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 
-from metaqnn.asked import Asked
-from metaqnn.config import CHANGEABLE, OF_FINALS, option_names
+from metaqnn.agents.base import Agent
 from metaqnn.environment import check_content
 from metaqnn.errors import MetaqnnError
-from metaqnn.finals import finalize, plan_finals
+from metaqnn.evaluators.base import Evaluator, Job
 from metaqnn.models.formats import export, load
 from metaqnn.models.model import Model
 from metaqnn.models.network import load_network
-from metaqnn.plans import change_run, keywords, own_images, plan_run
-from metaqnn.registry import check_name
+from metaqnn.notebook import Figures, show_live
+from metaqnn.registry import check_name, place_of
+from metaqnn.reports.distinct import distinct
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.gallery import draw_figure, draw_figures
 from metaqnn.reports.finals import add_test_errors, summarise
-from metaqnn.reports.networks import distinct
-from metaqnn.reports.notebook import Figures, show_live
+from metaqnn.reports.observers import make_observers
 from metaqnn.reports.state import describe_state, render_state
 from metaqnn.reports.top_k import best_networks, top_k, weights_file
 from metaqnn.reports.trials import list_trials
-from metaqnn.runs import Run, create_run, open_run
-from metaqnn.search import Search as Loop
-from metaqnn.sessions import open_search, search_with_bar, teach
+from metaqnn.runs.assembly import Parts, assemble, trained_agent
+from metaqnn.runs.creation import create_run, plan_run
+from metaqnn.runs.finals import finalize, plan_finals
+from metaqnn.runs.run import Run, open_run
+from metaqnn.runs.session import open_search, search_with_bar, teach
+from metaqnn.search.asked import Asked
+from metaqnn.search.loop import Search as Loop
+from metaqnn.task import Score, Task, classification
 from metaqnn.training.presets import NAMES
-
-OPTIONS = (
-    *(name.replace("-", "_") for name in option_names()),
-    *("name", "results_dir"),
-)
-"""Keywords of `Search`, beside shape and classes."""
+from state_space import Space
+from state_space.settings import suggestion
 
 
 class Search:
@@ -51,54 +54,91 @@ class Search:
     def __init__(
         self,
         *,
+        space: str | Path | Space[Any] | None = None,
+        agent: str | Agent | None = None,
+        evaluator: str | Evaluator | Callable[[Job], Any] | None = None,
         shape: Sequence[int] | None = None,
         classes: int | Sequence[str] | None = None,
+        score: Score | None = None,
         **options: Any,
     ) -> None:
         """Make the folder of a new search.
 
         Args:
-            shape: (channels, size, size) of images that only you have.
+            space: A name, a TOML file, or a space of your own.
+            agent: A name, or an agent of your own that has done nothing yet.
+            evaluator: A name, an evaluator of your own, or any function of a
+                `metaqnn.evaluators.base.Job` that returns a score, the scores of the epochs, or an
+                `Outcome`; higher is better.
+            shape: Of examples that only you have, such as (channels, size, size) of images.
             classes: How many classes they have, or the names of these.
+            score: What your function's scores are, or those that you tell.
             options: Those of `metaqnn run`, with _ for -; name and results_dir among them.
 
         Raises:
             MetaqnnError: An option is unknown or impossible, or the name is taken.
         """
-        given = keywords(options, OPTIONS)
-        images = None
-        if shape is not None or classes is not None:
-            if given.setdefault("dataset", "own") != "own":
-                raise MetaqnnError(f"shape and classes are those of {given['dataset']} already")
-            images = own_images(shape, classes)
-        run, _ = plan_run(given, images)
+        objects, given = _objects(space=space, agent=agent, evaluator=evaluator)
+        given |= keywords(options)
+        own = shape is not None or classes is not None
+        if own and given.setdefault("dataset", "own") != "own" and "evaluator" not in objects:
+            raise MetaqnnError(f"shape and classes are those of {given['dataset']} already")
+        if "evaluator" in objects:
+            given.pop("dataset", None)
+        task = own_task(shape, classes, score) if own else None
+        settings = {"space": given["space"]} if "space" in objects else None
+        run, _ = plan_run(given, objects, task, settings)
+        if task is None and score is not None:
+            run = replace(run, task=replace(run.task, score=score))
         if run.path.exists():
             raise MetaqnnError(
                 f"{run.path} exists: Search.open({str(run.path)!r}) goes on with it, name='...' "
                 "chooses another name"
             )
         command = ["metaqnn.Search", *(f"{name}={value!r}" for name, value in given.items())]
-        create_run(run, command, run.evaluator().facts)
+        parts = assemble(run)
+        make_observers(run, parts.space)
+        create_run(parts, command)
+        parts.executor.shutdown()
         self._take(run)
 
     @classmethod
-    def open(cls, folder: str | Path, **options: Any) -> Self:
+    def open(
+        cls,
+        folder: str | Path,
+        *,
+        space: Space[Any] | None = None,
+        agent: Agent | None = None,
+        evaluator: Evaluator | Callable[[Job], Any] | None = None,
+        **options: Any,
+    ) -> Self:
         """The search in a folder, also one of `metaqnn run`.
 
         Args:
             folder: Of the run.
+            space: As it was given when the search was made, if it was.
+            agent: Likewise, anew.
+            evaluator: Likewise.
             options: Those of `metaqnn resume`, such as a larger budget.
 
         Raises:
             MetaqnnError: The folder is not that of a run, or an option unknown or impossible.
         """
+        objects, _ = _objects(space=space, agent=agent, evaluator=evaluator)
+        run = open_run(Path(folder), objects)
+        known = [name for name, key in run.config.keys().items() if key.is_changeable]
+        given = keywords(options)
+        for name in given:
+            if name not in known:
+                raise MetaqnnError(f"unknown option {name}{suggestion(name, known)}")
         search = cls.__new__(cls)
-        search._take(change_run(open_run(Path(folder)), keywords(options, CHANGEABLE)))
+        search._take(replace(run, config=run.config.changed(given, objects)))
         return search
 
     def _take(self, run: Run) -> None:
         self._run = run
         self._loop: Loop | None = None
+        self._parts: Parts | None = None
         self._held = ExitStack()
         self.ending: str | None = None
 
@@ -123,11 +163,19 @@ class Search:
         """
         if budget is not None:
             self.close()
-            self._run = change_run(self._run, {"budget": budget})
+            changed = self._run.config.changed({"budget": budget}, self._run.objects)
+            self._run = replace(self._run, config=changed)
         try:
             loop = self._open()
             show: Callable[..., None] = (lambda now=False: None) if quiet else show_live(self)
-            self.ending = search_with_bar(self._run, loop, quiet=quiet, observe=show)
+            assert self._parts is not None, "the search is open"
+            self.ending = search_with_bar(
+                self._parts,
+                loop,
+                quiet=quiet,
+                observers=make_observers(self._run, loop.space),
+                observe=show,
+            )
         finally:
             self.close()
         show(now=True)
@@ -153,13 +201,15 @@ class Search:
             return None
         space = loop.space
         architecture = space.architecture(trial.walk)
-        return Asked(trial, architecture, self._run.shape, space.trainable)
+        text = space.text(trial.walk)
+        return Asked(trial, architecture, text, self._run.task, space.trainable)
 
     def tell(
         self,
         asked: Asked,
-        accuracy: float | None = None,
+        score: float | None = None,
         *,
+        accuracy: float | None = None,
         curve: Sequence[float] | None = None,
         error: str | None = None,
         metrics: Mapping[str, float] | None = None,
@@ -168,7 +218,8 @@ class Search:
 
         Args:
             asked: The network.
-            accuracy: On validation images, 0 to 1.
+            score: On validation images; an accuracy is 0 to 1, and always higher is better.
+            accuracy: The same by its name.
             curve: Instead of it, that after each epoch.
             error: Instead of both, why the training failed.
             metrics: What else is worth keeping, such as seconds; columns of `trials`.
@@ -180,7 +231,7 @@ class Search:
         """
         if not isinstance(asked, Asked):
             raise MetaqnnError(f"tell takes what ask has returned, not {asked!r}")
-        outcome = asked.outcome(accuracy, curve, error, metrics)
+        outcome = asked.outcome(score if accuracy is None else accuracy, curve, error, metrics)
         try:
             self._open().tell(asked.trial, outcome)
         except MetaqnnError:
@@ -191,29 +242,28 @@ class Search:
 
     def close(self) -> None:
         """Let others work on the folder; the next `ask`, `tell` or `run` opens it again."""
-        self._loop = None
+        self._loop = self._parts = None
         self._held.close()
 
     def _open(self) -> Loop:
         if self._loop is None:
-            run = self._run
-            evaluator, executor = run.evaluator(), run.executor()
-            check_content(run.path, evaluator.facts)
+            parts = assemble(self._run)
+            check_content(self._run.path, parts.evaluator.facts)
             with ExitStack() as held:
-                loop = held.enter_context(open_search(run, evaluator, executor))
-                teach(run, loop)
-                self._held, self._loop = held.pop_all(), loop
+                loop = held.enter_context(open_search(parts))
+                teach(parts, loop)
+                self._held, self._loop, self._parts = held.pop_all(), loop, parts
         return self._loop
 
     def trials(self) -> pd.DataFrame:
         """Every proposal: its network, what came of it, metrics and curve, in a row."""
         with closing(self._run.memory()) as memory:
-            return list_trials(memory.frame(refused=True), self._run.space())
+            return list_trials(memory.frame(refused=True), self._run.space(), self._run.task.score)
 
     def best(self, k: int = 5) -> pd.DataFrame:
         """The best k networks, as `metaqnn top-k` has them."""
         networks = add_test_errors(distinct(self._frame()), self._run)
-        return top_k(networks, self._run.space(), k)
+        return top_k(networks, self._run.space(), k, self._run.task.score)
 
     def figures(self, *names: str) -> Figures:
         """The figures of these names, or all that have something to show; a dict.
@@ -232,7 +282,12 @@ class Search:
         Raises:
             MetaqnnError: The agent has no Q-table.
         """
-        return self._run.q_learning().table.frame()
+        learnt = trained_agent(self._run).knowledge()
+        if learnt is None:
+            raise MetaqnnError(
+                f"{self.folder} has no Q-table: its agent is {self._run.config.run.agent}"
+            )
+        return learnt
 
     def finalize(
         self,
@@ -241,6 +296,7 @@ class Search:
         ensemble: int = 5,
         recipe: str = "short",
         seeds: int = 1,
+        scale: Mapping[str, int] | None = None,
         name: str | None = None,
         quiet: bool = False,
         **options: Any,
@@ -252,6 +308,7 @@ class Search:
             ensemble: So many of the best are also tested together.
             recipe: Its name.
             seeds: Trainings of each.
+            scale: How large to make the networks, by the keys of the space's scale.
             name: Of the folder of the trainings; the recipe's unless given.
             quiet: Show no progress.
             options: Those of `metaqnn finalize`, with _ for -.
@@ -262,10 +319,10 @@ class Search:
         Raises:
             MetaqnnError: No network is trained yet, or something is impossible.
         """
-        given = keywords(options, OF_FINALS)
+        given = keywords(options)
         check_name("recipe", NAMES, recipe)
         networks = best_networks(self._run, k)
-        finals = plan_finals(self._run, recipe, name, given)
+        finals = plan_finals(self._run, recipe, name, given, scale)
         return summarise(finalize(finals, networks, seeds, ensemble, quiet=quiet))
 
     def model(self, rank: int = 1) -> Model:
@@ -294,3 +351,47 @@ class Search:
     def __repr__(self) -> str:
         """Where it is and how far it has come."""
         return f"<search in {self.folder}: {describe_state(self._run, self._frame())}>"
+
+
+def keywords(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that have a value, as Python has them."""
+    return {name: plain(value) for name, value in options.items() if value is not None}
+
+
+def plain(value: Any) -> Any:
+    """What notebooks have, numpy's numbers and arrays and paths, as Python's own."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+
+
+def _objects(**parts: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parts that are given themselves, and options that name all of the parts."""
+    given = keywords(parts)
+    objects = {role: part for role, part in given.items() if not isinstance(part, str)}
+    return objects, {
+        role: place_of(part) if role in objects else part for role, part in given.items()
+    }
+
+
+def own_task(
+    shape: Sequence[int] | None, classes: int | Sequence[str] | None, score: Score | None
+) -> Task:
+    """The task of somebody who has the images; without a score it is the accuracy.
+
+    Raises:
+        MetaqnnError: Shape or classes make no sense.
+    """
+    shape, classes = plain(shape), plain(classes)
+    sizes = tuple(shape) if isinstance(shape, Sequence) else ()
+    if (
+        len(sizes) != 3
+        or sizes[1] != sizes[2]
+        or not all(isinstance(size, int) and size > 0 for size in sizes)
+    ):
+        raise MetaqnnError(f"shape is {shape!r}, not (channels, size, size), such as (1, 28, 28)")
+    given = range(classes) if isinstance(classes, int) else classes
+    names = tuple(map(str, given if isinstance(given, Iterable) else ()))
+    if len(names) < 2:
+        raise MetaqnnError(f"classes is {classes!r}, not a number from 2 on or a list of names")
+    return classification(sizes, names) if score is None else Task(sizes, names, score)

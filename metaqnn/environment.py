@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shlex
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,9 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape
+from metaqnn.task import Task
+from metaqnn.task import read_task as _read_task
 
 ENVIRONMENT = "environment.json"
+MEMORY_SUFFIX = ".sqlite"
+MEMORY = f"memory{MEMORY_SUFFIX}"
+CONFIG = "config.toml"
+SPACE = "space.toml"
+NETWORKS = "networks"
+"""Files and folders of a run."""
 
 PACKAGES = ("metaqnn", "numpy", "pandas", "torch", "torchvision", "safetensors", "scikit-learn")
 
@@ -21,10 +29,9 @@ def write_environment(
     folder: Path,
     command: list[str],
     facts: Mapping[str, Any],
-    shape: Shape,
-    classes: tuple[str, ...],
+    task: Task,
 ) -> None:
-    """Write what was called when, on which machine, with which versions, evaluator and images."""
+    """Write what was called when, on which machine, with which versions, evaluator and task."""
     environment = {
         "command": command,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -32,7 +39,8 @@ def write_environment(
         "platform": platform.platform(),
         "python": sys.version.split()[0],
         "packages": {name: version(name) for name in PACKAGES},
-        "images": {"shape": shape, "classes": classes},
+        "images": task.images,
+        "score": task.record,
     }
     text = json.dumps(environment, indent=2)
     (folder / ENVIRONMENT).write_text(f"{text}\n", encoding="utf-8")
@@ -47,22 +55,25 @@ def read_environment(folder: Path) -> dict[str, Any]:
     path = folder / ENVIRONMENT
     try:
         environment: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        datetime.fromisoformat(environment["started"])
+        shlex.join(environment["command"])
+        dict(environment["evaluator"])
         return environment
-    except (OSError, ValueError) as error:
-        raise MetaqnnError(f"{path} cannot be read: {error!r}") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise MetaqnnError(f"{path} cannot be read: {error!r:.300}") from None
 
 
-def read_images(folder: Path) -> tuple[Shape, tuple[str, ...]]:
-    """Shape and classes of the images.
+def read_task(folder: Path) -> Task:
+    """What the networks of a run learn.
 
     Raises:
-        MetaqnnError: They cannot be read.
+        MetaqnnError: It cannot be read.
     """
+    environment = read_environment(folder)
     try:
-        images = read_environment(folder)["images"]
-        return tuple(images["shape"]), tuple(images["classes"])
-    except (KeyError, TypeError) as error:
-        raise MetaqnnError(f"{folder / ENVIRONMENT} cannot be read: {error!r}") from None
+        return _read_task(environment["images"], environment.get("score"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise MetaqnnError(f"{folder / ENVIRONMENT} cannot be read: {error!r:.300}") from None
 
 
 def check_content(folder: Path, facts: Mapping[str, Any]) -> None:

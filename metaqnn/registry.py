@@ -1,198 +1,96 @@
 """What can be chosen by name. Nothing is imported before it is chosen."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from typing import Any, Generic, TypeVar
 
 from metaqnn.errors import MetaqnnError
 from state_space.settings import suggestion
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+T = TypeVar("T")
 
-    from metaqnn.agents.base import Agent
-    from metaqnn.evaluators.base import Evaluator
-    from metaqnn.executors.base import Executor
-    from metaqnn.reports.figures.findings import Findings
-    from metaqnn.stopping.base import Stopper
-    from metaqnn.training.epochs import Optimizer
-
-SPACES = {
-    "chain": "metaqnn.spaces:chain",
-    "macro": "metaqnn.spaces:macro",
-    "skip": "metaqnn.spaces:skip",
-}
-"""Kind of space to the function that makes one of a mapping, image shape and classes."""
-
-AGENTS = {
-    "q-learning": "metaqnn.agents.q_learning:QLearning",
-    "reinforce": "metaqnn.agents.reinforce:Reinforce",
-    "evolution": "metaqnn.agents.evolution:Evolution",
-    "local-search": "metaqnn.agents.local_search:LocalSearch",
-    "random": "metaqnn.agents.random:RandomSearch",
-}
-
-EVALUATORS = {
-    "train": "metaqnn.evaluators.train:TrainEvaluator",
-    "table": "metaqnn.evaluators.table:TableEvaluator",
-    "surrogate": "metaqnn.evaluators.surrogate:SurrogateEvaluator",
-    "bandit": "metaqnn.evaluators.bandit:BanditEvaluator",
-}
-
-EXECUTORS = {
-    "in-process": "metaqnn.executors.in_process:InProcess",
-    "processes": "metaqnn.executors.processes:Processes",
-    "ray": "metaqnn.executors.ray:Ray",
-}
-
-OPTIMIZERS = {
-    "adam": "metaqnn.training.adam:FusedAdam",
-    "sgd": "metaqnn.training.sgd:Sgd",
-}
-
-STOPPERS = {
-    "predictor": "metaqnn.stopping.predictor:Predictor",
-    "halving": "metaqnn.stopping.halving:Halving",
-}
-
-FIGURES = {
-    "accuracy": "metaqnn.reports.figures.accuracy:draw",
-    "epsilon": "metaqnn.reports.figures.epsilon:draw",
-    "depth": "metaqnn.reports.figures.depth:draw",
-    "field": "metaqnn.reports.figures.field:draw",
-    "layers": "metaqnn.reports.figures.layers:draw",
-    "best": "metaqnn.reports.figures.best:draw",
-    "pareto": "metaqnn.reports.figures.pareto:draw",
-    "curves": "metaqnn.reports.figures.curves:draw",
-    "heatmap": "metaqnn.reports.figures.heatmap:draw",
-}
-"""Figures of a run."""
+MADE = "()"
+"""Behind the "module:name" of a class it stands for an object of that class."""
 
 
-@dataclass(frozen=True)
-class DataSetEntry:
-    """A data set that can be chosen by name.
+class Table(Collection[str], Generic[T]):
+    """Parts of one kind by name: those of metaqnn, of installed packages, and "module:name".
 
-    Attributes:
-        source: "module:function" that loads it; see `metaqnn.data.parts.Source`.
-        description: For people.
-        shape: (channels, height, width), where it is fixed.
-        classes: Number of classes, where it is fixed.
-        space: Preset that a run searches unless told otherwise.
-        validation: Validation images: a number, or a share below 1 of the training images.
-        options: Other defaults of a run on this data set.
+    A package offers parts by entry points of the table's group, see docs/extending.md; they are
+    looked for only under names that metaqnn has not itself.
     """
 
-    source: str
-    description: str
-    shape: tuple[int, int, int] | None = None
-    classes: int | None = None
-    space: str = "mnist-small"
-    validation: float = 0.1
-    options: Mapping[str, Any] = field(default_factory=dict)
+    def __init__(self, kind: str, places: Mapping[str, str | T], group: str | None = None) -> None:
+        """Know the parts of metaqnn.
 
+        Args:
+            kind: What a part is, in words.
+            places: "module:name" of each part, or the part itself.
+            group: Of the entry points; None where only metaqnn has such parts.
+        """
+        self.kind = kind
+        self.places = dict(places)
+        self.group = group
 
-_SOURCES = "metaqnn.data.sources"
+    def __contains__(self, name: object) -> bool:
+        """Whether metaqnn itself has a part of this name."""
+        return name in self.places
 
-DATASETS = {
-    "digits": DataSetEntry(
-        f"{_SOURCES}:digits",
-        "1,797 scans of digits, 1,437 for training (part of scikit-learn, no download)",
-        (1, 8, 8),
-        10,
-        space="digits",
-        validation=0.2,
-        options={"batch_size": 64, "learning_rate": 3e-3, "threads": 1},
-    ),
-    "mnist": DataSetEntry(
-        f"{_SOURCES}:mnist", "70,000 digits, 60,000 for training", (1, 28, 28), 10, "metaqnn-mnist"
-    ),
-    "fashion-mnist": DataSetEntry(
-        f"{_SOURCES}:fashion_mnist",
-        "70,000 pictures of clothes, 60,000 for training",
-        (1, 28, 28),
-        10,
-        "metaqnn-mnist",
-    ),
-    "cifar10": DataSetEntry(
-        f"{_SOURCES}:cifar10",
-        "60,000 photographs, 50,000 for training",
-        (3, 32, 32),
-        10,
-        "metaqnn-cifar10",
-    ),
-    "cifar100": DataSetEntry(
-        f"{_SOURCES}:cifar100",
-        "60,000 photographs, 50,000 for training",
-        (3, 32, 32),
-        100,
-        "metaqnn-cifar10",
-    ),
-    "svhn": DataSetEntry(
-        f"{_SOURCES}:svhn",
-        "99,289 house numbers, 73,257 for training",
-        (3, 32, 32),
-        10,
-        "metaqnn-svhn",
-    ),
-    "own": DataSetEntry(
-        f"{_SOURCES}:own",
-        "images that metaqnn never sees: metaqnn.Search asks you to train on them",
-    ),
-}
-"""Data sets with a name of their own."""
+    def __len__(self) -> int:
+        """The number of metaqnn's own parts."""
+        return len(self.places)
 
-FILE_DATASETS = {
-    "npz": DataSetEntry(
-        "metaqnn.data.npz:npz", "npz:FILE, your own arrays x_train, y_train, x_test, y_test"
-    ),
-    "folder": DataSetEntry(
-        "metaqnn.data.folder:folder",
-        "folder:DIR, your own pictures as DIR/train/CLASS/*, DIR/test/CLASS/*, or DIR/CLASS/*",
-    ),
-}
-"""Data sets that are named by what they are and where they lie, as npz:FILE."""
+    def __iter__(self) -> Iterator[str]:
+        """The names of metaqnn's own parts."""
+        return iter(self.places)
 
+    def find(self, name: str) -> T:
+        """Import what stands under a name.
 
-def find_dataset(name: str) -> tuple[DataSetEntry, str | None]:
-    """The entry of a data set, and the path behind "npz:" or "folder:".
+        Raises:
+            MetaqnnError: The name is unknown, or cannot be imported.
+        """
+        found: T
+        if self.check(name) in self.places:
+            place = self.places[name]
+            found = resolve(place) if isinstance(place, str) else place
+            return found
+        offered = self._offered()
+        try:
+            found = offered[name].load() if name in offered else resolve(name)
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
+            raise MetaqnnError(
+                f"the {self.kind} {name!r} cannot be imported: {type(error).__name__}: {error}"
+            ) from error
+        return found
 
-    Raises:
-        MetaqnnError: There is no such data set.
-    """
-    kind, colon, path = full_name(name).partition(":")
-    if colon and kind in FILE_DATASETS:
-        if not path:
-            raise MetaqnnError(f"data set {name!r}: a path must follow {kind}:")
-        return FILE_DATASETS[kind], path
-    if name not in DATASETS:
-        known = [*DATASETS, *(f"{kind}:..." for kind in FILE_DATASETS)]
-        raise MetaqnnError(f"there is no data set {name!r}{suggestion(name, known)}")
-    return DATASETS[name], None
+    def check(self, name: str) -> str:
+        """The name, if something stands under it; nothing is imported.
 
-
-def full_name(name: str) -> str:
-    """The name of a data set with its kind, where it is the path of a file or folder alone."""
-    kind, colon, path = name.partition(":")
-    if colon and kind.lower() in FILE_DATASETS:
-        return f"{kind.lower()}:{path}"
-    if name in DATASETS:
+        Raises:
+            MetaqnnError: It is unknown; the message gives the nearest.
+        """
+        if name.endswith(MADE):
+            raise MetaqnnError(
+                f"the {self.kind} {name} was made by a program, which must give it again: "
+                f"metaqnn.Search.open(FOLDER, {self.kind.rpartition(' ')[2]}=...)"
+            )
+        is_place = self.group is not None and ":" in name
+        if name not in self.places and not is_place and name not in self._offered():
+            raise MetaqnnError(f"there is no {self.kind} {name!r}{suggestion(name, self.names())}")
         return name
-    place = Path(name).expanduser()
-    if place.suffix.lower() in (".npz", ".npy"):
-        return f"npz:{name}"
-    return f"folder:{name}" if name and place.is_dir() else name
 
+    def _offered(self) -> dict[str, EntryPoint]:
+        if self.group is None:
+            return {}
+        return {entry.name: entry for entry in entry_points(group=self.group)}
 
-def find(kind: str, table: Mapping[str, str], name: str) -> Any:
-    """Import what stands under a name.
-
-    Raises:
-        MetaqnnError: The name is unknown.
-    """
-    return resolve(table[check_name(kind, table, name)])
+    def names(self) -> list[str]:
+        """All names, those of installed packages included."""
+        return [*self.places, *(name for name in self._offered() if name not in self.places)]
 
 
 def check_name(kind: str, known: Iterable[str], name: str) -> str:
@@ -212,67 +110,27 @@ def resolve(place: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def find_agent(name: str) -> "type[Agent]":
-    """The class of an agent.
+def place_of(thing: Any) -> str:
+    """What names an object: "module:name" of a function that is found there, else its class."""
+    if hasattr(thing, "__qualname__"):
+        place = f"{thing.__module__}:{thing.__qualname__}"
+        try:
+            found = resolve(place)
+        except (ImportError, AttributeError):
+            found = None
+        return place if found is thing and thing.__module__ != "__main__" else place + MADE
+    return f"{type(thing).__module__}:{type(thing).__qualname__}{MADE}"
+
+
+def need(what: str, extra: str, *packages: str) -> None:
+    """Look whether the packages are installed that something needs and an extra brings.
 
     Raises:
-        MetaqnnError: There is no such agent.
+        MetaqnnError: One is missing; the message has the command that installs it.
     """
-    found: type[Agent] = find("agent", AGENTS, name)
-    return found
-
-
-def find_evaluator(name: str) -> "type[Evaluator]":
-    """The class of an evaluator.
-
-    Raises:
-        MetaqnnError: There is no such evaluator.
-    """
-    found: type[Evaluator] = find("evaluator", EVALUATORS, name)
-    return found
-
-
-def find_executor(name: str) -> "type[Executor]":
-    """The class of an executor.
-
-    Raises:
-        MetaqnnError: There is no such executor.
-    """
-    found: type[Executor] = find("executor", EXECUTORS, name)
-    return found
-
-
-def find_optimizer(name: str) -> "type[Optimizer]":
-    """The class of an optimizer.
-
-    Raises:
-        MetaqnnError: There is no such optimizer.
-    """
-    found: type[Optimizer] = find("optimizer", OPTIMIZERS, name)
-    return found
-
-
-def find_stopper(name: str) -> "type[Stopper]":
-    """The class of what ends hopeless trainings.
-
-    Raises:
-        MetaqnnError: There is no such thing.
-    """
-    found: type[Stopper] = find("stopper", STOPPERS, name)
-    return found
-
-
-def find_figure(name: str) -> "Callable[[Findings], Figure]":
-    """The function that draws a figure of a run.
-
-    Raises:
-        MetaqnnError: There is no such figure.
-    """
-    found: Callable[[Findings], Figure] = find("figure", FIGURES, name)
-    return found
-
-
-def find_source(entry: DataSetEntry) -> Callable[..., Any]:
-    """The function that loads a data set."""
-    found: Callable[..., Any] = resolve(entry.source)
-    return found
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise MetaqnnError(
+            f"{what} needs {' and '.join(missing)}: "
+            f"{sys.executable} -m pip install 'metaqnn[{extra}]'"
+        )

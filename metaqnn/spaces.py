@@ -1,23 +1,29 @@
-"""From a space's TOML file to a space that is bound to a data set."""
+"""From a space's TOML file to a space that is bound to a task."""
 
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from metaqnn.config import read_toml
+from metaqnn.data.datasets import find_dataset
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape
-from metaqnn.registry import DATASETS, SPACES, check_name, find
-from state_space import Space
-from state_space.chain import ChainSpace
-from state_space.limits import Limits
-from state_space.macro import MacroSpace
-from state_space.settings import SettingsError, check, suggestion
-from state_space.skip import SkipSpace
-from state_space.skip_limits import SkipLimits
+from metaqnn.registry import MADE, Table
+from metaqnn.storage import read_toml
+from metaqnn.task import Task, classification
+from state_space import Space, scaled
+from state_space.settings import suggestion
 
 PRESETS = files("state_space") / "presets"
+
+SPACES: Table[type[Space[Any]]] = Table(
+    "kind of space",
+    {
+        "chain": "state_space.chain:ChainSpace",
+        "macro": "state_space.macro:MacroSpace",
+        "skip": "state_space.skip:SkipSpace",
+    },
+    "metaqnn.spaces",
+)
 
 
 def preset_names() -> list[str]:
@@ -30,7 +36,7 @@ def preset_names() -> list[str]:
 
 
 def read_space(name: str) -> dict[str, Any]:
-    """The mapping of a preset, or of a TOML file.
+    """The mapping of a preset, of a TOML file, or of a kind of space that has no keys to set.
 
     Raises:
         MetaqnnError: There is no such preset or file, or it is no TOML.
@@ -39,49 +45,45 @@ def read_space(name: str) -> dict[str, Any]:
         return read_toml(Path(str(PRESETS / f"{name}.toml")))
     if name.endswith(".toml") or "/" in name:
         return read_toml(Path(name))
-    raise MetaqnnError(f"there is no space {name!r}{suggestion(name, preset_names())}")
+    foreign = [kind for kind in SPACES.names() if kind not in SPACES]
+    if name in foreign or ":" in name:
+        return {"space": name}
+    raise MetaqnnError(f"there is no space {name!r}{suggestion(name, [*preset_names(), *foreign])}")
 
 
-def made_for(mapping: Mapping[str, Any]) -> tuple[Shape, int]:
-    """Image shape and number of classes of the data set for which a space was made.
+def made_for(mapping: Mapping[str, Any]) -> Task:
+    """What a space was made for: the data set that it names, or the shape and classes.
 
     Raises:
-        MetaqnnError: There is no such data set.
+        MetaqnnError: There is no such data set, or it may have any images.
     """
-    known = {
-        name: (entry.shape, entry.classes)
-        for name, entry in DATASETS.items()
-        if entry.shape and entry.classes
-    }
-    return known[check_name("data set", known, str(mapping.get("made-for", "cifar10")))]
+    named = mapping.get("made-for", "cifar10")
+    if isinstance(named, dict):
+        try:
+            shape = tuple(map(int, named["shape"]))
+            return classification(shape, tuple(map(str, range(int(named["classes"])))))
+        except (KeyError, TypeError, ValueError):
+            raise MetaqnnError(
+                f"made-for is {named!r}, not a data set or {{shape = [3, 32, 32], classes = 10}}"
+            ) from None
+    entry, _ = find_dataset(str(named))
+    if not entry.shape or not entry.classes:
+        raise MetaqnnError(f"made-for is {named!r}, whose images may have any shape")
+    return classification(entry.shape, tuple(map(str, range(entry.classes))))
 
 
-def bind_space(mapping: Mapping[str, Any], shape: Shape, classes: int) -> Space[Any]:
-    """The space of a mapping, for images of a shape (channels, size, size) and their classes.
+def bind_space(mapping: Mapping[str, Any], shape: tuple[int, ...], outputs: int) -> Space[Any]:
+    """The space of a mapping, for examples of a shape and a number of outputs.
 
     Raises:
         MetaqnnError: The mapping has unknown keys or impossible values; all are named.
     """
-    limits = {key: value for key, value in mapping.items() if key not in ("space", "made-for")}
-    make = find("kind of space", SPACES, str(mapping.get("space", "chain")))
+    own = ("space", "made-for", "scale")
+    keys = {key: value for key, value in mapping.items() if key not in own}
+    name = str(mapping.get("space", "chain"))
+    # of an object its class is tried: most spaces of a program have nothing to be told
+    kind = SPACES.find(name.removesuffix(MADE))
     try:
-        space: Space[Any] = make(limits, shape, classes)
-    except SettingsError as error:
+        return scaled(kind.from_mapping(keys, shape, outputs), mapping.get("scale", {}))
+    except (ValueError, TypeError, AttributeError) as error:
         raise MetaqnnError(f"space: {error}") from None
-    return space
-
-
-def chain(limits: Mapping[str, Any], shape: Shape, classes: int) -> Space[Any]:
-    """MetaQNN's chain."""
-    return ChainSpace(Limits.from_mapping(limits), shape[1], classes)
-
-
-def skip(limits: Mapping[str, Any], shape: Shape, classes: int) -> Space[Any]:
-    """Layers with skip connections; they fit images of any shape."""
-    return SkipSpace(SkipLimits.from_mapping(limits), classes)
-
-
-def macro(limits: Mapping[str, Any], shape: Shape, classes: int) -> Space[Any]:
-    """NAS-Bench-Macro, which has no keys of its own."""
-    check(limits, {})
-    return MacroSpace()

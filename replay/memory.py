@@ -3,14 +3,14 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from replay.frame import make_frame
-from replay.schema import FORMAT, SCHEMA, connect, read_outcome, read_trial
+from replay.schema import FORMAT, SCHEMA, check_trials, connect, read_outcome, read_trial
 from replay.trial import Outcome, Trial
 
 
@@ -63,7 +63,8 @@ class Memory:
 
         Args:
             path: The file.
-            configuration: What its run must have; None takes any.
+            configuration: What its run must have; None takes any. Its run may have more: an
+                older program kept what made no difference.
             defaults: What a key stands for that the run's program did not know.
 
         Raises:
@@ -84,10 +85,20 @@ class Memory:
             raise BrokenMemory(f"{path} is damaged: {problems[0][0]}")
         if written.get("format") != str(FORMAT):
             raise BrokenMemory(f"{path} has format {written.get('format')}, not {FORMAT}")
+        try:
+            there = dict(json.loads(written["configuration"]))
+            check_trials(memory._connection)
+        except (sqlite3.DatabaseError, KeyError, ValueError, TypeError, RecursionError) as error:
+            raise BrokenMemory(f"{path} is damaged: {error}") from error
         if configuration is not None:
-            known = {key: value for key, value in (defaults or {}).items() if key in configuration}
-            _compare(path, {**known, **json.loads(written["configuration"])}, configuration)
+            known = {**(defaults or {}), **there}
+            _compare(path, {key: known.get(key) for key in configuration}, configuration)
         return memory
+
+    def copy(self, path: Path) -> None:
+        """Write all of it to a new file, of one moment, whatever another process writes."""
+        with closing(connect(path)) as copied:
+            self._connection.backup(copied)
 
     def close(self) -> None:
         """Close the file."""
@@ -102,9 +113,13 @@ class Memory:
         if self._connection.in_transaction:
             yield
             return
-        self._connection.execute("BEGIN IMMEDIATE")
-        with self._connection:
-            yield
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            with self._connection:
+                yield
+        except sqlite3.OperationalError as error:
+            error.args = (f"{self._path()}: {error}",)  # a full disk, say, of which file
+            raise
 
     @contextmanager
     def moment(self) -> Iterator[None]:
@@ -161,6 +176,21 @@ class Memory:
             ).rowcount
             if changed != 1:
                 raise ValueError(f"trial {trial.number} is unknown or has finished already")
+            self.end(trial)
+
+    def begin(self, trial: Trial) -> int:
+        """Record that a trial's training begins; returns how often it had begun and never ended."""
+        key = f"begun {trial.number}"
+        with self.transaction():
+            rows = self._rows("SELECT value FROM run WHERE key = ?", key)
+            before = int(rows[0][0]) if rows else 0
+            self._connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (key, before + 1))
+        return before
+
+    def end(self, trial: Trial) -> None:
+        """Record that a trial's training, if it had begun, has ended, in whatever way."""
+        with self.transaction():
+            self._connection.execute("DELETE FROM run WHERE key = ?", (f"begun {trial.number}",))
 
     def reopen_failures(self) -> None:
         """Count the trials of this run that failed as still to be trained."""
@@ -246,6 +276,9 @@ class Memory:
             f"error, refused FROM trials WHERE NOT imported {condition}ORDER BY number"
         )
         return make_frame(self._rows(query))
+
+    def _path(self) -> str:
+        return str(self._rows("PRAGMA database_list")[0][2])
 
     def _next(self, column: str) -> int:
         return int(self._rows(f"SELECT COALESCE(MAX({column}), 0) + 1 FROM trials")[0][0])

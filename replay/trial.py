@@ -37,9 +37,21 @@ class Outcome:
         curve: Validation score an epoch, higher is better.
         error: Why the network failed; None where it did not.
         weights: A safetensors file, where the score earned its keeping. Not stored in the memory.
+        traceback: Where the network failed, in the code. Not stored in the memory.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     curve: tuple[float, ...] = ()
     error: str | None = None
     weights: bytes | None = None
+    traceback: str | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether its score is measured, not predicted of a training that was stopped."""
+        return "predicted" not in self.metrics
+
+    @property
+    def best(self) -> float:
+        """The best score of all epochs; predicted where the training was stopped so."""
+        return max(self.curve) if self.is_measured else self.metrics["predicted"]

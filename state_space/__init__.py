@@ -1,32 +1,38 @@
 """Search spaces: pure, immutable data; no torch, no files."""
 
-from state_space.architecture import Architecture, Node
+from state_space.architecture import Architecture, Cell, NestingError, Node
 from state_space.base import (
     Decision,
     IllegalMove,
     Observation,
     Space,
     Token,
+    check_scale,
     count_architectures,
     enumerate_rows,
     legal_walk,
     random_walk,
+    scaled,
     space_size,
     stage_of,
 )
 
 __all__ = [
     "Architecture",
+    "Cell",
     "Decision",
     "IllegalMove",
+    "NestingError",
     "Node",
     "Observation",
     "Space",
     "Token",
+    "check_scale",
     "count_architectures",
     "enumerate_rows",
     "legal_walk",
     "random_walk",
+    "scaled",
     "space_size",
     "stage_of",
 ]

@@ -5,26 +5,19 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
+from state_space.nodes import (
+    Cell,
+    NestingError,
+    Node,
+    check_cells,
+    graph_text,
+    layer_texts,
+    write_out,
+)
 
-@dataclass(frozen=True)
-class Node:
-    """One operation of a network.
-
-    Attributes:
-        op: Name of the operation, a key of the table of layers ("C", "P", "SM", ...).
-        args: Its parameters, in the order of the notation: C(64,3,1) has (64, 3, 1).
-        inputs: Positions of the nodes that it reads; -1, -2, ... are the graph's inputs.
-    """
-
-    op: str
-    args: tuple[int | str, ...]
-    inputs: tuple[int, ...]
-
-    @property
-    def text(self) -> str:
-        """The node without its inputs: "C(64,3,1)"; "BN" where there are no parameters."""
-        return f"{self.op}({','.join(map(str, self.args))})" if self.args else self.op
+__all__ = ["Architecture", "Cell", "NestingError", "Node", "chain"]
 
 
 @dataclass(frozen=True)
@@ -35,48 +28,77 @@ class Architecture:
         nodes: Every node reads only nodes before it.
         outputs: Positions of the nodes that are the network's outputs.
         settings: What was decided beside the layers, such as a learning rate.
+        cells: By name the cells that nodes, also those of other cells, stand for.
     """
 
     nodes: tuple[Node, ...]
     outputs: tuple[int, ...]
     settings: Mapping[str, float] = field(default_factory=dict)
+    cells: Mapping[str, Cell] = field(default_factory=dict)
 
     @cached_property
     def text(self) -> str:
         """Canonical text: "[C(64,3,1), P(2,2), SM(10)]".
 
         A node that reads anything but the node before it says so ("C(64,3,1)@0,1"), and so do
-        outputs other than the last node and settings, behind the list.
+        outputs other than the last node and settings, behind the list; and then the cells:
+        "[N(8), N(16), SM(10)] where N(F) = [C(F,3,1), C(F,3,1)@-1] -> 0,1".
         """
-        text = f"[{', '.join(self.layers)}]"
-        if self.outputs != (len(self.nodes) - 1,):
-            text += f" -> {_commas(self.outputs)}"
+        text = graph_text(self.nodes, self.outputs)
         for name, value in sorted(self.settings.items()):
             text += f" {name}={value!r}"
+        for name, cell in sorted(self.cells.items()):
+            text += f" where {name}{cell.text}"
         return text
 
     @property
     def edges(self) -> int:
-        """The number of connections between nodes, those from the graph's inputs included."""
-        return sum(len(node.inputs) for node in self.nodes)
+        """The number of connections between nodes, those from the graph's inputs included.
+
+        Cells count written out.
+        """
+        return sum(len(node.inputs) for node in self.expanded.nodes)
 
     @cached_property
     def layers(self) -> tuple[str, ...]:
         """The text of every node; with what it reads, where that is not the node before it."""
-        return tuple(
-            node.text + ("" if node.inputs == (position - 1,) else f"@{_commas(node.inputs)}")
-            for position, node in enumerate(self.nodes)
-        )
+        return layer_texts(self.nodes)
 
     @cached_property
     def digest(self) -> str:
-        """32 hexadecimal digits over nodes, outputs and settings, the same in every process."""
-        content = [
-            [[node.op, node.args, node.inputs] for node in self.nodes],
-            self.outputs,
-            sorted(self.settings.items()),
-        ]
+        """32 hexadecimal digits over all of it, the same in every process."""
+        content = [*_content(self.nodes, self.outputs), sorted(self.settings.items())]
+        if self.cells:
+            content.append(
+                [
+                    [name, cell.parameters, *_content(cell.nodes, cell.outputs)]
+                    for name, cell in sorted(self.cells.items())
+                ]
+            )
         return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).hexdigest()
+
+    def check(self) -> None:
+        """See that the cells can be written out, of which nothing is done.
+
+        Raises:
+            NestingError: See `check_cells`.
+        """
+        check_cells(self.nodes, self.cells)
+
+    @cached_property
+    def expanded(self) -> "Architecture":
+        """The same network without cells.
+
+        Raises:
+            NestingError: See `check_cells`.
+        """
+        if not self.cells:
+            return self
+        self.check()
+        written: list[Node] = []
+        places = write_out(self.nodes, self.cells, {}, None, written)
+        outputs = tuple(places[output] for output in self.outputs)
+        return Architecture(tuple(written), outputs, self.settings)
 
 
 def chain(layers: Iterable[tuple[str, tuple[int | str, ...]]]) -> Architecture:
@@ -85,5 +107,5 @@ def chain(layers: Iterable[tuple[str, tuple[int | str, ...]]]) -> Architecture:
     return Architecture(nodes, (len(nodes) - 1,))
 
 
-def _commas(numbers: Iterable[int]) -> str:
-    return ",".join(map(str, numbers))
+def _content(nodes: Iterable[Node], outputs: tuple[int, ...]) -> list[Any]:
+    return [[[node.op, node.args, node.inputs] for node in nodes], outputs]

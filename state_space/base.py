@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -43,10 +44,29 @@ class Space(ABC, Generic[State]):
     Attributes:
         vocabulary: Every kind of decision with all its tokens, in a fixed order.
         trainable: Whether its networks can be built; else they are only scored by a table.
+        scale: What `architecture` may be told of how large to make a network, and how large a
+            search makes it: repeats of a cell, filters and the like. It is no decision.
     """
 
     vocabulary: Mapping[str, tuple[Token, ...]]
     trainable: bool = True
+    scale: Mapping[str, int] = {}
+
+    @classmethod
+    def from_mapping(
+        cls, mapping: Mapping[str, Any], shape: tuple[int, ...], outputs: int
+    ) -> "Space[Any]":
+        """The space of the keys of a TOML file; unless told otherwise they are keywords.
+
+        Args:
+            mapping: Without the keys `space` and `made-for`.
+            shape: Of an example, such as (channels, height, width) of an image.
+            outputs: How many there are, such as classes.
+
+        Raises:
+            SettingsError: Keys are unknown or values impossible; all are named.
+        """
+        return cls(**mapping)
 
     @abstractmethod
     def initial_state(self, stage: int = 0) -> State:
@@ -55,6 +75,14 @@ class Space(ABC, Generic[State]):
     def grows(self, stage: int) -> bool:
         """Whether the stage after this one is another."""
         return self.initial_state(stage) != self.initial_state(stage + 1)
+
+    def size(self, stage: int = 0) -> int | None:
+        """The number of complete walks in the stages up to this one; None where none can count.
+
+        By default the states are counted, up to `MOST_STATES` of them: those of a space whose
+        states remember their walks are too many.
+        """
+        return space_size(self, stage)
 
     @abstractmethod
     def decision(self, state: State) -> Decision | None:
@@ -71,25 +99,73 @@ class Space(ABC, Generic[State]):
         States of one observation have the same decision.
         """
 
+    def layer(self, observation: Observation) -> int:
+        """Which layer of a network a decision is about, from 0: its place in figures.
+
+        Unless the space says more, all decisions are about one layer.
+        """
+        return 0
+
     @abstractmethod
     def action(self, token: Token) -> Observation:
         """The token as a NamedTuple whose fields are columns of the Q-table."""
 
     @abstractmethod
-    def architecture(self, walk: Sequence[Token]) -> Architecture:
+    def architecture(
+        self, walk: Sequence[Token], scale: Mapping[str, int] | None = None
+    ) -> Architecture:
         """The network of a complete walk.
+
+        Args:
+            walk: The genotype.
+            scale: Other values than those of the space's scale; see `check_scale`.
 
         Raises:
             IllegalMove: The walk is not legal or not complete.
         """
 
+    def text(self, walk: Sequence[Token]) -> str:
+        """What a person reads in the place of a walk, which `parse` takes back.
+
+        Unless the space has something shorter it is the text of the network.
+        """
+        return self.architecture(walk).text
+
     @abstractmethod
     def parse(self, text: str) -> tuple[Token, ...]:
-        """The walk of an architecture's text.
+        """The walk of a text that `text` gave, or of the network's own text.
 
         Raises:
             ValueError: The text is malformed, or not an architecture of this space.
         """
+
+
+def check_scale(space: Space[Any], scale: Mapping[str, int] | None) -> dict[str, int]:
+    """The scale of a space's networks, with other values where they are given.
+
+    Raises:
+        ValueError: The space has no such key, or a value is below 1.
+    """
+    for name, value in (scale or {}).items():
+        if name not in space.scale:
+            known = f"only {', '.join(space.scale)}" if space.scale else "it has one size"
+            raise ValueError(f"networks of this space have no {name}: {known}")
+        if type(value) is not int or value < 1:
+            raise ValueError(f"{name} must be a whole number from 1 on, not {value!r}")
+    return {**space.scale, **(scale or {})}
+
+
+def scaled(space: Space[State], scale: Mapping[str, int]) -> Space[State]:
+    """The same space, whose networks have other sizes unless `architecture` is told otherwise.
+
+    Raises:
+        ValueError: See `check_scale`.
+    """
+    if not scale:
+        return space
+    other = copy(space)
+    other.scale = check_scale(space, scale)
+    return other
 
 
 def legal_walk(
@@ -153,14 +229,24 @@ def random_walk(
     return tuple(walk)
 
 
-def count_architectures(space: Space[State], stage: int = 0) -> int:
+def count_architectures(
+    space: Space[State], stage: int = 0, most_states: int | None = None
+) -> int | None:
     """The exact number of complete walks, by dynamic programming over the states.
 
     Where several walks make one network, as skip connections do, there are fewer networks.
+
+    Args:
+        space: Whose walks.
+        stage: How far it has grown.
+        most_states: With more states than that, the answer is None.
     """
-    complete = 0
+    complete = seen = 0
     frontier = {space.initial_state(stage): 1}
     while frontier:
+        seen += len(frontier)
+        if most_states is not None and seen > most_states:
+            return None
         following: dict[State, int] = {}
         for state, walks in frontier.items():
             decision = space.decision(state)
@@ -174,11 +260,16 @@ def count_architectures(space: Space[State], stage: int = 0) -> int:
     return complete
 
 
+MOST_STATES = 1_000_000
+"""So many are counted in some seconds."""
+
+
 @lru_cache(maxsize=8)
-def space_size(space: Space[Any], stage: int = 0) -> int:
+def space_size(space: Space[Any], stage: int = 0) -> int | None:
     """The number of complete walks in the stages up to this one; see `count_architectures`."""
     stages = [each for each in range(stage + 1) if each == 0 or space.grows(each - 1)]
-    return sum(count_architectures(space, each) for each in stages)
+    counts = [count_architectures(space, each, MOST_STATES) for each in stages]
+    return None if None in counts else sum(count for count in counts if count is not None)
 
 
 def enumerate_rows(space: Space[State], stage: int = 0) -> dict[Observation, Decision]:

@@ -28,7 +28,9 @@ def canonical(architecture: Architecture) -> Architecture:
 
     Two architectures whose inputs and outputs are sets become equal exactly if one is the other
     with its nodes in another order. Nodes stand by their longest distance from the graph's inputs.
+    Cells are written out.
     """
+    architecture = architecture.expanded
     nodes = architecture.nodes
     inputs = tuple(tuple(sorted(node.inputs)) for node in nodes)
     readers: list[list[int]] = [[] for _ in nodes]

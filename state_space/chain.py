@@ -4,13 +4,35 @@ The state keeps the actual size of the representation; what is legal is decided 
 size falls into, so that all states of one row of the Q-table have the same options.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from state_space.architecture import Architecture, chain
-from state_space.base import Decision, IllegalMove, Space, Token, legal_walk
+from state_space.base import (
+    Decision,
+    IllegalMove,
+    Observation,
+    Space,
+    Token,
+    check_scale,
+    legal_walk,
+)
 from state_space.limits import Limits
-from state_space.notation import NOT_DECIDED, NotationError, read_layers, read_token
+from state_space.notation import NotationError, read_layers, read_token
+
+KNOWN = {
+    "C": ("filters", "field", "stride"),
+    "P": ("field", "stride"),
+    "FC": ("units",),
+    "GAP": ("classes",),
+    "SM": ("classes",),
+    "D": ("i", "n"),
+    "BN": (),
+}
+"""The layers of a network's text, with the names of their parameters."""
+
+NOT_DECIDED = ("D", "BN")
+"""Dropout and batch norm, which a 2017 log writes into a network although no agent chose them."""
 
 
 class Layer(NamedTuple):
@@ -64,13 +86,20 @@ class ChainSpace(Space[ChainState]):
             Layer("SM"),
         ]
         self._layers = {self._token(layer): layer for layer in layers}
-        self._nodes = {token: read_token(token) for token in self._layers}
+        self._nodes = {token: read_token(token, KNOWN) for token in self._layers}
         self._bins = {
             size: next(smallest for smallest in limits.size_bins if size >= smallest)
             for size in range(1, image_size + 1)
         }
         self._decisions: dict[tuple[str, int, bool, int, int], Decision] = {}
         self.vocabulary = {"layer": tuple(self._layers)}
+
+    @classmethod
+    def from_mapping(
+        cls, mapping: Mapping[str, Any], shape: tuple[int, ...], outputs: int
+    ) -> "ChainSpace":
+        """The space for square images of the shape."""
+        return cls(Limits.from_mapping(mapping), shape[1], outputs)
 
     def initial_state(self, stage: int = 0) -> ChainState:
         """The images; the space does not grow, so every stage is the same."""
@@ -150,19 +179,27 @@ class ChainSpace(Space[ChainState]):
             self._bins[state.size],
         )
 
+    def layer(self, observation: Observation) -> int:
+        """The number of layers before."""
+        layer: int = ChainObservation(*observation).depth
+        return layer
+
     def action(self, token: Token) -> Layer:
         """The layer that a token adds."""
         return self._layers[token]
 
-    def architecture(self, walk: Sequence[Token]) -> Architecture:
+    def architecture(
+        self, walk: Sequence[Token], scale: Mapping[str, int] | None = None
+    ) -> Architecture:
         """The chain of the walk's layers."""
+        check_scale(self, scale)
         for _ in legal_walk(self, walk):
             pass
         return chain(self._nodes[token] for token in walk)
 
     def parse(self, text: str) -> tuple[Token, ...]:
         """The walk of a network in the 2017 notation; dropout and batch norm are no decisions."""
-        layers = [layer for layer in read_layers(text) if layer[0] not in NOT_DECIDED]
+        layers = [layer for layer in read_layers(text, KNOWN) if layer[0] not in NOT_DECIDED]
         walk = tuple(f"{op}({','.join(map(str, args))})" for op, args in layers)
         for op, args in layers:
             if op in ("GAP", "SM") and args != (self.classes,):

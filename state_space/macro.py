@@ -3,12 +3,13 @@
 Its 6,561 networks come with published accuracies; they are looked up, not trained.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from state_space.architecture import Architecture, chain
-from state_space.base import Decision, Space, Token, legal_walk
-from state_space.notation import NotationError
+from state_space.architecture import Architecture, Node, chain
+from state_space.base import Decision, Observation, Space, Token, check_scale, legal_walk
+from state_space.notation import NotationError, read_layers
+from state_space.settings import check
 
 BLOCKS = 8
 
@@ -43,6 +44,14 @@ class MacroSpace(Space[MacroState]):
         self.vocabulary = {"block": tuple(LAYERS)}
         self._decision = Decision("block", tuple(LAYERS))
 
+    @classmethod
+    def from_mapping(
+        cls, mapping: Mapping[str, Any], shape: tuple[int, ...], outputs: int
+    ) -> "MacroSpace":
+        """There is nothing to choose."""
+        check(mapping, {})
+        return cls()
+
     def initial_state(self, stage: int = 0) -> MacroState:
         """No block yet."""
         return MacroState(0, "start")
@@ -59,12 +68,20 @@ class MacroSpace(Space[MacroState]):
         """The state itself, as in a chain: depth and last block."""
         return state
 
+    def layer(self, observation: Observation) -> int:
+        """The number of layers before."""
+        layer: int = MacroState(*observation).depth
+        return layer
+
     def action(self, token: Token) -> Block:
         """The block that a token adds."""
         return Block(token)
 
-    def architecture(self, walk: Sequence[Token]) -> Architecture:
+    def architecture(
+        self, walk: Sequence[Token], scale: Mapping[str, int] | None = None
+    ) -> Architecture:
         """The chain of the walk's blocks."""
+        check_scale(self, scale)
         for _ in legal_walk(self, walk):
             pass
         return chain(LAYERS[token] for token in walk)
@@ -73,9 +90,8 @@ class MacroSpace(Space[MacroState]):
         """The walk of a text such as "[ID, MB(3,3), ...]", or of the benchmark's digits."""
         if set(text) <= set("012") and len(text) == BLOCKS:
             return tuple(list(LAYERS)[int(digit)] for digit in text)
-        stripped = text.strip()
-        if not (stripped.startswith("[") and stripped.endswith("]")):
+        if not text.lstrip().startswith("["):
             raise NotationError(f"{text!r} is neither a list in brackets nor {BLOCKS} digits 0-2")
-        walk = tuple(stripped[1:-1].split(", "))
+        walk = tuple(Node(op, args, ()).text for op, args in read_layers(text))
         self.architecture(walk)
         return walk

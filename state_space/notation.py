@@ -1,86 +1,90 @@
 """The notation of the 2017 MetaQNN code: "[C(64,3,1), P(2,2), D(1,2), FC(128), SM(10)]".
 
-Graphs are written as `Architecture.text` writes them: "[C(8,3,1), C(8,3,1)@-1, SM(10)@0,1]".
+Graphs are written as `Architecture.text` writes them: "[C(8,3,1), C(8,3,1)@-1, SM(10)@0,1]", and
+parts that stand in them several times behind them: "[N(8), N(16), SM(10)] where N(F) = [C(F,3,1)]".
 """
 
 import math
 import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
-from state_space.architecture import Architecture, Node, chain
+from state_space.architecture import Architecture, Cell, NestingError, Node, chain
 
 Layer = tuple[str, tuple[int | str, ...]]
 
-PARAMETERS = {
-    "C": ("filters", "field", "stride"),
-    "P": ("field", "stride"),
-    "FC": ("units",),
-    "GAP": ("classes",),
-    "SM": ("classes",),
-    "D": ("i", "n"),
-    "BN": (),
-    "CB": ("filters", "height", "width", "stride height", "stride width"),
-    "MP": ("height", "width", "stride height", "stride width"),
-    "AP": ("height", "width", "stride height", "stride width"),
-}
-"""The layers of the notation with the names of their parameters, all positive whole numbers.
+Parameters = Mapping[str, tuple[str, ...]]
+"""The layers that are known, with the names of their parameters, all positive whole numbers."""
 
-C convolution, P max pooling, FC fully connected, GAP global average pooling, SM softmax,
-D(i,n) dropout with probability i/(2n), BN batch normalisation, CB convolution with batch
-normalisation, MP and AP max and average pooling with "same" padding.
-"""
+Check = Callable[[str, tuple[int, ...]], str | None]
+"""What is wrong with the numbers of a layer, beside being below 1; None if nothing is."""
 
-NOT_DECIDED = ("D", "BN")
-"""Layers that a 2017 log writes into a network although no agent chose them."""
+INPUTS = 99
+"""Most inputs of a cell."""
 
-_NAME = re.compile(r"[A-Za-z]+")
+_WORD = r"[A-Za-z][A-Za-z0-9_]*"
+_NAME = re.compile(_WORD)
 _ARGUMENTS = re.compile(r"\s*\(([^()]*)\)")
 _VALUE = re.compile(r"(?<=[(,])[^,()]*")
 _NUMBER = re.compile(r"-?[0-9]{1,9}")
 _NUMBERS = re.compile(rf"\s*{_NUMBER.pattern}(\s*,\s*{_NUMBER.pattern})*")
 _OUTPUTS = re.compile(r"\s*->")
 _SETTING = re.compile(r"\s+([A-Za-z][A-Za-z0-9_-]*)=(\S*)")
+_WHERE = re.compile(rf"\s+where\s+({_WORD})\s*(?:\(\s*({_WORD}(?:\s*,\s*{_WORD})*)\s*\)\s*)?=\s*")
 
 
 class NotationError(ValueError):
     """A network's text is malformed; the message names the character, counted from 1."""
 
 
-def read(text: str) -> Architecture:
+class _Rules(NamedTuple):
+    """What a layer may be.
+
+    Attributes:
+        known: See `read`.
+        check: See `read`.
+        cells: The cells of the text, with the names of their parameters.
+        values: Names that may stand for numbers.
+    """
+
+    known: Parameters | None
+    check: Check | None = None
+    cells: Parameters = {}
+    values: tuple[str, ...] = ()
+
+
+def read(text: str, known: Parameters | None = None, check: Check | None = None) -> Architecture:
     """The network of a text: a layer without @ reads the one before it.
 
+    Args:
+        text: A network, or a part of one.
+        known: The layers that it may have; None for any layer with any number of parameters.
+        check: Looks at the numbers of each.
+
     Raises:
-        NotationError: The text is malformed, names an unknown layer or reads a later one.
+        NotationError: The text is malformed, names an unknown layer or reads a later one; or its
+            cells cannot be written out.
     """
-    position = _skip(text, 0, "[")
-    nodes: list[Node] = []
-    while True:
-        (op, args), end = _layer(text, position)
-        inputs: tuple[int, ...] = (len(nodes) - 1,)
-        if text[end : end + 1] == "@":
-            inputs, end = _positions(text, end + 1, -1, len(nodes) - 1)
-            end = _spaces(text, end)
-        nodes.append(Node(op, args, inputs))
-        if text[end : end + 1] == "]":
-            break
-        if op == "SM":
-            raise _error(text, end, "SM ends a network, ']' must follow")
-        position = _skip(text, end, ",")
-    if op != "SM":
-        raise _error(text, end, "the last layer must be SM(classes)")
-    end += 1
-    outputs: tuple[int, ...] = (len(nodes) - 1,)
-    if arrow := _OUTPUTS.match(text, end):
-        outputs, end = _positions(text, arrow.end(), 0, len(nodes) - 1)
-    return Architecture(tuple(nodes), outputs, _settings(text, end))
+    # their parameters are known before the layers that stand for them are read
+    cells = {found[1]: _names(found[2]) for found in _WHERE.finditer(text)}
+    rules = _Rules(known, check, cells)
+    nodes, outputs, end = _graph(text, 0, rules, -1)
+    settings, end = _settings(text, end)
+    architecture = Architecture(nodes, outputs, settings, _cells(text, end, rules))
+    try:
+        architecture.check()
+    except NestingError as error:
+        raise NotationError(f"{text!r}: {error}") from None
+    return architecture
 
 
-def read_layers(text: str) -> tuple[Layer, ...]:
+def read_layers(text: str, known: Parameters | None = None) -> tuple[Layer, ...]:
     """The layers of a chain's text, as (op, args).
 
     Raises:
         NotationError: See `read`; or the network is no chain.
     """
-    architecture = read(text)
+    architecture = read(text, known)
     layers = tuple((node.op, node.args) for node in architecture.nodes)
     if architecture != chain(layers):
         raise NotationError(
@@ -90,51 +94,123 @@ def read_layers(text: str) -> tuple[Layer, ...]:
     return layers
 
 
-def read_token(token: str) -> Layer:
+def read_token(token: str, known: Parameters | None = None) -> Layer:
     """The layer of a single token such as "C(64,3,1)".
 
     Raises:
         NotationError: The token is malformed or names an unknown layer.
     """
-    layer, end = _layer(token, 0)
+    layer, end = _layer(token, 0, _Rules(known))
     if end != len(token):
         raise _error(token, end, "one layer is expected, nothing may follow it")
     return layer
 
 
-def _layer(text: str, position: int) -> tuple[Layer, int]:
+def _graph(
+    text: str, position: int, rules: _Rules, low: int
+) -> tuple[tuple[Node, ...], tuple[int, ...], int]:
+    """The nodes and outputs of a list in brackets, and where the text goes on behind them.
+
+    Args:
+        text: All of it.
+        position: Where the list starts.
+        rules: What a layer may be.
+        low: The last input.
+    """
+    position = _skip(text, position, "[")
+    nodes: list[Node] = []
+    while True:
+        (op, args), end = _layer(text, position, rules)
+        inputs: tuple[int, ...] = (len(nodes) - 1,)
+        if text[end : end + 1] == "@":
+            twice = op in rules.cells
+            inputs, end = _positions(text, end + 1, low, len(nodes) - 1, twice=twice)
+            end = _spaces(text, end)
+        nodes.append(Node(op, args, inputs))
+        if text[end : end + 1] == "]":
+            break
+        position = _skip(text, end, ",")
+    end += 1
+    outputs: tuple[int, ...] = (len(nodes) - 1,)
+    if arrow := _OUTPUTS.match(text, end):
+        outputs, end = _positions(text, arrow.end(), 0, len(nodes) - 1)
+    return tuple(nodes), outputs, end
+
+
+def _cells(text: str, position: int, rules: _Rules) -> dict[str, Cell]:
+    """The cells behind a network, up to the text's end."""
+    cells: dict[str, Cell] = {}
+    while where := _WHERE.match(text, position):
+        name, parameters = where[1], _names(where[2])
+        if name in cells:
+            raise _error(text, where.start(1), f"{name} stands here twice")
+        if name in (rules.known or ()):
+            raise _error(text, where.start(1), f"{name} is a layer, and cannot be a cell")
+        if len(set(parameters)) < len(parameters):
+            raise _error(text, where.start(2), f"parameters of {name} have the same name")
+        own = rules._replace(values=parameters)
+        nodes, outputs, position = _graph(text, where.end(), own, -INPUTS)
+        cells[name] = Cell(parameters, nodes, outputs)
+    if text[position:].strip():
+        raise _error(
+            text,
+            position,
+            "nothing may follow ']' but -> outputs and name=value, and where NAME(PARAMETERS) = []",
+        )
+    return cells
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(_NAME.findall(text or ""))
+
+
+def _layer(text: str, position: int, rules: _Rules) -> tuple[Layer, int]:
     """The layer that starts at position, and where the text goes on behind it."""
     name = _NAME.match(text, position)
+    known = None if rules.known is None else {**rules.known, **rules.cells}
     if name is None:
-        raise _error(text, position, f"expected a layer, one of {', '.join(PARAMETERS)}")
+        one_of = "" if known is None else f", one of {', '.join(known)}"
+        raise _error(text, position, f"expected a layer{one_of}")
     op = name.group()
-    if op not in PARAMETERS:
-        raise _error(text, position, f"unknown layer {op!r}, known: {', '.join(PARAMETERS)}")
-    parameters = PARAMETERS[op]
+    if known is not None and op not in known:
+        raise _error(text, position, f"unknown layer {op!r}, known: {', '.join(known)}")
     arguments = _ARGUMENTS.match(text, name.end())
     values = list(_VALUE.finditer(text, *arguments.span(1))) if arguments else []
     if len(values) == 1 and not values[0].group().strip():
         values = []
+    parameters = (known or rules.cells).get(op, ("a number",) * len(values))
     if len(values) != len(parameters):
         raise _error(
             text,
             name.end(),
             f"{op} takes ({', '.join(parameters)}), {len(parameters)} numbers, not {len(values)}",
         )
+    args: list[int | str] = []
     for parameter, value in zip(parameters, values, strict=True):
+        given = value.group().strip()
+        if given in rules.values:
+            args.append(given)
+            continue
         if not re.fullmatch(r"\s*[0-9]{1,9}\s*", value.group()) or int(value.group()) == 0:
-            given = value.group().strip()
             where = _spaces(text, value.start()) if given else value.start()
             raise _error(text, where, f"{parameter} of {op} must be 1 or more, not {given!r}")
-    args = tuple(int(value.group()) for value in values)
-    if op == "D" and args[0] > args[1]:
-        raise _error(text, position, "D(i,n) is the i-th of n dropouts, so i is at most n")
+        args.append(int(given))
+    numbers = tuple(value for value in args if isinstance(value, int))
+    if rules.check and op not in rules.cells and len(numbers) == len(args):
+        problem = rules.check(op, numbers)
+        if problem:
+            raise _error(text, position, problem)
     end = arguments.end() if arguments else name.end()
-    return (op, args), _spaces(text, end)
+    return (op, tuple(args)), _spaces(text, end)
 
 
-def _positions(text: str, start: int, low: int, high: int) -> tuple[tuple[int, ...], int]:
-    """Distinct numbers from low to high, with commas between, and where the text goes on."""
+def _positions(
+    text: str, start: int, low: int, high: int, *, twice: bool = False
+) -> tuple[tuple[int, ...], int]:
+    """Numbers from low to high, with commas between, and where the text goes on.
+
+    They are distinct, unless they may stand there twice.
+    """
     numbers = _NUMBERS.match(text, start)
     if numbers is None:
         raise _error(text, start, "expected positions of layers, such as 0,1")
@@ -143,15 +219,15 @@ def _positions(text: str, start: int, low: int, high: int) -> tuple[tuple[int, .
         position = int(number.group())
         if not low <= position <= high:
             problem = f"{position} is not from {low} to {high}: layers count from 0"
-            raise _error(text, number.start(), problem + ", -1 is the images" * (low < 0))
-        if position in found:
+            raise _error(text, number.start(), problem + ", -1 is the images" * (low == -1))
+        if position in found and not twice:
             raise _error(text, number.start(), f"{position} stands here twice")
         found.append(position)
     return tuple(found), numbers.end()
 
 
-def _settings(text: str, position: int) -> dict[str, float]:
-    """The settings behind a network, up to the text's end."""
+def _settings(text: str, position: int) -> tuple[dict[str, float], int]:
+    """The settings behind a network, and where the text goes on behind them."""
     settings: dict[str, float] = {}
     while setting := _SETTING.match(text, position):
         name, value = setting.groups()
@@ -164,9 +240,7 @@ def _settings(text: str, position: int) -> dict[str, float]:
         if not math.isfinite(settings[name]):
             raise _error(text, setting.start(2), f"{name} must be a number, not {value!r}")
         position = setting.end()
-    if text[position:].strip():
-        raise _error(text, position, "nothing may follow ']' but -> outputs and name=value")
-    return settings
+    return settings, position
 
 
 def _skip(text: str, position: int, character: str) -> int:

@@ -8,13 +8,30 @@ are padded with zeros. The last one is the networks' affair, see `metaqnn.networ
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from state_space.architecture import Architecture, Node
-from state_space.base import Decision, IllegalMove, Space, Token, legal_walk
+from state_space.base import (
+    Decision,
+    IllegalMove,
+    Observation,
+    Space,
+    Token,
+    check_scale,
+    legal_walk,
+)
 from state_space.canonical import canonical
-from state_space.notation import PARAMETERS, NotationError, read
+from state_space.notation import NotationError, read
 from state_space.skip_limits import LAYER_TYPES, SkipLimits
+
+POOLING = ("height", "width", "stride height", "stride width")
+KNOWN = {
+    "CB": ("filters", *POOLING),
+    "MP": POOLING,
+    "AP": POOLING,
+    "SM": ("classes",),
+}
+"""The layers of a network's text, with the names of their parameters."""
 
 ATTRIBUTES = ("type", "height", "width", "stride-height", "stride-width", "filters")
 """What may be decided of a layer, in this order (fig. 2)."""
@@ -89,6 +106,13 @@ class SkipSpace(Space[SkipState]):
         if limits.skip_connections and limits.max_depth > 1:
             self.vocabulary["skip"] = SKIP
 
+    @classmethod
+    def from_mapping(
+        cls, mapping: Mapping[str, Any], shape: tuple[int, ...], outputs: int
+    ) -> "SkipSpace":
+        """The space; its networks fit images of any shape."""
+        return cls(SkipLimits.from_mapping(mapping), outputs)
+
     def initial_state(self, stage: int = 0) -> SkipState:
         """The first decision of the first layer; every stage has more layers."""
         limits = self.limits
@@ -131,16 +155,24 @@ class SkipSpace(Space[SkipState]):
         """The state without its depth, so that what is learnt holds for every stage."""
         return SkipObservation(*state[1:])
 
+    def layer(self, observation: Observation) -> int:
+        """The number of layers before."""
+        layer: int = SkipObservation(*observation).layer
+        return layer
+
     def action(self, token: Token) -> SkipAction:
         """What is decided, and how."""
         kind, _, value = token.partition(":")
         return SkipAction(kind, value)
 
-    def architecture(self, walk: Sequence[Token]) -> Architecture:
+    def architecture(
+        self, walk: Sequence[Token], scale: Mapping[str, int] | None = None
+    ) -> Architecture:
         """The walk's layers as a graph, in canonical order.
 
         Any stage's walk will do: a walk that begins n layers is of the first stage that has n.
         """
+        check_scale(self, scale)
         attributes: list[dict[str, int | str]] = []
         inputs: list[list[int]] = []
         for state, decision, token in legal_walk(self, walk, self._stage(walk)):
@@ -169,12 +201,13 @@ class SkipSpace(Space[SkipState]):
 
     def parse(self, text: str) -> tuple[Token, ...]:
         """The walk of a network, the same for every order in which the text lists its layers."""
-        network = read(text)
-        classes = network.nodes[-1].args
-        if classes != (self.classes,):
+        network = read(text, KNOWN)
+        last = network.nodes[-1]
+        if last.op != "SM":
+            raise NotationError(f"{text!r}: the last layer must be SM(classes), not {last.text}")
+        if last.args != (self.classes,):
             raise NotationError(
-                f"{text!r}: SM({classes[0]}) has {classes[0]} classes, the data set has "
-                f"{self.classes}"
+                f"{text!r}: {last.text} has {last.args[0]} classes, the data set has {self.classes}"
             )
         architecture = canonical(network)
         if architecture.nodes[-1].op != "SM":
@@ -198,7 +231,7 @@ class SkipSpace(Space[SkipState]):
 
 def _node(values: Values, inputs: tuple[int, ...]) -> Node:
     op = LAYER_TYPES[str(values["type"])]
-    args = tuple(int(values[name.replace(" ", "-")]) for name in PARAMETERS[op])
+    args = tuple(int(values[name.replace(" ", "-")]) for name in KNOWN[op])
     return Node(op, args, inputs)
 
 
@@ -210,6 +243,6 @@ def _values(text: str, node: Node) -> Values:
             f"{text!r}: {node.text} is not a layer of this space, which has {', '.join(types)}"
         )
     values: dict[str, int | str] = {"type": types[node.op], "filters": SAME}
-    for name, value in zip(PARAMETERS[node.op], node.args, strict=True):
+    for name, value in zip(KNOWN[node.op], node.args, strict=True):
         values[name.replace(" ", "-")] = value
     return values

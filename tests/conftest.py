@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from parts import agent_of
 
-from metaqnn.agents.base import Agent
-from metaqnn.config import RunConfig
-from metaqnn.registry import AGENTS, find_agent
+from metaqnn.agents.base import AGENTS, Agent
 from metaqnn.spaces import bind_space, preset_names, read_space
 from state_space import Space
 
@@ -54,7 +53,10 @@ def space(request: pytest.FixtureRequest) -> Space[Any]:
 
 AGENT_OPTIONS: dict[str, dict[str, Any]] = {
     **{name: {"agent": name} for name in AGENTS},
-    "q-learning as in the paper": {"agent": "q-learning", "q-preset": "paper", "alpha": 0.1},
+    "q-learning": {"agent": "q-learning", "sweeps": 8},
+    "q-learning as in the paper": {
+        **{"agent": "q-learning", "q_preset": "paper", "alpha": 0.1, "sweeps": 8},
+    },
 }
 
 
@@ -64,8 +66,7 @@ def make_agent(request: pytest.FixtureRequest) -> Callable[[Space[Any], int], Ag
 
     def make(space: Space[Any], seed: int = 0) -> Agent:
         options = AGENT_OPTIONS[request.param]
-        config = RunConfig.from_flat({**options, "seed": seed, "budget": 20, "sweeps": 8})
-        return find_agent(config.agent).from_config(config, space)
+        return agent_of(space, **options, seed=seed, budget=20)
 
     return make
 

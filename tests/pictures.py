@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 import metaqnn
+from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split
 from metaqnn.models.model import Model
-from metaqnn.sections import DataConfig
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from state_space.notation import read
@@ -60,7 +60,7 @@ def write_npz(path: Path, **arrays: np.ndarray) -> str:
 def learn(folder: Path, epochs: int = 6, **options: Any) -> tuple[float, Model]:
     """Train a small network; its best validation accuracy, and the network from its file."""
     load_split.cache_clear()  # the files may be new ones of the old name
-    training, validation = load_split(DataConfig(**options))
+    training, validation = load_split(DataOptions(**options))
     architecture = read(f"[C(8,3,1), P(2,2), SM({len(training.classes)})]")
     recipe = Recipe(epochs=epochs, batch_size=16, learning_rate=0.01, restart_below=0.0)
     outcome = train(architecture, training, validation, recipe, 0, keep_above=-1.0)

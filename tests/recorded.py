@@ -8,7 +8,8 @@ import numpy as np
 from click.testing import CliRunner
 
 from metaqnn.cli import main
-from metaqnn.runs import Run, open_run
+from metaqnn.runs.assembly import trained_agent
+from metaqnn.runs.run import Run, open_run
 from replay import Outcome
 from state_space import random_walk
 
@@ -23,7 +24,7 @@ def record_run(folder: Path, outcomes: Sequence[Outcome | str], *options: str) -
     run = open_run(folder)
     space: Any = run.space()
     generator = np.random.default_rng(0)
-    agent, memory = run.trained_agent(), run.memory()
+    agent, memory = trained_agent(run), run.memory()
     walks: dict[str, tuple[str, ...]] = {}  # by digest
     while len(walks) < len(outcomes):
         walk = random_walk(space, generator)

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from conftest import make_space
+from parts import agent_of
 
 from metaqnn.agents.base import Agent
-from metaqnn.config import RunConfig
 from metaqnn.evaluators.base import Evaluate, Job
 from metaqnn.executors.in_process import InProcess
-from metaqnn.registry import find_agent
-from metaqnn.rules import Rules
-from metaqnn.search import Search
+from metaqnn.search.kept_weights import KeptWeights
+from metaqnn.search.loop import Search
+from metaqnn.search.rules import Rules
 from metaqnn.stopping.base import Stopper
-from metaqnn.winners import Winners
 from replay import Memory, Outcome
 
 CLASSES = 10
@@ -44,7 +43,7 @@ def make_search(
     seed: int = 0,
     space_name: str = "digits",
     evaluator: Evaluate = hash_score,
-    winners: Winners | None = None,
+    kept: KeptWeights | None = None,
     stopper: Stopper | None = None,
     **more: Any,
 ) -> Search:
@@ -64,15 +63,14 @@ def make_search(
             failure_reward=1 / CLASSES,
             **more,
         ),
-        winners=winners,
+        kept=kept,
         stopper=stopper,
     )
 
 
 def make_agent(name: str, budget: int, seed: int, space: Any) -> Agent:
     """A new agent."""
-    config = RunConfig.from_flat({"agent": name, "budget": budget, "seed": seed})
-    return find_agent(name).from_config(config, space)
+    return agent_of(space, agent=name, budget=budget, seed=seed)
 
 
 def state(search: Search) -> tuple[Any, ...]:

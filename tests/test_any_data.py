@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from pictures import bars, learn
 
 from metaqnn.data.labels import folded
+from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load, load_split
 from metaqnn.data.prediction import prepare
 from metaqnn.errors import MetaqnnError
-from metaqnn.sections import DataConfig
 
 SIDE = 6
 
@@ -130,7 +130,7 @@ def test_it_is_read_with_the_right_meaning_or_refused_in_one_line(what):
     assume(what["layout"] != "(n, h, w)" or what["channels"] == 1)
     with tempfile.TemporaryDirectory() as folder:
         dataset, pixels, places, names = write(Path(folder), what)
-        config = DataConfig(dataset=dataset, validation=float(len(what["names"])))
+        config = DataOptions(dataset=dataset, validation=float(len(what["names"])))
         refused = what["layout"] in TOLD or what["kind"] in ("quantities", "objects")
         if refused:
             with pytest.raises(MetaqnnError) as error:

@@ -19,14 +19,14 @@ from conftest import refused
 from searches import hash_score, make_search, state
 
 from metaqnn import Search, load
+from metaqnn.agents.base import AGENTS
 from metaqnn.cli import main
 from metaqnn.errors import MetaqnnError, SearchStopped
 from metaqnn.evaluators.bandit import BanditEvaluator
 from metaqnn.evaluators.base import Job
 from metaqnn.models.model import Facts, Model
 from metaqnn.networks.cost import total_cost
-from metaqnn.registry import AGENTS
-from metaqnn.reports.notebook import render_facts, show_live
+from metaqnn.notebook import render_facts, show_live
 from state_space import Architecture
 
 BANDIT = {"space": "lei-xiong", "evaluator": "bandit", "budget": 12}
@@ -141,7 +141,7 @@ def test_interrupted_anywhere_run_goes_on_to_the_same_end(monkeypatch):
             raise KeyboardInterrupt
         return evaluator(job)
 
-    monkeypatch.setattr("metaqnn.search.attempt", interrupt)
+    monkeypatch.setattr("metaqnn.search.loop.attempt", interrupt)
     interruptions = 0
     while search.ending is None:
         try:
@@ -470,7 +470,7 @@ def test_the_representations_say_how_far_it_is_and_escape_all_text(finished):
 def test_a_notebook_shows_the_search_while_it_runs(monkeypatch):
     views = []
     view = SimpleNamespace(update=lambda thing: views.append(thing._repr_html_()))
-    monkeypatch.setattr("metaqnn.reports.notebook.INTERVAL", 0)
+    monkeypatch.setattr("metaqnn.notebook.INTERVAL", 0)
     shell = SimpleNamespace(kernel=None)
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     display = SimpleNamespace(display=lambda thing, display_id: view)

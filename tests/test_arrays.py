@@ -8,16 +8,16 @@ import pytest
 import torch
 from pictures import bars, learn, write_npz
 
+from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load, load_split
 from metaqnn.errors import MetaqnnError
-from metaqnn.sections import DataConfig
 
 PIXELS, LABELS = bars(60, channels=1)
 TEST_PIXELS, TEST_LABELS = bars(15, channels=1, seed=1)
 
 
 def loaded(dataset, part="train", **options):
-    return load(DataConfig(dataset=dataset, **options), part)
+    return load(DataOptions(dataset=dataset, **options), part)
 
 
 def refusal(dataset, part="train", **options):
@@ -264,7 +264,7 @@ def test_arrays_by_their_usual_names(tmp_path, names):
     x, y, x_test, y_test, x_val, y_val = names
     arrays = {x: PIXELS, y: LABELS, x_test: TEST_PIXELS, y_test: TEST_LABELS}
     dataset = write_npz(tmp_path / "a.npz", **arrays, **{x_val: PIXELS[:9], y_val: LABELS[:9]})
-    training, validation = load_split(DataConfig(dataset=dataset))
+    training, validation = load_split(DataOptions(dataset=dataset))
     assert (len(training), len(validation)) == (60, 9)
     assert len(loaded(dataset, "test")) == 15
     assert not training.origin.left_out
@@ -370,6 +370,6 @@ def test_a_zip_file_that_lies_about_sizes(tmp_path):
 
 
 def test_no_more_memory_than_the_machine_has(tmp_path, monkeypatch):
-    monkeypatch.setattr("metaqnn.data.arrays.memory_of_machine", lambda: 5000)
+    monkeypatch.setattr("metaqnn.data.arrays.machine_memory", lambda: 5000)
     dataset = write_npz(tmp_path / "a.npz", x_train=PIXELS, y_train=LABELS)
     assert "x_train needs" in refusal(dataset) and "this machine has" in refusal(dataset)

@@ -15,8 +15,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from test_cli import FAST, finished, finished_run, invoke  # noqa: F401  # fixtures
 
-from metaqnn.reports.board import HYPERPARAMETERS, METRICS, Board
-from metaqnn.runs import open_run
+from metaqnn.reports.tensorboard import HYPERPARAMETERS, METRICS, Board
+from metaqnn.runs.run import open_run
+from metaqnn.task import accuracy
 from replay import Memory, Outcome
 
 
@@ -96,7 +97,7 @@ def test_a_run_that_was_begun_without_goes_on_with_it(finished, tmp_path):  # no
     assert not (path / "tensorboard").exists()
     assert finished("resume", "results/r", "--tensorboard", "--quiet").output == ""
     check_whole(path)
-    assert open_run(path).config.tensorboard
+    assert open_run(path).config.run.tensorboard
     assert open_run(path).identity == before
 
 
@@ -106,7 +107,7 @@ def test_hyperparameters_are_declared_once_and_every_network_has_its_own(finishe
     declared = read_hyperparameters(path / "tensorboard" / "search")
     experiment = declared["_hparams_/experiment"].experiment
     assert {info.name for info in experiment.hparam_infos} == set(HYPERPARAMETERS)
-    assert [info.name.tag for info in experiment.metric_infos] == list(METRICS)
+    assert [info.name.tag for info in experiment.metric_infos] == ["accuracy", *METRICS]
     space = open_run(path).space()
     for trial, outcome, _ in trained(path):
         written = read_hyperparameters(path / "tensorboard" / f"{trial.number:05}")
@@ -126,11 +127,9 @@ def score(job):
 
 def test_failed_networks_are_there_and_count_in_no_mean(tmp_path):
     search = make_search(tmp_path / "m.sqlite", "random", budget=30, evaluator=score)
-    board = Board(tmp_path / "tensorboard", search.space, 30)
-    board.restore([])
-    search.observe = lambda event: (
-        event.is_new and board.record(event.trial, event.outcome, event.reward)
-    )
+    board = Board(tmp_path / "tensorboard", search.space, accuracy(), 30)
+    board.begin(search.memory)
+    search.observe = board
     search.run()
     board.close()
     found = list(search.memory.trained())
@@ -159,8 +158,8 @@ def test_a_predicted_accuracy_is_the_accuracy(tmp_path):
     memory = Memory.open(tmp_path / "m.sqlite")
     trial = memory.add(("SM(10)",), 0, "a", 0, {"epsilon": 1.0})
     memory.finish(trial, Outcome({"predicted": 0.75, "stopped_after": 2}, (0.25, 0.5)), 0.75)
-    board = Board(tmp_path / "tensorboard", space, 9)
-    board.restore(memory.trained())
+    board = Board(tmp_path / "tensorboard", space, accuracy(), 9)
+    board.begin(memory)
     board.close()
     memory.close()
     scalars = read(tmp_path / "tensorboard" / "00001")
@@ -178,14 +177,15 @@ def test_a_disk_that_is_full_is_one_line_and_nothing_is_half_written(finished, m
         patch.setattr(f"{files}.append", full)
         result = finished("resume", "results/r", "--tensorboard", "--quiet")
     assert result.exit_code == 1
-    assert result.output.strip().splitlines()[-1] == "Error: [Errno 28] No space left on device"
+    line = result.output.strip().splitlines()[-1]
+    assert line.startswith("Error: [Errno 28] No space left on device; free some space")
     assert not list(Path("results/r/tensorboard").glob("0*"))
     assert finished("resume", "results/r", "--quiet").exit_code == 0
     check_whole(Path("results/r"))
 
 
 def test_without_the_package_one_line_comes_before_anything_is_made(finished, monkeypatch):  # noqa: F811
-    monkeypatch.setattr("metaqnn.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("metaqnn.registry.find_spec", lambda name: None)
     parts = ["--tensorboard needs tensorboard: ", "-m pip install 'metaqnn[tensorboard]'"]
     refused(finished("run", "--name", "n", "--tensorboard", *FAST), *parts)
     assert not Path("results/n").exists()

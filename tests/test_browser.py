@@ -7,7 +7,7 @@ from playwright.sync_api import sync_playwright
 from recorded import record_run, trained
 
 from metaqnn.reports.page import write_page
-from metaqnn.runs import open_run
+from metaqnn.runs.run import open_run
 from replay import Outcome
 
 CHROMIUM = shutil.which("chromium")

@@ -8,7 +8,7 @@ from conftest import TINY, make_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaqnn.experiences import read_experiences
+from metaqnn.agents.experience import read_experiences
 from metaqnn.spaces import bind_space
 from state_space import IllegalMove, count_architectures, enumerate_rows
 from state_space.chain import ChainSpace

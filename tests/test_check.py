@@ -18,10 +18,10 @@ from metaqnn.cli import main
 from metaqnn.data.check import summarise
 from metaqnn.data.files import READ
 from metaqnn.data.fingerprint import differences, fingerprint
+from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load, load_split
 from metaqnn.data.split import limited, split
 from metaqnn.errors import MetaqnnError
-from metaqnn.sections import DataConfig
 
 PIXELS, LABELS = bars(60)
 
@@ -31,7 +31,7 @@ def invoke(*arguments):
 
 
 def warnings_of(dataset, **options):
-    return "; ".join(load(DataConfig(dataset=dataset, **options), "train").origin.warnings)
+    return "; ".join(load(DataOptions(dataset=dataset, **options), "train").origin.warnings)
 
 
 def test_check_says_what_was_read(tmp_path):
@@ -97,7 +97,7 @@ def test_test_images_that_were_trained_on_are_told(tmp_path):
 
 def test_the_summary_is_ready_for_json(tmp_path):
     dataset = write_npz(tmp_path / "a.npz", x_train=PIXELS / 255, y_train=LABELS)
-    made = summarise(dataset, *load_split(DataConfig(dataset=dataset)))
+    made = summarise(dataset, *load_split(DataOptions(dataset=dataset)))
     assert json.loads(json.dumps(asdict(made)))["images"] == {"training": 48, "validation": 12}
     assert "values 0 to 1, read as 0 to 255" in made.lines[0]
     assert "none for the test" in made.lines[1]
@@ -116,7 +116,7 @@ def test_what_nobody_thought_of_is_seen_in_the_pixels(tmp_path):
     assert "are all equal" in told and "--transparency black or keep" in told
     assert "ant/000.png" in told
     assert "are all equal" not in warnings_of(dataset, transparency="black")
-    assert load(DataConfig(dataset=dataset, transparency="keep"), "train").shape == (4, 12, 12)
+    assert load(DataOptions(dataset=dataset, transparency="keep"), "train").shape == (4, 12, 12)
     for x, problem in (
         (PIXELS // 32, "few grey levels, 0 to 6 of 0 to 255"),
         (np.where(LABELS.reshape(-1, 1, 1, 1) == 1, 9, PIXELS), "20 of the training images"),
@@ -171,15 +171,15 @@ def test_the_limit_leaves_every_class_enough(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 230, (1000, 6, 6)).astype(np.uint8)
     dataset = write_npz(tmp_path / "a.npz", x_train=pixels, y_train=labels)
     for limit in (None, 500, 100, 40):
-        config = DataConfig(dataset=dataset, train_limit=limit, validation=0.1)
+        config = DataOptions(dataset=dataset, train_limit=limit, validation=0.1)
         training, validation = load_split(config)
         assert len(training) + len(validation) == (limit or 1000)
         for part in (training, validation):
             assert min(part.counts.values()) >= 1, (limit, part.counts)
     with pytest.raises(MetaqnnError, match="train-limit is 5, but 3 classes need at least 6"):
-        load_split(DataConfig(dataset=dataset, train_limit=5, validation=3.0))
+        load_split(DataOptions(dataset=dataset, train_limit=5, validation=3.0))
     with pytest.raises(MetaqnnError, match="--validation 3 or more"):
-        load_split(DataConfig(dataset=dataset, validation=2.0))
+        load_split(DataOptions(dataset=dataset, validation=2.0))
 
 
 def test_a_class_of_one_image_is_named(tmp_path):
@@ -189,11 +189,11 @@ def test_a_class_of_one_image_is_named(tmp_path):
     names = np.array(["ant", "bee", "cow"])[labels]
     dataset = write_npz(tmp_path / "a.npz", x_train=PIXELS, y_train=names)
     with pytest.raises(MetaqnnError, match="the class 'cow' has but one image.*val/"):
-        load_split(DataConfig(dataset=dataset))
+        load_split(DataOptions(dataset=dataset))
     more = {"x_val": PIXELS[:6], "y_val": np.array(NAMES)[LABELS[:6]]}
     dataset = write_npz(tmp_path / "a.npz", x_train=PIXELS, y_train=names, **more)
     load_split.cache_clear()
-    training, validation = load_split(DataConfig(dataset=dataset))
+    training, validation = load_split(DataOptions(dataset=dataset))
     assert training.counts["cow"] == 1 and validation.counts["cow"] == 2
 
 
@@ -215,7 +215,7 @@ def test_a_split_that_sklearn_can_make_is_sklearn_s():
 
 def print_of(x=PIXELS, y=LABELS, path=None, **options):
     dataset = write_npz(path / "a.npz", x_train=x, y_train=y)
-    return fingerprint(load(DataConfig(dataset=dataset, **options), "train"))
+    return fingerprint(load(DataOptions(dataset=dataset, **options), "train"))
 
 
 def test_data_are_known_by_what_they_are_not_where(tmp_path):
@@ -257,7 +257,7 @@ def test_the_fingerprint_of_a_run_s_images_does_not_depend_on_their_split(tmp_pa
     dataset = write_npz(tmp_path / "a.npz", x_train=PIXELS, y_train=LABELS)
     prints = []
     for options in ({}, {"split_seed": 3}, {"train_limit": 30}, {"validation": 0.3}):
-        training, _ = load_split(DataConfig(dataset=dataset, **options))
+        training, _ = load_split(DataOptions(dataset=dataset, **options))
         prints.append(training.origin.fingerprint)
     assert all(made == prints[0] for made in prints) and prints[0]
 
@@ -293,14 +293,11 @@ def test_without_a_test_part_networks_are_trained_on_all_and_no_error_is_known(t
 
 
 def test_images_keep_what_is_known_of_them_on_their_way_to_a_worker(tmp_path):
-    from metaqnn.config import RunConfig
-    from metaqnn.evaluators.train import TrainEvaluator, _unpack
+    from metaqnn.training.job import _unpack, pack_split
 
     dataset = write_npz(tmp_path / "a.npz", x_train=PIXELS * 3.0, y_train=LABELS)
-    config = RunConfig.from_flat({"dataset": dataset})
-    packed = TrainEvaluator(config.data, config.recipe, "cpu").with_data().packed
-    assert packed is not None
-    for sent, images in zip(packed, load_split(config.data), strict=True):
+    config = DataOptions(dataset=dataset)
+    for sent, images in zip(pack_split(config), load_split(config), strict=True):
         made = _unpack(sent)
         assert made.preparation == images.preparation
         assert torch.equal(made.images, images.images)

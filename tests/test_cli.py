@@ -18,7 +18,7 @@ from conftest import refused
 from filelock import FileLock
 
 from metaqnn.cli import COMMANDS, main
-from metaqnn.config import RunConfig, option_names
+from metaqnn.config import RunConfig
 from metaqnn.data.parts import load_split
 from metaqnn.errors import MetaqnnError
 
@@ -62,9 +62,13 @@ def test_every_command_has_help(invoke, command):
 
 
 def test_every_key_of_the_configuration_is_an_option(invoke):
-    text = invoke("run", "--help").output
-    for name in option_names():
-        assert f"--{name}" in text
+    for chosen in ([], ["--agent", "reinforce", "--executor", "ray", "--halving"]):
+        text = invoke("run", *chosen, "--help").output
+        options = dict(zip([one[2:] for one in chosen[::2]], chosen[1::2], strict=False))
+        config = RunConfig.from_flat(options | ({"halving": True} if chosen else {}))
+        assert len(config.keys()) > 50
+        for name in config.values():
+            assert f"--{name.replace('_', '-')}" in text
 
 
 def test_a_run_leaves_all_that_describes_it(finished, tmp_path):
@@ -280,7 +284,7 @@ def test_a_q_table_of_another_space_is_refused(invoke, tmp_path):
     (tmp_path / "q.csv").write_text("layer,q\nC,0.5\n")
     refused(invoke("run", "--q-table", "q.csv", *FAST), "the Q-table has no column")
     result = invoke("run", "--q-table", "q.csv", "--agent", "random", *FAST)
-    refused(result, "the agent random has no Q-table to start from")
+    refused(result, "q-table is an option of the agent q-learning, and the agent is random")
 
 
 @pytest.mark.parametrize("command", ["resume", "top-k", "trials", "plot", "report", "q-table"])
@@ -378,22 +382,76 @@ def test_run_config_refuses_what_no_option_can_say():
 
 def test_the_papers_schedule_brings_its_budget():
     config = RunConfig.from_flat({"epsilon-schedule": "paper", "dataset": "cifar10"})
-    assert (config.budget, config.space) == (2700, "metaqnn-cifar10")
-    assert RunConfig.from_flat({"epsilon-schedule": "1.0:20,0.5:10"}).budget == 30
-    assert RunConfig.from_flat({"budget": 200, "q-preset": "paper"}).epsilon_schedule.startswith(
-        "1.0:111,"
-    )
+    assert (config.run.budget, config.run.space) == (2700, "metaqnn-cifar10")
+    assert RunConfig.from_flat({"epsilon-schedule": "1.0:20,0.5:10"}).run.budget == 30
+    paper = RunConfig.from_flat({"budget": 200, "q-preset": "paper"}).parts["agent"]
+    assert paper.epsilon_schedule.startswith("1.0:111,")
 
 
 def test_ctrl_c_says_how_to_resume_and_exits_with_130(invoke, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("metaqnn.search.attempt", interrupted)
+    monkeypatch.setattr("metaqnn.search.loop.attempt", interrupted)
     result = invoke("run", "--name", "r", *FAST)
     assert result.exit_code == 130
     assert result.output == "stopped after 0 of 4 networks; `metaqnn resume results/r` goes on\n"
     monkeypatch.undo()
+
+
+def break_show(monkeypatch, error):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr("metaqnn.networks.cost.layer_costs", broken)
+
+
+def test_what_nobody_expected_is_told_in_one_line_and_traced_back_on_demand(invoke, monkeypatch):
+    break_show(monkeypatch, KeyError("no such\nthing"))
+    result = invoke("show", "[SM(10)]")
+    assert result.exit_code == 1
+    assert result.output == (
+        "Error: KeyError: 'no such\\nthing'; run with --debug for the traceback\n"
+    )
+    result = invoke("--debug", "show", "[SM(10)]")
+    assert result.exit_code == 1
+    first, *_, last = result.output.splitlines()
+    assert first.startswith("Traceback") and "in broken" in result.output
+    assert last == "Error: KeyError: 'no such\\nthing'"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (MetaqnnError("bad input"), 2, "Error: bad input"),
+        (OSError("no room"), 1, "Error: no room"),
+        (sqlite3.OperationalError("locked"), 1, "Error: the replay memory cannot be read or "),
+    ],
+)
+def test_debug_shows_where_our_own_errors_come_from(invoke, monkeypatch, error, code, line):
+    break_show(monkeypatch, error)
+    plain, traced = invoke("show", "[SM(10)]"), invoke("--debug", "show", "[SM(10)]")
+    assert plain.exit_code == traced.exit_code == code
+    assert plain.output.startswith(line) and plain.output.count("\n") == 1
+    assert traced.output.startswith("Traceback") and "in broken" in traced.output
+    assert traced.output.endswith(plain.output)
+
+
+def test_a_training_that_fails_shows_its_own_traceback(invoke, monkeypatch):
+    def broken(*_, **__):
+        raise ValueError("no such network")
+
+    monkeypatch.setattr("metaqnn.training.loop.train", broken)
+    arguments = ["train", "[SM(10)]", "--device", "cpu"]
+    assert "in broken" in invoke("--debug", *arguments).output
+    (line,) = invoke(*arguments).output.splitlines()
+    assert line == "Error: [SM(10)] failed: ValueError: no such network"
+
+
+def test_usage_is_told_as_before_with_debug_too(invoke):
+    assert invoke("--debug", "show").exit_code == 2
+    assert "Traceback" not in invoke("--debug", "show").output
+    assert invoke("--debug", "show", "--help").exit_code == 0
 
 
 def test_a_changed_budget_is_kept(finished, tmp_path):

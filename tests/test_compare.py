@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -20,17 +21,19 @@ import pytest
 from click.testing import CliRunner
 from conftest import refused
 from filelock import FileLock
+from parts import image_task
 
+from metaqnn.agents.base import AGENTS
 from metaqnn.cli import main
-from metaqnn.comparison import Comparison, Entrant, open_comparison
+from metaqnn.comparison.figure import best_so_far
+from metaqnn.comparison.plan import Comparison, Entrant, open_comparison
+from metaqnn.comparison.searches import labels, read_searches, run_search, search_path, write_search
+from metaqnn.comparison.statistics import Measure, best_of, compare, mean_interval, render
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
-from metaqnn.registry import AGENTS, find_agent
-from metaqnn.reports.comparison import Measure, best_of, compare, mean_interval, render
-from metaqnn.reports.figures.comparison import best_so_far
-from metaqnn.runs import Run
-from metaqnn.searches import labels, read_searches, run_search, search_path, write_search
+from metaqnn.runs.run import Run
 from metaqnn.spaces import read_space
+from metaqnn.task import accuracy
 
 CLASSES = tuple("0123456789")
 
@@ -44,14 +47,14 @@ def search_frame(agent, seed, budget, rewards, expected):
         {
             "number": range(1, len(rewards) + 1),
             "reward": rewards,
-            "accuracy": [None if value is None else 0.9 for value in expected],
+            "score": [None if value is None else 0.9 for value in expected],
             "expected": expected,
             "network": "[SM(10)]",
             "agent": agent,
             "budget": budget,
             "seed": seed,
         }
-    ).astype({"expected": float, "accuracy": float})
+    ).astype({"expected": float, "score": float})
 
 
 def value(searches, budget, count=1):
@@ -151,7 +154,7 @@ def test_one_seed_has_no_interval():
     assert np.isnan(low).all() and np.isnan(high).all()
 
 
-EXPECTED = Measure("expected")
+EXPECTED = Measure("expected", accuracy())
 
 
 def two_agents():
@@ -193,14 +196,14 @@ def test_agents_are_compared_seed_by_seed():
 
 def test_regret_is_what_the_optimum_has_more():
     searches = two_agents()
-    regret = compare(searches, [1], Measure.of(searches, 0.95), ["a", "b"], "b")
+    regret = compare(searches, [1], Measure.of(searches, accuracy(), 0.95), ["a", "b"], "b")
     assert row(regret, "a")["mean"] == pytest.approx(95 - 45)
     assert row(regret, "a")["difference"] == pytest.approx(-1)
 
 
 def test_without_expectations_the_accuracy_counts_and_nothing_is_retrained():
     searches = two_agents().drop(columns="expected")
-    measure = Measure.of(searches, None)
+    measure = Measure.of(searches, accuracy(), None)
     assert measure.name == "validation accuracy in %"
     table = compare(searches, [1], measure, ["a", "b"], "a")
     assert set(table["choice"]) == {"handed over"}
@@ -213,8 +216,8 @@ def test_without_expectations_the_accuracy_counts_and_nothing_is_retrained():
 
 def test_headings_say_which_side_is_better():
     searches = two_agents()
-    accuracy, regret = EXPECTED, Measure.of(searches, 0.95)
-    for measure, words in ((accuracy, ("higher", "above")), (regret, ("lower", "below"))):
+    plain, regret = EXPECTED, Measure.of(searches, accuracy(), 0.95)
+    for measure, words in ((plain, ("higher", "above")), (regret, ("lower", "below"))):
         text = render(compare(searches, [1], measure, ["a", "b"], "a"), measure, "a", "table")
         assert f", {words[0]} is better: median" in text
         assert f", {words[1]} 0 is better: mean" in text
@@ -291,9 +294,9 @@ OPTIMUM = 50 + 2 * sum(range(1, 9)) / 2
 def planned(tmp_path, table_file, text, budgets):
     options = {"space": "macro", "evaluator": "table", "table": table_file}
     config = RunConfig.from_flat(options)
-    base = Run(tmp_path / "none", config, read_space("macro"), (3, 32, 32), CLASSES)
-    runs = Comparison(base, options, budgets).plan([Entrant.parse(text)], [0, 1])
-    return runs, base.evaluator()
+    base = Run(tmp_path / "none", config, read_space("macro"), image_task((3, 32, 32)))
+    comparison = Comparison(base, options, budgets)
+    return comparison.plan([Entrant.parse(text)], [0, 1]), comparison.evaluator
 
 
 @pytest.mark.slow
@@ -302,7 +305,7 @@ def test_a_search_that_does_not_plan_for_its_budget_begins_a_longer_one(
     tmp_path, table_file, agent
 ):
     runs, evaluator = planned(tmp_path, table_file, agent, (10, 30))
-    plans = find_agent(agent).plans_for_budget
+    plans = AGENTS.find(agent).plans_for_budget
     assert [run.config.budget for run in runs] == ([10, 10, 30, 30] if plans else [30, 30])
     assert [run.config.seed for run in runs] == ([0, 1, 0, 1] if plans else [0, 1])
     longer = run_search(runs[-1], evaluator)
@@ -322,7 +325,7 @@ def test_a_network_that_fails_has_no_accuracy(tmp_path):
     found = run_search(runs[0], evaluator)
     failed = found["network"].str.startswith("[ID")
     assert 0 < failed.sum() < 20
-    assert found["accuracy"].isna().tolist() == failed.tolist()
+    assert found["score"].isna().tolist() == failed.tolist()
     assert found["expected"].isna().tolist() == failed.tolist()
     assert (found["reward"][failed] == 0.1).all()
 
@@ -525,6 +528,21 @@ def test_a_search_that_cannot_go_on_ends_the_comparison_and_is_named(tmp_path):
     assert result.exit_code == 1
     line = result.output.strip().splitlines()[-1]
     assert "seed " in line and "10 networks in a row failed" in line and "the table has no" in line
+
+
+def test_an_early_end_leaves_other_child_processes_alone(tmp_path):
+    """They are the caller's."""
+    path = tmp_path / "table.json"
+    path.write_text(json.dumps({"00000000": {"test_acc": [50.0], "mean_acc": 50.0}}))
+    child = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))
+    child.start()
+    try:
+        assert call(tmp_path / "c", str(path), budgets="50").exit_code == 1
+        assert child.is_alive()
+        assert multiprocessing.active_children() == [child]
+    finally:
+        child.kill()
+        child.join()
 
 
 @pytest.mark.slow

@@ -6,13 +6,13 @@ import torch
 from PIL import Image
 
 from metaqnn.data import sources
+from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load, load_split
 from metaqnn.errors import MetaqnnError
-from metaqnn.sections import DataConfig
 
 
 def config(**options):
-    return DataConfig(**options)
+    return DataOptions(**options)
 
 
 def test_digits():
@@ -123,7 +123,7 @@ def test_npz(tmp_path):
 def test_labels_of_any_whole_numbers(tmp_path, kind):
     pixels = np.zeros((4, 8, 8), np.uint8)
     np.savez(tmp_path / "a.npz", x_train=pixels, y_train=np.array([0, 1, 2, 1], kind))
-    found = load(DataConfig(dataset=f"npz:{tmp_path / 'a.npz'}"), "train")
+    found = load(DataOptions(dataset=f"npz:{tmp_path / 'a.npz'}"), "train")
     assert found.labels.tolist() == [0, 1, 2, 1]
 
 

@@ -25,3 +25,25 @@ def run_blocks(path: Path) -> int:
 def test_the_page_of_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run_blocks(DOCS / "python.md") == 8
+
+
+def test_the_page_of_ops_runs_and_its_op_is_a_network(monkeypatch):
+    from metaqnn.networks.cost import layer_costs
+    from metaqnn.networks.notation import read
+    from metaqnn.networks.ops import OPS
+
+    monkeypatch.setitem(OPS, "DW", OPS["ID"])  # so that it is taken out again
+    assert run_blocks(DOCS / "ops.md") == 1
+    costs = layer_costs(read("[DW(3), C(8,1,1), SM(10)]"), (3, 8, 8))
+    assert costs[0] == ((3, 8, 8), 27, 27 * 64)
+
+
+def test_the_network_with_cells_is_one_and_as_metaqnn_writes_it():
+    from metaqnn.networks.cost import total_cost
+    from metaqnn.networks.notation import read
+
+    page = (DOCS / "spaces.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^    \[.*(?:\n      where .*)+", page, re.MULTILINE)
+    text = " ".join(block.split())
+    assert read(text).text == text
+    assert total_cost(read(text), (3, 32, 32)).shape == (10,)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import SHAPES, make_space
+from parts import evaluator_of, image_task
 
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
@@ -18,8 +19,7 @@ from metaqnn.evaluators.base import Job, attempt
 from metaqnn.evaluators.surrogate import SurrogateEvaluator, average, features, read_log
 from metaqnn.evaluators.table import TableEvaluator
 from metaqnn.networks.cost import total_cost
-from metaqnn.registry import find_evaluator
-from metaqnn.runs import Run, create_run
+from metaqnn.runs.run import Run, make_folder
 from metaqnn.spaces import read_space
 from replay import Outcome
 from state_space import Architecture, Node, random_walk
@@ -32,9 +32,9 @@ TABLE = "nas_bench_macro/nas-bench-macro_cifar10.json.gz"
 
 
 def make_evaluator(name, space_name, **options):
-    config = RunConfig.from_flat({"evaluator": name, "space": space_name, **options})
     shape = SHAPES.get(space_name, CIFAR)
-    return find_evaluator(name).from_config(config, make_space(space_name), shape)
+    options |= {"evaluator": name, "space": space_name}
+    return evaluator_of(make_space(space_name), shape, **options)
 
 
 def assert_one_line(caught):
@@ -108,9 +108,9 @@ def test_a_network_that_the_table_lacks_fails_and_is_named(table):
         ({"00000000": {"mean_acc": 50.0}}, "00000000 test_acc: Field required"),
         ({"00000000": {"test_acc": [], "mean_acc": 50.0}}, "00000000 test_acc: .*at least 1"),
         ({"00000000": {"test_acc": [1.0], "mean_acc": "x"}}, "00000000 mean_acc: .*number"),
-        ({"00000003": ENTRIES["00000000"]}, "not a network of macro: '00000003'"),
-        ({"0000": ENTRIES["00000000"]}, "not a network of macro: '0000'"),
-        ({"[SM(10)]": ENTRIES["00000000"]}, "not a network of macro: position 1: SM"),
+        ({"00000003": ENTRIES["00000000"]}, "not a network of the space: '00000003'"),
+        ({"0000": ENTRIES["00000000"]}, "not a network of the space: '0000'"),
+        ({"[SM(10)]": ENTRIES["00000000"]}, "not a network of the space: position 1: SM"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_told_in_one_line(tmp_path, content, message):
@@ -253,9 +253,9 @@ def write_log(path, rows):
 def write_run(path, space_name, outcomes):
     """The folder of a run in which these (walk, outcome) were recorded."""
     config = RunConfig.from_flat({"space": space_name, "budget": len(outcomes)})
-    shape = SHAPES.get(space_name, CIFAR)
-    run = Run(path, config, read_space(space_name), shape, tuple("0123456789"))
-    create_run(run, ["metaqnn", "run"], {})
+    task = image_task(SHAPES.get(space_name, CIFAR))
+    run = Run(path, config, read_space(space_name), task)
+    make_folder(run, ["metaqnn", "run"], {})
     memory = run.memory()
     space = run.space()
     with memory.transaction():

@@ -9,9 +9,10 @@ import pytest
 from conftest import SPACE_NAMES, make_space
 from hypothesis import given
 from hypothesis import strategies as st
+from parts import agent_of
 
-from metaqnn.agents.evolution import Evolution
-from metaqnn.agents.local_search import LocalSearch
+from metaqnn.agents.evolution import Evolution, EvolutionOptions
+from metaqnn.agents.local_search import LocalSearch, LocalSearchOptions
 from metaqnn.agents.mutation import mutate, neighbours
 from metaqnn.agents.random import RandomSearch
 from metaqnn.config import RunConfig
@@ -201,7 +202,7 @@ def test_a_walk_without_alternatives_stays_as_it_is():
 
 def aged(seed=0, tournament=3):
     """A population of three, told in this order."""
-    agent = Evolution(MACRO, seed, population=3, tournament=tournament)
+    agent = Evolution(MACRO, seed, EvolutionOptions(population=3, tournament=tournament))
     for number, (digits, reward) in enumerate(
         [("00000000", 0.9), ("11111111", 0.5), ("22222222", 0.7)]
     ):
@@ -244,7 +245,7 @@ def test_walks_are_random_until_the_population_is_complete():
     # a random walk is at most one decision from the other with a probability of 17/6561
     near = 0
     for seed in range(50):
-        agent = Evolution(MACRO, seed, population=2, tournament=2)
+        agent = Evolution(MACRO, seed, EvolutionOptions(population=2, tournament=2))
         tell(agent, 0, blocks("00000000"), 0.5)
         near += distance(agent.ask().walk, blocks("00000000")) <= 1
     assert near <= 3
@@ -263,7 +264,7 @@ def test_where_all_near_networks_are_known_it_goes_further():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_every_proposal_is_a_new_neighbour_of_the_best_network_that_has_one(seed):
-    agent = LocalSearch(MACRO, seed, random_first=2)
+    agent = LocalSearch(MACRO, seed, LocalSearchOptions(random_first=2))
     rewards = np.random.default_rng(seed)
     told = {}
     for number in range(200):
@@ -280,7 +281,7 @@ def test_every_proposal_is_a_new_neighbour_of_the_best_network_that_has_one(seed
 
 
 def test_networks_in_flight_count_as_tried_and_then_walks_are_random():
-    agent = LocalSearch(MACRO, 0, random_first=1)
+    agent = LocalSearch(MACRO, 0, LocalSearchOptions(random_first=1))
     start = blocks("00000000")
     tell(agent, 0, start, 0.5)
     assert {agent.ask().walk for _ in range(16)} == set(neighbours(MACRO, start))
@@ -292,7 +293,7 @@ def test_networks_in_flight_count_as_tried_and_then_walks_are_random():
 def test_it_climbs_to_the_top_of_a_hill_without_a_second_one():
     # every network but the best has a better neighbour: eight steps of at most 16 tries each
     for seed in range(10):
-        agent = LocalSearch(MACRO, seed, random_first=1)
+        agent = LocalSearch(MACRO, seed, LocalSearchOptions(random_first=1))
         walks = []
         for number in range(1 + 8 * 16):
             walks.append(agent.ask().walk)
@@ -314,7 +315,7 @@ def test_it_lists_a_whole_space_and_then_proposes_known_networks():
 
 def test_it_goes_on_from_the_best_network_of_an_earlier_stage():
     space, walk = Ladder(), ("a", "thin") * 4
-    agent = LocalSearch(space, 0, random_first=1)
+    agent = LocalSearch(space, 0, LocalSearchOptions(random_first=1))
     agent.tell(Trial(0, walk, 3, space.architecture(walk).digest, 0, {}), 0.5)
     # each rung can become a "b" or wide
     assert len({agent.ask(3).walk for _ in range(8)} & set(neighbours(space, walk, 3))) == 8
@@ -410,15 +411,13 @@ def test_it_beats_random_search_where_the_reward_is_additive(make, name):
 
 def test_a_tournament_larger_than_the_population_is_refused():
     with pytest.raises(MetaqnnError, match="tournament is 9: must be at most the population, 8"):
-        RunConfig.from_flat({"population": 8, "tournament": 9})
-    with pytest.raises(MetaqnnError, match="tournament is 10: must be at most the population, 8"):
-        RunConfig.from_flat({"population": 8})
-    assert RunConfig.from_flat({"population": 8, "tournament": 8}).evolution.tournament == 8
+        RunConfig.from_flat({"agent": "evolution", "population": 8, "tournament": 9})
+    assert agent_of(MACRO, agent="evolution", population=8, tournament=8).tournament == 8
+    assert agent_of(MACRO, agent="evolution", population=8).tournament == 8
+    assert agent_of(MACRO, agent="evolution").tournament == 10
 
 
 def test_the_agents_take_their_options():
-    options = {"population": 7, "tournament": 4, "random-first": 3}
-    config = RunConfig.from_flat(options)
-    evolution = Evolution.from_config(config, MACRO)
+    evolution = agent_of(MACRO, agent="evolution", population=7, tournament=4)
     assert (evolution.population, evolution.tournament) == (7, 4)
-    assert LocalSearch.from_config(config, MACRO).random_first == 3
+    assert agent_of(MACRO, agent="local-search", random_first=3).random_first == 3

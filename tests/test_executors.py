@@ -18,21 +18,21 @@ import pytest
 import safetensors.numpy
 import torch
 from conftest import make_space, refused
+from parts import evaluator_of
 from test_cli import FAST, invoke  # noqa: F401
 
+from metaqnn import device
 from metaqnn.config import RunConfig
+from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError, SearchStopped
 from metaqnn.evaluators.base import Job, attempt
-from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.executors import slots
-from metaqnn.executors.base import WorkerLost
+from metaqnn.executors.base import EXECUTORS, WorkerLost
 from metaqnn.executors.in_process import InProcess
 from metaqnn.executors.processes import Processes
 from metaqnn.executors.ray import Ray
-from metaqnn.registry import EXECUTORS
-from metaqnn.training import device
+from metaqnn.networks.notation import read
 from state_space import random_walk
-from state_space.notation import read
 
 HERE = Path(__file__).parent
 TIMEOUT = {"processes": 2.0, "ray": 6.0}
@@ -192,8 +192,7 @@ def test_the_same_job_has_the_same_outcome_everywhere(alone):
     found = {}
     for name in EXECUTORS:
         options = {"executor": name, "threads": 1, "epochs": 2, "device": "cpu"}
-        config = RunConfig.from_flat(options)
-        evaluator = TrainEvaluator.from_config(config, space, (1, 8, 8))
+        evaluator = evaluator_of(space, **options)
         made = make(name)
         outcomes = [made.submit(attempt, evaluator, job) for job in jobs]
         found[name] = [
@@ -325,9 +324,8 @@ class TestOptions:
         assert device.visible_gpus("cpu") == []
 
         def pins(**options):
-            named = {key.replace("_", "-"): value for key, value in options.items()}
-            config = RunConfig.from_flat({"executor": "processes", **named})
-            made = Processes.from_config(config)
+            config = RunConfig.from_flat({"executor": "processes", **options})
+            made = Processes.from_options(config.parts["executor"], config.run.device)
             made.shutdown()
             return [place._variables.get("CUDA_VISIBLE_DEVICES") for place in made._places]
 
@@ -339,12 +337,12 @@ class TestOptions:
         with pytest.raises(MetaqnnError, match=r"^workers is 5, but there is room for 4: GPUs"):
             pins(workers=5, slots_per_gpu=2)
         space = make_space("digits")
-        config = RunConfig.from_flat({"executor": "processes", "device": "cuda:1"})
-        assert TrainEvaluator.from_config(config, space, (1, 8, 8)).device == "cuda:0"
+        evaluator = evaluator_of(space, executor="processes", device="cuda:1")
+        assert evaluator.place.device == "cuda:0"
 
     def test_workers_or_a_timeout_choose_processes(self):
         chosen = [{}, {"workers": 1}, {"workers": 2}, {"network-timeout": 5.0}]
-        names = [RunConfig.from_flat(options).execution.executor for options in chosen]
+        names = [RunConfig.from_flat(options).run.executor for options in chosen]
         assert names == ["in-process", "in-process", "processes", "processes"]
 
     @pytest.mark.parametrize(
@@ -352,7 +350,10 @@ class TestOptions:
         [
             (["--executor", "in-process", "--workers", "4"], ["workers is 4", "--executor"]),
             (["--executor", "in-process", "--network-timeout", "9"], ["network-timeout is 9.0"]),
-            (["--executor", "processes", "--ray-address", "auto"], ["ray-address is 'auto'"]),
+            (
+                ["--executor", "processes", "--ray-address", "auto"],
+                ["ray-address is an option of the executor ray"],
+            ),
             (["--executor", "proceses"], ["no executor 'proceses'", "processes"]),
             (["--executor", "ray", "--device", "cuda:1"], ["device is 'cuda:1'", "auto"]),
             (["--workers", "0"], ["workers is 0"]),
@@ -382,18 +383,17 @@ class TestOptions:
         assert run(*resume, "--executor", "in-process") == ("in-process", None, None)
 
     def test_a_network_has_its_threads_and_the_process_those_of_before(self, monkeypatch):
-        from metaqnn.evaluators import train
+        from metaqnn.training import job
 
         seen = []
-        monkeypatch.setattr(train, "train", lambda *job, **options: seen.append(threads()))
+        monkeypatch.setattr(job, "train", lambda *job, **options: seen.append(threads()))
         threads = torch.get_num_threads
         before = threads()
         torch.set_num_threads(3)
         try:
             for options in ({"threads": 2}, {}, {"dataset": "npz:x"}):
-                config = RunConfig.from_flat({"device": "cpu", **options})
-                evaluator = TrainEvaluator.from_config(config, make_space("digits"), (1, 8, 8))
-                digits = replace(evaluator, data=RunConfig().data)
+                evaluator = evaluator_of(make_space("digits"), device="cpu", **options)
+                digits = replace(evaluator, data=DataOptions())
                 digits(Job(read("[SM(10)]"), 1))
                 assert threads() == 3
         finally:
@@ -402,15 +402,14 @@ class TestOptions:
 
     def test_an_evaluator_travels_with_its_images(self, monkeypatch):
         space = make_space("digits")
-        config = RunConfig.from_flat({"epochs": 1, "device": "cpu", "threads": 1})
-        evaluator = TrainEvaluator.from_config(config, space, (1, 8, 8))
+        evaluator = evaluator_of(space, epochs=1, device="cpu", threads=1)
         assert len(pickle.dumps(evaluator)) < 10_000
         packed = pickle.loads(pickle.dumps(evaluator.with_data()))
         job = Job(space.architecture(("SM(10)",)), 1)
         whole = evaluator(job)
-        from metaqnn.evaluators import train
+        from metaqnn.training import job as jobs
 
-        train._split_on_device.cache_clear()
-        monkeypatch.setattr(train, "load_split", None)  # there are no files
+        jobs._split_on_device.cache_clear()
+        monkeypatch.setattr(jobs, "load_split", None)  # there are no files
         assert packed(job).curve == whole.curve
-        train._split_on_device.cache_clear()
+        jobs._split_on_device.cache_clear()

@@ -9,14 +9,14 @@ from click.testing import CliRunner
 from conftest import make_space, refused
 from hypothesis import given
 from hypothesis import strategies as st
+from parts import image_task, run_of
 from searches import hash_score, make_search
 
-from metaqnn.agents.q_learning import QLearning
+from metaqnn.agents.base import AGENTS
 from metaqnn.cli import main
-from metaqnn.config import RunConfig
-from metaqnn.registry import AGENTS, FIGURES
 from metaqnn.reports.figures.accuracy import by_epsilon, window
 from metaqnn.reports.figures.best import running_best
+from metaqnn.reports.figures.catalogue import FIGURES
 from metaqnn.reports.figures.findings import Findings, NothingToShow, distinct
 from metaqnn.reports.figures.gallery import draw_figure, draw_figures
 from metaqnn.reports.figures.layers import shares
@@ -25,6 +25,7 @@ from metaqnn.reports.figures.q_values import mean_by_depth
 from metaqnn.reports.figures.style import make_figure, save
 from metaqnn.reports.formats import FIGURE_FORMATS
 from metaqnn.reports.pareto import pareto_front
+from metaqnn.task import accuracy
 from replay import Memory, Outcome
 
 
@@ -35,9 +36,9 @@ def search_findings(path, agent="q-learning", space_name="digits", evaluator=has
     )
     if budget:
         search.run()
-    table = search.agent.table.frame() if isinstance(search.agent, QLearning) else None
-    config = RunConfig.from_flat({"agent": agent, "budget": max(budget, 1)})
-    return Findings(config, search.space, distinct(search.memory.frame()), table)
+    run = run_of(search.space, image_task(), agent=agent, budget=max(budget, 1))
+    networks = distinct(search.memory.frame())
+    return Findings(run, search.space, networks, search.agent.knowledge(), search.agent.knows)
 
 
 def score_with_costs(job):
@@ -139,7 +140,7 @@ def test_distinct_networks_by_hand():
     )
     networks = distinct(trials)
     assert networks["found"].tolist() == [1, 2, 3]
-    assert networks["accuracy"].fillna(-1).tolist() == [0.6, -1, 0.7]
+    assert networks["score"].fillna(-1).tolist() == [0.6, -1, 0.7]
     assert networks["predicted"].tolist() == [False, False, True]
 
 
@@ -150,7 +151,7 @@ def test_the_window_is_the_papers_for_the_papers_run(networks, size):
 
 def test_rolling_mean_by_hand(tmp_path):
     findings = search_findings(tmp_path, "random", budget=7)
-    findings.networks["accuracy"] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.2]
+    findings.networks["score"] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.2]
     (axes,) = draw_figure("accuracy", findings).axes[:1]
     (line,) = [line for line in axes.lines if line.get_label() == "mean of the last 5"]
     # of 5 networks: (10 + 20 + 30 + 40 + 50) / 5 = 30 %, and so on
@@ -167,15 +168,18 @@ def test_the_mean_at_each_epsilon_by_hand():
 
 
 def test_mean_q_values_by_hand():
+    space = make_space("digits")
+    fields = dict(space.observation(space.initial_state())._asdict(), depth=[0, 0, 0, 1, 1])
     table = pd.DataFrame(
         {
-            "depth": [0, 0, 0, 1, 1],
+            **fields,
             "action": ["C(8,3,1)", "C(16,3,1)", "SM(10)", "SM(10)", "SM(10)"],
             "q": [0.5, 0.7, 0.1, 0.4, 0.8],
         }
     )
     names = table["action"].map(lambda token: token.partition("(")[0])
-    means = mean_by_depth(table, names)
+    findings = Findings(run_of(space, image_task()), space, pd.DataFrame(), table, "")
+    means = mean_by_depth(findings, table, names)
     assert means.index.tolist() == [1, 2]  # the first layer is number 1
     assert means["C"].iloc[0] == pytest.approx(0.6) and np.isnan(means["C"].iloc[1])
     assert means["SM"].tolist() == pytest.approx([0.1, 0.6])
@@ -183,7 +187,7 @@ def test_mean_q_values_by_hand():
 
 def test_q_values_that_nobody_tried_are_left_out(tmp_path):
     findings = search_findings(tmp_path, budget=3)
-    assert (findings.q_values["visits"] == 0).any()
+    assert (findings.knowledge["visits"] == 0).any()
     assert (findings.tried()["visits"] > 0).all()
 
 
@@ -196,7 +200,7 @@ def test_the_best_so_far_is_that_of_the_highest_reward():
 def test_learning_curves_by_hand(tmp_path):
     findings = search_findings(tmp_path, "random", budget=3)
     findings.networks["curve"] = [(0.1, 0.3, 0.2), (0.5, 0.4), (0.6, 0.8, 0.9)]
-    findings.networks["accuracy"] = findings.networks["reward"] = [0.3, 0.5, 0.9]
+    findings.networks["score"] = findings.networks["reward"] = [0.3, 0.5, 0.9]
     (axes,) = draw_figure("curves", findings).axes
     lines = {line.get_label(): line for line in axes.lines}
     assert list(lines) == [
@@ -209,15 +213,17 @@ def test_learning_curves_by_hand(tmp_path):
 
 def test_the_heat_map_by_hand(tmp_path):
     findings = search_findings(tmp_path, budget=1)
+    space = make_space("digits")
+    fields = dict(space.observation(space.initial_state())._asdict(), depth=[0, 0, 0, 1, 1])
     table = pd.DataFrame(
         {
-            "depth": [0, 0, 0, 1, 1],
+            **fields,
             "action": ["C(8,3,1)", "SM(10)", "FC(32)", "SM(10)", "SM(10)"],
             "q": [0.5, 0.1, 0.9, 0.4, 0.8],
             "visits": [2, 1, 0, 1, 3],
         }
     )
-    axes, *_ = draw_figure("heatmap", replace(findings, q_values=table)).axes
+    axes, *_ = draw_figure("heatmap", replace(findings, knowledge=table)).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["C(8,3,1)", "SM(10)"]
     (mesh, *_) = axes.collections
     assert mesh.get_array().filled(-1).ravel() == pytest.approx([0.5, -1, 0.1, 0.6])
@@ -263,7 +269,7 @@ def test_the_front_is_what_no_network_dominates(networks):
 def test_a_stretched_axis_shows_all_and_its_ticks_lie_within(values):
     axes = make_figure(3).add_subplot()
     axes.plot(values)
-    stretch(axes)
+    stretch(axes, accuracy())
     low, high = axes.get_ylim()
     assert low < min(values) and max(values) < high
     shown = [tick for tick in axes.get_yticks() if low <= tick <= high]

@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.extras import need
-from metaqnn.files import write_file, write_output
+from metaqnn.registry import need
+from metaqnn.storage import write_file, write_output
 
 
 @pytest.mark.parametrize(("content", "there"), [("é\n", b"\xc3\xa9\n"), (b"\r\n\0", b"\r\n\0")])
@@ -29,7 +29,9 @@ def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space left"):
         write_file(path, "after")
-    with pytest.raises(MetaqnnError, match="file.csv cannot be written: No space left on device$"):
+    with pytest.raises(
+        MetaqnnError, match="file.csv cannot be written: No space left on device; free"
+    ):
         write_output(path, "after")
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]

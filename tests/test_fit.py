@@ -8,16 +8,15 @@ import torch
 from conftest import SHAPES, make_space
 from test_training import images
 
-from metaqnn.config import RunConfig
+from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split
 from metaqnn.networks.build import Network
-from metaqnn.networks.cost import COSTS
-from metaqnn.networks.memory import KEPT, activation_bytes, weight_bytes
+from metaqnn.networks.memory import activation_bytes, weight_bytes
+from metaqnn.networks.notation import read
 from metaqnn.training.fit import DoesNotFit, check_fit, is_out_of_memory, splittings, within_memory
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from state_space import random_walk
-from state_space.notation import read
 
 CPU = torch.device("cpu")
 
@@ -38,10 +37,6 @@ def test_bytes_by_hand():
 def test_joined_inputs_need_a_place_of_their_own():
     network = read("[C(4,1,1), C(2,1,1)@-1, SM(10)@0,1]")
     assert activation_bytes(network, (1, 2, 2)) == 4 * (4 + 16 + 8 + 24 + 10)
-
-
-def test_every_op_has_an_estimate():
-    assert KEPT.keys() == COSTS.keys()
 
 
 @contextmanager
@@ -116,7 +111,7 @@ def test_other_errors_are_not_tried_again():
 
 @pytest.fixture
 def digits():
-    return load_split(RunConfig.from_flat({}).data)
+    return load_split(DataOptions())
 
 
 @pytest.fixture

@@ -14,16 +14,16 @@ from PIL import Image, ImageFilter
 
 from metaqnn.data.inputs import read_inputs
 from metaqnn.data.listing import list_folder
+from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load, load_split
 from metaqnn.data.pictures import look_at, read_picture
 from metaqnn.data.preparation import Preparation
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.network import probabilities
-from metaqnn.sections import DataConfig
 
 
 def config(root, **options):
-    return DataConfig(dataset=f"folder:{root}", **options)
+    return DataOptions(dataset=f"folder:{root}", **options)
 
 
 def refusal(root, **options):
@@ -227,7 +227,7 @@ def test_nothing_is_lost_and_predictions_are_prepared_as_the_training(
     options = {"dataset": f"folder:{root}", "image_size": 12}
     accuracy, model = learn(tmp_path, **options)
     assert accuracy > 0.95
-    test = load(DataConfig(**options), "test")
+    test = load(DataOptions(**options), "test")
     assert model.facts.preparation.scale == scale
     assert model.facts.input_shape == test.shape == (channels, 12, 12)
     names, images, broken = read_inputs([root / "test"], test.shape, model.facts.preparation)
@@ -373,7 +373,7 @@ def test_predictions_make_the_errors_of_the_final_test(tmp_path):
     options = {"dataset": f"folder:{tmp_path / 'a'}", "image_size": 24}
     accuracy, model = learn(tmp_path, epochs=10, **options)
     assert accuracy > 0.8
-    test = load(DataConfig(**options), "test")
+    test = load(DataOptions(**options), "test")
     names, images, _ = read_inputs([tmp_path / "a" / "test"], test.shape, model.facts.preparation)
     assert np.array_equal(images, test.images.numpy())
     predicted = model.predict(images)
@@ -389,7 +389,7 @@ def test_a_picture_as_an_array_and_as_a_file_is_resized_alike(tmp_path):
     pixels, labels = bars(40, size=20)
     np.savez(tmp_path / "a.npz", x_train=pixels, y_train=labels)
     options = {"dataset": f"npz:{tmp_path / 'a.npz'}", "image_size": 9}
-    found = load(DataConfig(**options), "train")
+    found = load(DataOptions(**options), "train")
     for place in range(5):
         Image.fromarray(pixels[place]).save(tmp_path / f"{place}.png")
         made = read_picture(tmp_path / f"{place}.png", found.shape, found.preparation)
@@ -419,10 +419,10 @@ def test_photographs_take_the_memory_of_the_result(tmp_path):
     code = (
         "import resource, sys, torch\n"
         "from metaqnn.data.parts import load\n"
-        "from metaqnn.sections import DataConfig\n"
+        "from metaqnn.data.options import DataOptions\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
         "before = peak()\n"
-        "load(DataConfig(dataset=sys.argv[1], image_size=32), 'train')\n"
+        "load(DataOptions(dataset=sys.argv[1], image_size=32), 'train')\n"
         "print(peak() - before)"
     )
     command = [sys.executable, "-c", code, f"folder:{tmp_path}"]

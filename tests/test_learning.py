@@ -5,6 +5,7 @@ import pytest
 from conftest import make_space
 
 from metaqnn.agents.q_learning import QLearning
+from metaqnn.agents.q_options import QLearningOptions
 from metaqnn.agents.schedule import EpsilonSchedule
 from replay import Trial
 from state_space import random_walk
@@ -24,15 +25,26 @@ class Landscape:
         return float(np.mean([self.scores[place] for place in enumerate(walk)]))
 
 
+def greedy(agent):
+    """The walk of the highest Q-values."""
+    state, walk = agent.space.initial_state(), []
+    while (decision := agent.space.decision(state)) is not None:
+        observation = agent.space.observation(state)
+        walk.append(agent.table.best_options(observation, decision.options)[0])
+        state = agent.space.step(state, walk[-1])
+    return tuple(walk)
+
+
 def greedy_after_search(space, landscape, seed, networks):
-    agent = QLearning(space, EpsilonSchedule.scaled(networks), seed)
+    schedule = EpsilonSchedule.scaled(networks)
+    agent = QLearning(space, seed, QLearningOptions(epsilon_schedule=str(schedule)))
     trained = set()
     while len(trained) < networks:
         walk = agent.ask().walk
         trained.add(walk)
         digest = " ".join(walk)
         agent.tell(Trial(len(trained), walk, 0, digest, 0, {}), landscape(walk))
-    return agent.greedy().walk
+    return greedy(agent)
 
 
 @pytest.mark.slow

@@ -5,11 +5,12 @@ import pytest
 import torch
 from conftest import SHAPES, make_space
 
-from metaqnn.networks.build import Network, join
+from metaqnn.networks.build import Network
 from metaqnn.networks.cost import ShapeError, layer_costs, total_cost
-from metaqnn.networks.layers import LAYERS, Dropout
+from metaqnn.networks.modules import Dropout, join
+from metaqnn.networks.notation import read
+from metaqnn.networks.ops import OPS
 from state_space import random_walk
-from state_space.notation import read
 
 TABLE_A1 = [
     (
@@ -83,9 +84,9 @@ def test_costs_of_layers_with_height_and_width_by_hand():
 def test_pooling_does_not_count_the_padding():
     generator = torch.Generator()
     image = torch.tensor([[[[-1.0, -2.0, -3.0], [-4.0, -5.0, -6.0]]]])
-    maxima = LAYERS["MP"]((3, 3, 1, 2), (1, 2, 3), generator)(image)
+    maxima = OPS["MP"]((3, 3, 1, 2), [(1, 2, 3)]).module(generator)(image)
     assert maxima.tolist() == [[[[-1, -2], [-1, -2]]]]
-    means = LAYERS["AP"]((1, 3, 1, 2), (1, 2, 3), generator)(image)
+    means = OPS["AP"]((1, 3, 1, 2), [(1, 2, 3)]).module(generator)(image)
     assert means.tolist() == [[[[-1.5, -2.5], [-4.5, -5.5]]]]
 
 

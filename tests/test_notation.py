@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metaqnn.networks.notation import read
+from state_space import notation
 from state_space.architecture import Architecture, Node, chain
-from state_space.notation import PARAMETERS, NotationError, read, read_layers, read_token
+from state_space.notation import NotationError, read_layers, read_token
 
 numbers = st.integers(1, 999)
 layers = st.one_of(
@@ -80,8 +82,7 @@ def test_layers_are_read_of_chains_only():
         ("[C(64,-3,1), SM(10)]", 7, "field of C must be 1 or more, not '-3'"),
         ("[C(64,,1), SM(10)]", 7, "field of C must be 1 or more, not ''"),
         ("[C(64,3,1) P(2,2), SM(10)]", 12, "expected ','"),
-        ("[C(64,3,1)]", 11, "the last layer must be SM(classes)"),
-        ("[SM(10), C(64,3,1)]", 8, "SM ends a network"),
+        ("[2C(64,3,1)]", 2, "expected a layer, one of C, P, FC, "),
         ("[SM(10)] x", 9, "nothing may follow"),
         ("[D(3,2), SM(10)]", 2, "i is at most n"),
         ("[]", 2, "expected a layer"),
@@ -92,7 +93,7 @@ def test_layers_are_read_of_chains_only():
         ("[BN, BN@-2, SM(10)]", 9, "-2 is not from -1 to 0: layers count from 0, -1 is the ima"),
         ("[BN, BN@0,1, SM(10)]", 11, "1 is not from -1 to 0"),
         ("[BN, BN@0,0, SM(10)]", 11, "0 stands here twice"),
-        ("[BN, SM(10)@0 1]", 15, "SM ends a network"),
+        ("[BN, SM(10)@0 1]", 15, "expected ','"),
         ("[BN, SM(10)] ->", 16, "expected positions of layers"),
         ("[BN, SM(10)] -> 2", 17, "2 is not from 0 to 1: layers count from 0"),
         ("[BN, SM(10)] -> -1", 17, "-1 is not from 0 to 1"),
@@ -136,5 +137,14 @@ def test_the_digest_covers_nodes_outputs_and_settings():
     assert len({variant.digest for variant in variants}) == len(variants)
 
 
-def test_every_layer_has_named_parameters():
-    assert set(PARAMETERS) == {"C", "P", "FC", "GAP", "SM", "D", "BN", "CB", "MP", "AP"}
+def test_without_known_layers_any_name_may_have_any_numbers():
+    network = notation.read("[SEP3(8), sk_ip, X(1,2,3)@0,1]")
+    assert [(node.op, node.args) for node in network.nodes] == [
+        ("SEP3", (8,)),
+        ("sk_ip", ()),
+        ("X", (1, 2, 3)),
+    ]
+    with pytest.raises(NotationError, match="character 4: a number of X must be 1 or more"):
+        notation.read("[X(0)]")
+    with pytest.raises(NotationError, match="character 2: unknown layer 'X', known: Y"):
+        notation.read("[X(1)]", {"Y": ("size",)})

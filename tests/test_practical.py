@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from conftest import make_space
+from parts import agent_of
 from test_agents import q_learning, trial
 from test_q_table import LONG, q_of
 
 from metaqnn.agents.known import KnownNetworks
-from metaqnn.agents.q_learning import QLearning
+from metaqnn.agents.q_options import Q_PRESETS
 from metaqnn.agents.q_table import QTable
 from metaqnn.agents.schedule import EpsilonSchedule
-from metaqnn.agents.sections import Q_PRESETS
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from replay import Trial
@@ -141,7 +141,7 @@ def test_the_bonus_prefers_what_was_rarely_tried():
 
 def test_proposals_that_are_not_told_yet_are_not_repeated():
     space = make_space("nas-digits")
-    agent = QLearning.from_config(RunConfig.from_flat({"budget": 100}), space)
+    agent = agent_of(space, budget=100)
     for number in range(20):
         walk = agent.ask().walk
         agent.tell(trial(number, walk, space), number / 20)
@@ -164,8 +164,7 @@ def test_a_loaded_table_guides_the_candidates():
         table.visit(trajectory)
         reward = walk.count("MB(6,5)") / 8
         table.sweep_with_traces(trajectory, reward, 0.1, 1.0, 1.0, 1.0)
-    config = RunConfig.from_flat({"epsilon_schedule": "0.1:100"})
-    cold, warm = (QLearning.from_config(config, space) for _ in range(2))
+    cold, warm = (agent_of(space, epsilon_schedule="0.1:100") for _ in range(2))
     warm.warm_start(table.frame().drop(columns="visits"))
     assert warm.ask().walk.count("MB(6,5)") >= 6 > cold.ask().walk.count("MB(6,5)")
 
@@ -173,7 +172,8 @@ def test_a_loaded_table_guides_the_candidates():
 def test_presets_and_budgets():
     def preset(**options):
         config = RunConfig.from_flat(options)
-        return config.q_learning.q_preset, config.epsilon_schedule.split(",")[0]
+        options = config.parts["agent"]
+        return options.q_preset, options.epsilon_schedule.split(",")[0]
 
     assert preset() == ("practical", "1.0:10")
     assert preset(budget=20) == ("practical", "1.0:4")
@@ -183,15 +183,15 @@ def test_presets_and_budgets():
     assert preset(epsilon_schedule="1.0:600,0.1:600")[0] == "paper"
     assert preset(epsilon_schedule="1.0:6,0.1:6")[0] == "practical"
     assert preset(budget=100, q_preset="paper") == ("paper", "1.0:56")
-    assert RunConfig.from_flat({"trace": 0.3}).q_learning.trace == 0.3
+    assert RunConfig.from_flat({"trace": 0.3}).parts["agent"].trace == 0.3
     paper = RunConfig.from_flat({"q_preset": "paper"})
-    assert paper.q_learning.model_dump() == {
+    assert paper.parts["agent"].model_dump(exclude={"epsilon_schedule", "q_table"}) == {
         **dict(q_preset="paper", alpha=0.01, gamma=1.0, initial_q=0.5, sweeps=100, trace=0.0),
         **dict(credit=0.0, rank_rewards=False, elite=0.0, candidates=1, bonus=0.0),
         **dict(prior=0.0, variants=0.0),
     }
     written = RunConfig.from_flat({"budget": 900}).flat()
-    assert RunConfig.from_flat({**written, "budget": 2000}).q_learning.q_preset == "practical"
+    assert RunConfig.from_flat({**written, "budget": 2000}).parts["agent"].q_preset == "practical"
     with pytest.raises(MetaqnnError, match="there is no q-preset 'papr'; did you mean paper"):
         RunConfig.from_flat({"q_preset": "papr"})
 
@@ -212,8 +212,7 @@ def test_at_small_budgets_it_beats_the_papers_agent_and_chance(seed):
         return sum(pays[depth, index[token]] for depth, token in enumerate(walk))
 
     def best(preset):
-        config = RunConfig.from_flat({"budget": 60, "seed": seed, "q_preset": preset})
-        agent = QLearning.from_config(config, space)
+        agent = agent_of(space, budget=60, seed=seed, q_preset=preset)
         found = {}
         while len(found) < 60:
             walk = agent.ask().walk

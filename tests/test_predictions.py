@@ -12,6 +12,7 @@ from PIL import Image
 
 import metaqnn
 from metaqnn.cli import main
+from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load
 from metaqnn.data.preparation import UNTOLD, Preparation
 from metaqnn.errors import MetaqnnError
@@ -19,7 +20,6 @@ from metaqnn.models.formats import FORMATS, export
 from metaqnn.models.model import Facts
 from metaqnn.models.network import Normalised, load_network, probabilities
 from metaqnn.networks.build import Network
-from metaqnn.sections import DataConfig
 from state_space.notation import read
 
 PIXELS, LABELS = bars(60, size=8)
@@ -45,7 +45,7 @@ def invoke(*arguments):
 def test_every_format_reads_arrays_in_the_units_of_the_training(tmp_path, x, contrast, suffix):
     """The scores are those of the training's own way: pixels, `normalise`, network."""
     dataset = write_npz(tmp_path / "a.npz", x_train=x, y_train=LABELS)
-    images = replace(load(DataConfig(dataset=dataset), "train"), contrast=contrast)
+    images = replace(load(DataOptions(dataset=dataset), "train"), contrast=contrast)
     text = "[C(4,3,1), P(2,2), SM(3)]"
     network = Network(read(text), images.shape, torch.Generator().manual_seed(0)).eval()
     mean, deviation = (tuple(values.flatten().tolist()) for values in images.statistics)
@@ -70,7 +70,7 @@ def test_arrays_that_were_resized_are_resized_for_predictions_too(tmp_path):
         dataset = write_npz(tmp_path / "a.npz", x_train=x, y_train=LABELS)
         options = {"dataset": dataset, "image_size": 6}
         _, model = learn(tmp_path, epochs=1, **options)
-        images = load(DataConfig(**options), "train")
+        images = load(DataOptions(**options), "train")
         network, facts = load_network(tmp_path / "learnt.safetensors")
         tested = probabilities(network, facts, images.images, torch.device("cpu"))
         assert np.allclose(model.probabilities(x), tested, atol=1e-6)

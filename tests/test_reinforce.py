@@ -12,7 +12,7 @@ from test_learning import Landscape
 
 from metaqnn.agents import reinforce
 from metaqnn.agents.policy import Policy
-from metaqnn.agents.reinforce import Reinforce, reinforce_objective
+from metaqnn.agents.reinforce import Reinforce, ReinforceOptions, reinforce_objective
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from replay import Trial
@@ -281,7 +281,17 @@ def test_a_batch_of_different_lengths_has_the_mean_of_the_single_gradients():
 
 def test_an_update_is_a_step_of_adam_up_the_objective():
     # Adam's first step is rate * g / (|g| + 1e-8)
-    agent = Reinforce(Layers(), 0, batch=2, rate=0.01, decay=0.0, entropy=0.1, bound=0.0)
+    agent = Reinforce(
+        Layers(),
+        0,
+        ReinforceOptions(
+            controller_batch=2,
+            controller_rate=0.01,
+            controller_decay=0.0,
+            entropy=0.1,
+            logit_bound=0.0,
+        ),
+    )
     policy = Policy(Layers(), 2, 35, np.random.default_rng(0))
     walks = [("small", "stop"), ("large", "large", "skip:1", "stop")]
     gradients = objective_gradient(policy, [(walk, 0) for walk in walks], [-0.25, 0.25], 0.1)
@@ -299,7 +309,7 @@ def test_the_baseline_is_an_average_of_the_batches_before(monkeypatch):
         return reinforce_objective(policy, walks, advantages, entropy)
 
     monkeypatch.setattr(reinforce, "reinforce_objective", objective)
-    agent = Reinforce(Layers(), 0, batch=2, baseline_decay=0.75)
+    agent = Reinforce(Layers(), 0, ReinforceOptions(controller_batch=2, baseline_decay=0.75))
     baselines = []
     for number, reward in enumerate([0.2, 0.4, 0.6, 0.8, 0.0, 0.2]):
         baselines.append(agent.baseline)
@@ -313,7 +323,7 @@ def test_the_baseline_is_an_average_of_the_batches_before(monkeypatch):
 
 def test_weights_start_within_the_range_and_no_generator_of_torch_is_touched():
     before = torch.get_rng_state()
-    agent = Reinforce(Layers(), 0, batch=1)
+    agent = Reinforce(Layers(), 0, ReinforceOptions(controller_batch=1))
     weights = torch.cat([weight.detach().flatten() for weight in agent._weights])
     assert weights.abs().max() <= 0.08
     # a uniform variable has a deviation of 0.08 / sqrt(3); of 20,000 it is known to 0.3 %
@@ -323,7 +333,7 @@ def test_weights_start_within_the_range_and_no_generator_of_torch_is_touched():
 
 
 def test_a_proposal_says_its_log_probability_and_how_many_updates_came_before():
-    agent = Reinforce(Layers(), 0, batch=2)
+    agent = Reinforce(Layers(), 0, ReinforceOptions(controller_batch=2))
     for number in range(6):
         proposal = agent.ask()
         probability = math.prod(agent.policy.probabilities(proposal.walk))
@@ -338,7 +348,9 @@ def test_an_update_leaves_the_number_of_threads_as_it_was():
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        Reinforce(Layers(), 0, batch=1).tell(trial(0, ("small", "stop")), 1.0)
+        Reinforce(Layers(), 0, ReinforceOptions(controller_batch=1)).tell(
+            trial(0, ("small", "stop")), 1.0
+        )
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(threads)
@@ -348,7 +360,9 @@ def test_an_update_leaves_the_number_of_threads_as_it_was():
 def test_an_unfinished_batch_survives(told):
     space, generator = Layers(), np.random.default_rng(0)
     trials = [trial(n, random_walk(space, generator, stage=n % 2), n % 2) for n in range(8)]
-    agent, restored = (Reinforce(space, seed, batch=4) for seed in (0, 1))
+    agent, restored = (
+        Reinforce(space, seed, ReinforceOptions(controller_batch=4)) for seed in (0, 1)
+    )
     for each in trials[:told]:
         agent.tell(each, each.number / 8)
     restored.restore(agent.snapshot(), [])
@@ -377,7 +391,9 @@ def test_a_walk_is_scored_in_the_stage_of_its_trial():
 def test_it_learns_where_the_reward_is_additive(seed):
     space = make_space("tiny")
     landscape = Landscape(space, seed)
-    agent = Reinforce(space, seed, rate=0.02)  # at the default it has learnt by the 50th already
+    agent = Reinforce(
+        space, seed, ReinforceOptions(controller_rate=0.02)
+    )  # at the default it has learnt by the 50th already
     rewards = []
     for number in range(500):
         walk = agent.ask().walk

@@ -18,20 +18,20 @@ from conftest import TINY, refused
 from recorded import record_run, trained
 from test_cli import macro_table
 
+from metaqnn.agents.base import AGENTS
 from metaqnn.cli import main
-from metaqnn.folders import lock_folder
-from metaqnn.registry import AGENTS, FIGURES
-from metaqnn.reports.captions import CAPTIONS
+from metaqnn.networks.notation import read
 from metaqnn.reports.drawing import draw
+from metaqnn.reports.figures.catalogue import CAPTIONS, FIGURES
 from metaqnn.reports.figures.inline import inline_svg
 from metaqnn.reports.figures.style import make_figure
-from metaqnn.reports.finals import COLUMNS, COUNTS, FINAL, write_results
 from metaqnn.reports.page import OWN_SECTION, is_running, render_page
 from metaqnn.reports.parts import group_reasons
-from metaqnn.runs import open_run
+from metaqnn.runs.results import COLUMNS, COUNTS, FINAL, write_results
+from metaqnn.runs.run import open_run
+from metaqnn.storage import lock_folder
 from replay import Outcome
 from state_space import random_walk
-from state_space.notation import read
 
 SVG = "{http://www.w3.org/2000/svg}"
 

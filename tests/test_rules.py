@@ -4,15 +4,13 @@ from math import log10
 
 import pytest
 from conftest import make_space
+from parts import image_task, rules_of
 from searches import hash_score, make_search, state
 
-from metaqnn.config import RunConfig
+from metaqnn.agents.base import AGENTS
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import total_cost
-from metaqnn.registry import AGENTS
-from metaqnn.rewards import REWARDS
-from metaqnn.rules import Rules
-from metaqnn.sections import RewardConfig
+from metaqnn.search.rewards import REWARDS, RewardOptions
 from replay import Outcome
 from state_space import legal_walk
 
@@ -25,8 +23,7 @@ def path(tmp_path):
 
 
 def rules(**options):
-    config = RunConfig.from_flat({"dataset": "digits", **options})
-    return Rules.from_config(config, make_space("digits"), (1, 8, 8), 10)
+    return rules_of(make_space("digits"), image_task(), **options)
 
 
 def test_accuracy_is_the_best_of_all_epochs():
@@ -55,7 +52,7 @@ def test_a_failure_has_the_reward_of_chance(reward, chance):
 def test_no_reward_exceeds_the_best_accuracy(reward):
     # on this relies what is kept of a network: the threshold is one of rewards
     outcome = Outcome({"multiply_adds": 500, "nodes": 3, "edges": 3}, CURVE)
-    assert REWARDS[reward](outcome, RewardConfig()) <= max(CURVE)
+    assert REWARDS.find(reward)(outcome, RewardOptions()) <= max(CURVE)
 
 
 def test_limits_count_parameters_and_operations():
@@ -109,7 +106,7 @@ def test_a_limit_on_the_size_does_not_end_a_search_that_larger_networks_attract(
 
 
 def test_where_all_is_refused_the_search_ends(path, monkeypatch):
-    monkeypatch.setattr("metaqnn.search.PATIENCE", 30)
+    monkeypatch.setattr("metaqnn.search.loop.PATIENCE", 30)
     search = make_search(path, budget=5, refuse=lambda architecture: "too large")
     assert search.run() == "nothing new came up in 30 proposals"
     assert make_search(path, budget=5, refuse=lambda architecture: "too large").run() == (

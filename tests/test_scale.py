@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 from conftest import AGENT_OPTIONS, make_space
+from parts import agent_of
 from searches import hash_score
 
 from metaqnn.agents.base import Proposal
-from metaqnn.config import RunConfig
 from metaqnn.evaluators.base import Job, attempt
 from metaqnn.executors.base import WorkerLost
 from metaqnn.executors.virtual import Virtual
-from metaqnn.registry import find_agent
-from metaqnn.rules import Rules
-from metaqnn.search import MOST_WAITING, Search
+from metaqnn.search.loop import MOST_WAITING, Search
+from metaqnn.search.rules import Rules
 from replay import Memory
 from state_space import random_walk
 
@@ -21,8 +20,7 @@ SPACE = make_space("metaqnn-cifar10")
 
 def make_search(path, options, executor, *, budget, space=SPACE):
     memory = Memory.open(path, {}) if path.exists() else Memory.create(path, {})
-    config = RunConfig.from_flat({**options, "budget": budget, "sweeps": 8})
-    agent = find_agent(config.agent).from_config(config, space)
+    agent = agent_of(space, **options, budget=budget)
     rules = Rules(
         seed=0, budget=budget, reward=lambda outcome: max(outcome.curve), failure_reward=0.1
     )
@@ -108,7 +106,7 @@ def test_an_agent_that_proposes_only_running_networks_is_asked_again_after_the_n
 
 
 def test_waiting_for_running_networks_is_no_sign_that_nothing_new_comes_up(tmp_path, monkeypatch):
-    monkeypatch.setattr("metaqnn.search.PATIENCE", MOST_WAITING - 1)
+    monkeypatch.setattr("metaqnn.search.loop.PATIENCE", MOST_WAITING - 1)
     executor = Virtual(3)
     search = make_search(tmp_path / "m.sqlite", {"agent": "random"}, executor, budget=4)
     walks = [("C(64,1,1)",) * length + ("SM(10)",) for length in range(1, 5)]

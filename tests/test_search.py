@@ -14,12 +14,11 @@ from threading import Event
 import pytest
 from searches import hash_score, make_search, state
 
-from metaqnn.agents.base import Proposal
+from metaqnn.agents.base import AGENTS, Proposal
 from metaqnn.errors import SearchStopped
-from metaqnn.registry import AGENTS
-from metaqnn.rules import Rules
-from metaqnn.winners import Winners
-from replay import Outcome
+from metaqnn.search.kept_weights import KeptWeights
+from metaqnn.search.rules import Rules
+from replay import Memory, Outcome
 from state_space import count_architectures
 
 HERE = Path(__file__).parent
@@ -105,13 +104,13 @@ def test_ten_failures_in_a_row_stop_the_search_and_resume_goes_on(path):
 
 def test_an_exhausted_space_ends_the_run(path, monkeypatch):
     search = make_search(path, "random", budget=10**6, space_name="tiny")
-    monkeypatch.setattr("metaqnn.search.space_size", lambda space, stage: 40)
+    monkeypatch.setattr("state_space.base.space_size", lambda space, stage: 40)
     assert search.run() == "the space is exhausted, it has 40 architectures"
     assert search.memory.frame()["digest"].nunique() == 40
 
 
 def test_nothing_new_in_many_proposals_ends_the_run(path, monkeypatch):
-    monkeypatch.setattr("metaqnn.search.PATIENCE", 50)
+    monkeypatch.setattr("metaqnn.search.loop.PATIENCE", 50)
     search = make_search(path, budget=10**6, space_name="tiny")
     search.agent.schedule = type(search.agent.schedule)(((0.0, 1),))
     assert search.run() == "nothing new came up in 50 proposals"
@@ -148,8 +147,8 @@ def test_the_weights_of_the_best_are_kept_and_no_others(tmp_path):
         good = outcome.curve[-1] > job.keep_above
         return Outcome(outcome.metrics, outcome.curve, None, b"weights" if good else None)
 
-    winners = Winners(tmp_path / "networks", 3)
-    search = make_search(tmp_path / "m.sqlite", budget=40, evaluator=with_weights, winners=winners)
+    kept = KeptWeights(tmp_path / "networks", 3)
+    search = make_search(tmp_path / "m.sqlite", budget=40, evaluator=with_weights, kept=kept)
     search.run()
     frame = search.memory.frame().query("first")
     best = frame.sort_values("reward", ascending=False).head(3)["number"]
@@ -162,7 +161,7 @@ def test_unfinished_weights_are_cleared_away(tmp_path):
     folder.mkdir()
     for name in ("00001.safetensors", "00002.safetensors", "00003.partial"):
         (folder / name).write_bytes(b"")
-    Winners(folder, 1).restore({1: 0.5, 2: 0.9})
+    KeptWeights(folder, 1).restore({1: 0.5, 2: 0.9})
     assert [path.name for path in folder.iterdir()] == ["00002.safetensors"]
 
 
@@ -267,6 +266,7 @@ class Threads:
 
     def __init__(self, slots):
         self.slots = slots
+        self.isolates = True
         self.pool = ThreadPoolExecutor(slots)
         self.submit = self.pool.submit
         self.shutdown = self.pool.shutdown
@@ -315,3 +315,43 @@ def test_a_proposal_that_equals_a_running_one_waits_for_it(path):
     assert frame["walk"].tolist() == [("SM(10)",), ("SM(10)",), ("GAP(10)", "SM(10)")]
     assert frame["reward"][0] == frame["reward"][1]
     assert frame["finished"].all()
+
+
+def kills_its_process(job):
+    """A network that ends the process, as the kernel does for lack of memory."""
+    if job.architecture.text.count("C(") == 0:
+        os._exit(137)
+    return hash_score(job)
+
+
+def test_a_network_that_ends_the_process_twice_has_failed(tmp_path):
+    path = tmp_path / "m.sqlite"
+    code = (
+        "from pathlib import Path; from searches import make_search\n"
+        "from test_search import kills_its_process\n"
+        f"make_search(Path({str(path)!r}), 'random', budget=12, evaluator=kills_its_process).run()"
+    )
+    ended = []
+    while not ended or ended[-1] != 0:
+        ended.append(subprocess.run([sys.executable, "-c", code], cwd=HERE).returncode)
+        assert len(ended) < 40
+    memory = Memory.open(path)
+    frame = memory.frame()
+    failed = frame["error"].notna()
+    assert failed.any() and not failed.all()
+    assert len(ended) == 2 * failed.sum() + 1
+    assert frame.loc[failed, "error"].str.contains("begun twice and never ended").all()
+    assert memory.unfinished() == []
+    memory.close()
+
+
+def test_ctrl_c_is_no_end_of_the_process(path):
+    def interrupted(job):
+        raise KeyboardInterrupt
+
+    for _ in range(4):
+        with pytest.raises(KeyboardInterrupt):
+            make_search(path, "random", budget=2, evaluator=interrupted).run()
+    search = make_search(path, "random", budget=2)
+    search.run()
+    assert search.memory.frame()["error"].isna().all()

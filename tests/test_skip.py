@@ -287,7 +287,8 @@ def test_the_layers_of_a_text_may_stand_in_any_order():
 @pytest.mark.parametrize(
     ("text", "error", "problem"),
     [
-        ("[CB(2,1,1,1,1), P(2,2), SM(10)]", NotationError, "P(2,2) is not a layer of this space"),
+        ("[CB(2,1,1,1,1), P(2,2), SM(10)]", NotationError, "character 17: unknown layer 'P', "),
+        ("[SM(10), SM(10)]", NotationError, "SM(10) is not a layer of this space, which has CB"),
         ("[CB(2,1,1,1,1), SM(9)]", NotationError, "SM(9) has 9 classes, the data set has 10"),
         ("[CB(3,1,1,1,1), SM(10)]", IllegalMove, "position 3: filters:3 is not allowed here"),
         ("[MP(1,1,1,1), SM(10)]", IllegalMove, "position 3: filters:same is not allowed here"),

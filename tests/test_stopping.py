@@ -3,6 +3,7 @@
 import json
 import pickle
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,38 +15,39 @@ from searches import make_search, state
 
 from metaqnn.cli import main
 from metaqnn.config import RunConfig
+from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split
-from metaqnn.networks.cost import total_cost
-from metaqnn.reports.networks import distinct
+from metaqnn.networks.cost import size_metrics
+from metaqnn.networks.notation import read
+from metaqnn.reports.distinct import distinct
 from metaqnn.reports.stopping import Savings
 from metaqnn.reports.top_k import render, top_k
-from metaqnn.rewards import REWARDS
-from metaqnn.runs import open_run
-from metaqnn.sections import RewardConfig, StoppingConfig
+from metaqnn.runs.run import open_run
+from metaqnn.search.kept_weights import KeptWeights
+from metaqnn.search.rewards import REWARDS, RewardOptions
 from metaqnn.stopping.base import Progress, Verdict
 from metaqnn.stopping.halving import Halving, HalvingRule
 from metaqnn.stopping.predictor import (
     PredictionRule,
     Predictor,
+    PredictorOptions,
     Regressor,
     features,
     probability_above,
 )
+from metaqnn.task import accuracy
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
-from metaqnn.winners import Winners
 from replay import Outcome, Trial
-from state_space.notation import read
 
 EPOCHS = 8
 NETWORK = read("[C(8,3,1), P(2,2), SM(10)]")
-SHAPE = (1, 8, 8)
-COST = total_cost(NETWORK, SHAPE)
+SIZES = {"nodes": 4, "parameters": 999, "multiply_adds": 99, "learning_rate": 1e-3}
 RECIPE = Recipe(epochs=4, batch_size=64, learning_rate=3e-3, restart_below=0)
 
 
 def progress(*curve, epochs=EPOCHS):
-    return Progress(NETWORK, SHAPE, 1e-3, epochs, curve)
+    return Progress(SIZES, epochs, curve)
 
 
 def trial(number, seed=1):
@@ -62,8 +64,8 @@ def family(number):
 
 METRICS = {
     "nodes": len(NETWORK.nodes),
-    "parameters": COST.parameters,
-    "multiply_adds": COST.multiply_adds,
+    "parameters": 999,
+    "multiply_adds": 99,
     "learning_rate": 1e-3,
 }
 
@@ -80,7 +82,7 @@ def score(job):
 
 
 def predictor(**options):
-    return Predictor(StoppingConfig(predictor=True, **options), EPOCHS)
+    return Predictor(PredictorOptions(**options), EPOCHS)
 
 
 STOPPERS = {
@@ -101,9 +103,9 @@ def told(stopper, count):
 def test_features_by_hand():
     values, first, second = [0.5, 0.7, 0.8], [0.2, 0.1], [-0.1]
     moments = [2 / 3, np.sqrt(0.14 / 9), 0.15, 0.05, -0.1, 0]
-    found = features((0.5, 0.7, 0.8), 4, 999, 99, 1e-3)
+    found = features((0.5, 0.7, 0.8), SIZES)
     assert found == pytest.approx([*values, *first, *second, *moments, 4, 3, 2, -3])
-    assert features((0.5,), 4, 999, 99, 1e-3) == pytest.approx([0.5, 0.5, 0, 4, 3, 2, -3])
+    assert features((0.5,), SIZES) == pytest.approx([0.5, 0.5, 0, 4, 3, 2, -3])
 
 
 @pytest.mark.parametrize("rival", [0.1, 0.5, 0.9])
@@ -132,7 +134,7 @@ class Constant:
 
 def rule(accuracy, *, spared=False, rival=0.9):
     # the 95 % quantile of the normal distribution is 1.645
-    return PredictionRule({2: Regressor(Constant(accuracy), 0.1)}, rival, 0.95, spared)
+    return PredictionRule({2: Regressor(Constant(accuracy), 0.1)}, rival, 0.95, spared, highest=1.0)
 
 
 def test_a_training_stops_when_it_stays_below_the_rival_with_probability_delta():
@@ -253,8 +255,8 @@ def test_a_third_goes_on_at_each_rung_and_the_first_ones_all_do():
     assert stopper.rule(trial(3))(progress(0.5, 0.51)) is None  # no rung
     assert stopper.rule(trial(3))(progress(0.5, 0.61, 0.4)) is None  # its best counts
     # three that are stopped after 1 epoch are not recorded at the next rung; of six, two go on
-    for number, accuracy in enumerate((0.4, 0.3, 0.2), start=3):
-        stopper.tell(trial(number), Outcome(curve=(accuracy,)))
+    for number, reached in enumerate((0.4, 0.3, 0.2), start=3):
+        stopper.tell(trial(number), Outcome(curve=(reached,)))
     assert stopper.rule(trial(6)) == HalvingRule({1: 0.4, 3: 0.6})
     stopper.tell(trial(6), Outcome(error="out of memory"))
     assert stopper.rule(trial(7)) == HalvingRule({1: 0.4, 3: 0.6})
@@ -300,7 +302,7 @@ def test_predicted_rewards_keep_no_weights_and_push_none_out(tmp_path):
     path = tmp_path / "memory.sqlite"
     for budget in (20, 30):
         search = make_search(
-            path, budget=budget, evaluator=every_third_is_predicted, winners=Winners(folder, 3)
+            path, budget=budget, evaluator=every_third_is_predicted, kept=KeptWeights(folder, 3)
         )
         search.run()
         frame = search.memory.frame().query("first")
@@ -312,7 +314,7 @@ def test_predicted_rewards_keep_no_weights_and_push_none_out(tmp_path):
 
 @pytest.fixture(scope="module")
 def digits():
-    return load_split(RunConfig.from_flat({}).data)
+    return load_split(DataOptions())
 
 
 @pytest.mark.parametrize("goes_on", [False, True])
@@ -327,7 +329,8 @@ def test_a_training_obeys_the_rule(digits, goes_on):
     free = train(NETWORK, *digits, RECIPE, 1, keep_above=-1)
     outcome = train(NETWORK, *digits, RECIPE, 1, keep_above=-1, stopping=stops_after_two)
     assert [now.curve for now in seen] == [free.curve[:1], free.curve[:2]]
-    assert (seen[0].epochs, seen[0].input_shape) == (4, (1, 8, 8))
+    assert seen[0].epochs == 4
+    assert seen[0].metrics == {**size_metrics(NETWORK, (1, 8, 8)), "learning_rate": 3e-3}
     assert outcome.curve == (free.curve if goes_on else free.curve[:2])
     assert (outcome.weights is not None) == goes_on
 
@@ -341,13 +344,13 @@ def test_a_training_that_halving_stops_keeps_what_it_has_reached(digits):
 
 
 def test_rewards_are_of_the_predicted_accuracy_where_there_is_one():
-    config = RewardConfig(flops_weight=0.01, density_weight=0.01)
+    config = RewardOptions(flops_weight=0.01, density_weight=0.01)
     metrics = {"predicted": 0.8, "multiply_adds": 500, "edges": 4, "nodes": 4}
     stopped = Outcome(metrics, (0.2, 0.3))
-    assert REWARDS["accuracy"](stopped, config) == 0.8
-    assert REWARDS["nas"](stopped, config) == pytest.approx(0.512)
+    assert REWARDS.find("accuracy")(stopped, config) == 0.8
+    assert REWARDS.find("nas")(stopped, config) == pytest.approx(0.512)
     # log10(2 * 500) is 3
-    assert REWARDS["block-qnn"](stopped, config) == pytest.approx(0.8 - 0.03)
+    assert REWARDS.find("block-qnn")(stopped, config) == pytest.approx(0.8 - 0.03)
 
 
 # reports
@@ -386,15 +389,18 @@ def test_savings_by_hand():
 def test_top_k_marks_what_is_predicted(tmp_path):
     space = make_search(tmp_path / "m.sqlite").space
     found = trials(row((0.7, 0.8)), row((0.2,), 0.75, stopped_after=1, predicted=0.75))
-    best = top_k(distinct(found), space, 2)
+    best = top_k(distinct(found), space, 2, accuracy())
     assert best["predicted"].tolist() == [False, True]
     assert best["accuracy"].tolist() == [0.8, 0.75]
-    table = render(best, "table")
+    table = render(best, accuracy(), "table")
     assert "80.00% " in table and "75.00%*" in table
     assert table.endswith("* predicted: the training was stopped")
-    assert [entry["predicted"] for entry in json.loads(render(best, "json"))] == [False, True]
-    measured = top_k(distinct(found.head(1)), space, 1)
-    assert "*" not in render(measured, "table")
+    assert [entry["predicted"] for entry in json.loads(render(best, accuracy(), "json"))] == [
+        False,
+        True,
+    ]
+    measured = top_k(distinct(found.head(1)), space, 1, accuracy())
+    assert "*" not in render(measured, accuracy(), "table")
     assert measured["predicted"].tolist() == [False]
 
 
@@ -420,7 +426,7 @@ def test_options_of_stopping_make_a_run_another_one_only_where_something_stops(t
     run = open_run(tmp_path / "r")
     assert not {"predictor", "delta", "halving"} & set(run.identity)
     stopping = RunConfig.from_flat({**run.config.flat(), "halving": True})
-    identity = type(run)(run.path, stopping, run.space_settings, run.shape, run.classes).identity
+    identity = replace(run, config=stopping).identity
     assert identity["halving"] is True
 
 

@@ -15,13 +15,18 @@ from test_cli import FAST, finished, finished_run, invoke  # noqa: F401
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.reports.columns import COLUMNS, COSTS, SORTS
+from metaqnn.reports.distinct import distinct
 from metaqnn.reports.formats import FORMATS
-from metaqnn.reports.networks import distinct
 from metaqnn.reports.top_k import render, top_k
+from metaqnn.task import accuracy as accuracy_score
 
 FEW = settings(max_examples=30, deadline=None)
 SPACE = make_space("digits")
 WALKS = [("SM(10)",), ("C(8,3,1)", "SM(10)"), ("FC(32)", "SM(10)"), ("GAP(10)", "SM(10)")]
+
+ACCURACY = accuracy_score()
+NAMES = {"score": "accuracy"}
+"""What a column is called where the score is the accuracy."""
 
 
 def trial(number, accuracy, parameters, **other):
@@ -68,7 +73,7 @@ def runs(draw):
 
 def shown(trials, k=None, **options):
     """What top_k shows, as a list of dicts."""
-    return top_k(distinct(trials), SPACE, k, **options).to_dict("records")
+    return top_k(distinct(trials), SPACE, k, ACCURACY, **options).to_dict("records")
 
 
 @FEW
@@ -93,7 +98,7 @@ def test_what_is_shown_keeps_its_rank_and_is_sorted(trials, sort, most, cost, k)
     every = {row["rank"]: row for row in shown(trials)}
     assert all(row == every[row["rank"]] for row in rows)
     sign = 1 if COLUMNS[sort].lowest_first else -1
-    assert rows == sorted(rows, key=lambda row: (sign * row[sort], row["rank"]))
+    assert rows == sorted(rows, key=lambda row: (sign * row[NAMES.get(sort, sort)], row["rank"]))
     assert rows == shown(trials, sort=sort, max_parameters=most, pareto=cost)[:k]
 
 
@@ -126,12 +131,18 @@ def test_networks_without_a_value_come_last():
         [trial(1, 0.9, 5, epsilon=math.nan), trial(2, 0.2, 3, epsilon=1.0), trial(3, 0.3, math.nan)]
     )
     ranks = {
-        sort: top_k(distinct(trials), SPACE, None, sort=sort)["rank"].tolist()
+        sort: top_k(distinct(trials), SPACE, None, ACCURACY, sort=sort)["rank"].tolist()
         for sort in ("epsilon", "parameters", "seconds")
     }
     assert ranks == {"epsilon": [2, 3, 1], "parameters": [3, 1, 2], "seconds": [2, 3, 1]}
-    assert top_k(distinct(trials), SPACE, None, max_parameters=9)["rank"].tolist() == [1, 3]
-    assert top_k(distinct(trials), SPACE, None, pareto="parameters")["rank"].tolist() == [1, 3]
+    assert top_k(distinct(trials), SPACE, None, ACCURACY, max_parameters=9)["rank"].tolist() == [
+        1,
+        3,
+    ]
+    assert top_k(distinct(trials), SPACE, None, ACCURACY, pareto="parameters")["rank"].tolist() == [
+        1,
+        3,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -147,14 +158,15 @@ def test_what_no_network_has_chooses_none(options, name):
         columns=["seconds", "parameters", "multiply_adds"]
     )
     with pytest.raises(MetaqnnError, match=f"the networks of this run have no {name}$"):
-        top_k(distinct(trials), SPACE, 5, **options)
+        top_k(distinct(trials), SPACE, 5, ACCURACY, **options)
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_nothing_is_shown_where_there_is_nothing(form):
     trials = pd.DataFrame([trial(1, 0.9, 5)])
     for found in (trials, trials.assign(finished=False)):
-        assert "0.9" not in render(top_k(distinct(found), SPACE, 5, max_parameters=4), form)
+        best = top_k(distinct(found), SPACE, 5, ACCURACY, max_parameters=4)
+        assert "0.9" not in render(best, ACCURACY, form)
 
 
 # the command line

@@ -10,18 +10,21 @@ from safetensors import safe_open
 from safetensors.torch import load
 
 import metaqnn
-from metaqnn.config import RunConfig
 from metaqnn.data.images import Images
+from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split
+from metaqnn.errors import MetaqnnError
 from metaqnn.networks.build import Network
+from metaqnn.networks.notation import read
 from metaqnn.training import epochs, loop
 from metaqnn.training.adam import FusedAdam
+from metaqnn.training.chance import Chance
 from metaqnn.training.loop import TrainingDiverged, train
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.sgd import Sgd
 from replay.legacy import read_replay
 from state_space.architecture import chain
-from state_space.notation import read, read_layers
+from state_space.notation import read_layers
 
 SMALL = read("[C(8,3,1), P(2,2), FC(32), SM(10)]")
 DEEP = read("[C(8,3,1), P(2,2), C(8,3,1), C(8,1,1), FC(32), SM(10)]")
@@ -29,7 +32,7 @@ DEEP = read("[C(8,3,1), P(2,2), C(8,3,1), C(8,1,1), FC(32), SM(10)]")
 
 @pytest.fixture(scope="module")
 def digits():
-    return load_split(RunConfig.from_flat({}).data)
+    return load_split(DataOptions())
 
 
 def test_it_learns_digits(digits):
@@ -83,7 +86,9 @@ def test_at_chance_it_starts_again_at_a_lower_rate(monkeypatch, digits):
 
 def test_five_restarts_in_vain_give_chance(monkeypatch, digits):
     factors = scripted(monkeypatch, [[0.12]] * 6)
-    outcome = train(SMALL, *digits, Recipe(), seed=1)
+    outcome = train(SMALL, *digits, Recipe(), seed=1, keep_above=0)
+    assert outcome.weights is not None
+    assert outcome.metrics["reached"] == 0.12
     assert len(factors) == 6
     assert factors[-1] == pytest.approx(0.4**5)
     assert outcome.curve == (0.1,)
@@ -118,9 +123,26 @@ def test_returned_weights_carry_what_it_takes_to_use_them(digits, tmp_path):
     assert deviation.item() == pytest.approx(pixels.std().item(), rel=1e-4)
 
 
+def test_weights_to_start_with_must_have_a_place(digits):
+    start = {"layers.0.0.wieght": torch.zeros(8, 1, 3, 3)}
+    with pytest.raises(MetaqnnError, match=r"'layers\.0\.0\.wieght'.* layers\.0\.0\.weight\?"):
+        train(SMALL, *digits, Recipe(epochs=1), seed=1, start=start)
+
+
 def test_a_loss_that_is_not_finite_is_an_error(digits):
-    with pytest.raises(TrainingDiverged, match="not finite in epoch 2"):
+    # five restarts, each at 0.4 of the rate
+    with pytest.raises(TrainingDiverged, match="not finite in epoch 1, also at the rate 1e.28$"):
         train(SMALL, *digits, Recipe(learning_rate=1e30, restart_below=0), seed=1)
+
+
+def test_a_loss_that_is_not_finite_at_first_starts_again_at_a_lower_rate(digits):
+    recipe = {"learning_rate": 1e30, "restart_below": 0, "restart_factor": 1e-33}
+    assert train(SMALL, *digits, Recipe(epochs=1, **recipe), seed=1).metrics["restarts"] == 1
+    # the majority's share, far over chance, is not what a network of NaN is worth
+    images, labels = digits[1].images, torch.zeros_like(digits[1].labels)
+    same = replace(digits[1], images=images, labels=labels)
+    with pytest.raises(TrainingDiverged, match="epoch 1"):
+        train(SMALL, same, same, Recipe(epochs=1, learning_rate=1e30, restarts=0), seed=1)
 
 
 def test_the_rate_falls_every_five_epochs(monkeypatch, digits):
@@ -237,8 +259,44 @@ def images(count, classes=10):
     )
 
 
-def test_chance_is_one_over_the_classes(monkeypatch):
-    scripted(monkeypatch, [[0.37]] * 6)
-    two = images(20, 2)
-    network = read("[SM(2)]")
-    assert train(network, two, two, Recipe(), seed=1).curve == (0.5,)
+def test_of_few_classes_chance_is_the_commonest_and_its_noise(monkeypatch):
+    """Of 80 images, half of each class: 0.5 and twice sqrt(0.25 / 80), after 50 steps of 5."""
+    two = images(80, 2)
+    rule = Chance.of(Recipe(batch_size=16), two, two)
+    assert (rule.epoch, rule.trains_on) == (10, True)
+    assert rule.limit == pytest.approx(0.5 + 0.1118, abs=1e-4)
+
+
+def test_what_fails_at_every_rate_is_trained_on_at_the_first(monkeypatch):
+    two = images(80, 2)
+    recipe = Recipe(batch_size=1, epochs=2)  # 80 steps an epoch
+    factors = scripted(monkeypatch, [[0.61, 0.9]] * 6 + [[0.55, 0.56]])
+    outcome = train(read("[SM(2)]"), two, two, recipe, seed=1, keep_above=0)
+    assert factors == pytest.approx([1, 0.4, 0.16, 0.064, 0.0256, 0.01024, 1])
+    assert outcome.curve == (0.55, 0.56)
+    assert outcome.metrics["at_chance"] == 1
+    assert outcome.weights is not None
+    scripted(monkeypatch, [[0.61, 0.9]] * 6 + [[0.55, 0.99]])
+    assert "at_chance" not in train(read("[SM(2)]"), two, two, recipe, seed=1).metrics
+
+
+@pytest.mark.parametrize("majority", [0.97, 0.6])
+def test_the_majority_s_answer_is_chance_where_classes_are_not_balanced(majority):
+    ten = images(1000)
+    labels = torch.where(torch.arange(1000) < 1000 * majority, 0, ten.labels)
+    rule = Chance.of(Recipe(batch_size=10), ten, replace(ten, labels=labels))
+    share = float((labels == 0).float().mean())
+    assert rule.trains_on
+    assert rule.limit == pytest.approx(share + 2 * (share * (1 - share) / 1000) ** 0.5)
+
+
+def test_trainings_of_a_few_steps_are_not_judged():
+    few = images(40, 4)
+    assert Chance.of(Recipe(epochs=20), few, few).epoch == 0  # 20 steps in all
+    assert Chance.of(Recipe(epochs=200), few, few).epoch == 50
+    assert Chance.of(Recipe(epochs=200, restart_below=0), few, few).epoch == 0
+
+
+def test_the_paper_s_rule_holds_where_it_was_made():
+    ten = images(2560)
+    assert Chance.of(Recipe(), ten, ten) == Chance(1, pytest.approx(0.15), trains_on=False)

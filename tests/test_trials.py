@@ -13,8 +13,9 @@ from pyarrow import parquet
 from searches import make_search
 from test_cli import FAST, finished, finished_run, invoke  # noqa: F401
 
-from metaqnn.registry import AGENTS
+from metaqnn.agents.base import AGENTS
 from metaqnn.reports.trials import COLUMNS, list_trials, write_csv, write_parquet
+from metaqnn.task import accuracy
 from replay import Memory, Outcome
 
 SPACE = make_space("digits")
@@ -27,7 +28,7 @@ SCALARS = [
 
 
 def listed(memory):
-    return list_trials(memory.frame(refused=True), SPACE)
+    return list_trials(memory.frame(refused=True), SPACE, accuracy())
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def test_what_goes_wrong_is_one_line(finished, monkeypatch):  # noqa: F811
     refused(finished("trials", "results/r", "--csv", "no/t.csv"), "no/t.csv cannot be written")
     refused(finished("trials", "results/r", "--parquet", "."), ". cannot be written")
     refused(finished("trials", "results/r", "--jsn", "x"), "No such option")
-    monkeypatch.setattr("metaqnn.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("metaqnn.registry.find_spec", lambda name: None)
     missing = finished("trials", "results/r", "--parquet", "t.parquet", "--csv", "t.csv")
     refused(missing, "Parquet needs pyarrow: ", "-m pip install 'metaqnn[parquet]'")
     assert not list(Path().glob("t.*"))

@@ -4,41 +4,66 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from metaqnn.errors import MetaqnnError
+from metaqnn.options import Section
+from metaqnn.registry import Table
 from replay import Trial
 from state_space import Space, Token
 
 if TYPE_CHECKING:
-    from metaqnn.config import RunConfig
+    import pandas as pd
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A complete walk, and what the agent says of it, such as its epsilon."""
+    """A complete walk, and what the agent says of it.
+
+    Attributes:
+        walk: Its tokens.
+        note: Numbers worth keeping, such as its epsilon.
+        stage: Of the space, where the agent decides how far that has grown; None is that asked for.
+    """
 
     walk: tuple[Token, ...]
     note: Mapping[str, float] = field(default_factory=dict)
+    stage: int | None = None
 
 
 class Agent(ABC):
     """Proposes networks and learns from their rewards; it knows no evaluator and no memory.
 
-    An agent draws from one generator of its own, which is part of its snapshot.
+    An agent draws from one generator of its own, which is part of its snapshot. What it is told
+    makes it what it is: by default it is restored by telling it everything again, which may draw
+    nothing, and by taking its generator back.
 
     Attributes:
+        Options: Those that the agent owns.
         plans_for_budget: Whether what it proposes depends on the budget, so that a search with a
             small budget is not the beginning of one with a larger.
+        decides_stage: Whether its proposals say how far the space has grown, so that what is
+            exhausted in one stage goes on in the next.
+        generator: Draws all that is random.
     """
 
+    Options: ClassVar[type[Section]] = Section
     plans_for_budget: bool = False
+    decides_stage: bool = False
+    generator: np.random.Generator
 
     @classmethod
-    @abstractmethod
-    def from_config(cls, config: "RunConfig", space: Space[Any]) -> Self:
-        """An agent with the run's options and seed."""
+    def from_options(cls, options: Any, space: Space[Any], seed: int) -> Self:
+        """A new agent; without more it is made of space and seed, and of its options if it has any.
+
+        Raises:
+            MetaqnnError: A file that the options name is not there or does not fit.
+        """
+        make: Any = cls
+        made: Self = make(space, seed) if cls.Options is Section else make(space, seed, options)
+        return made
 
     @abstractmethod
     def ask(self, stage: int = 0) -> Proposal:
@@ -48,11 +73,10 @@ class Agent(ABC):
     def tell(self, trial: Trial, reward: float) -> None:
         """Learn of a finished trial, each once, in any order, also of walks never proposed."""
 
-    @abstractmethod
     def snapshot(self) -> bytes:
         """All that the agent knows beyond the history of trials that it was told."""
+        return generator_to_bytes(self.generator)
 
-    @abstractmethod
     def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
         """Make a new agent equal to the one that made the snapshot.
 
@@ -60,6 +84,49 @@ class Agent(ABC):
             snapshot: None for an agent that has done nothing yet.
             history: The trials that it had been told, with their rewards, in that order.
         """
+        for trial, reward in history:
+            self.tell(trial, reward)
+        if snapshot is not None:
+            self.generator = generator_from_bytes(snapshot)
+
+    def knowledge(self) -> "pd.DataFrame | None":
+        """What it has learnt of each decision: `metaqnn.agents.q_table.QTable.frame`, or None."""
+        return None
+
+    @property
+    def knows(self) -> str:
+        """What the numbers of `knowledge` are, for labels."""
+        return "Q-value"
+
+
+AGENTS: Table[type[Agent]] = Table(
+    "agent",
+    {
+        "q-learning": "metaqnn.agents.q_learning:QLearning",
+        "reinforce": "metaqnn.agents.reinforce:Reinforce",
+        "evolution": "metaqnn.agents.evolution:Evolution",
+        "local-search": "metaqnn.agents.local_search:LocalSearch",
+        "random": "metaqnn.agents.random:RandomSearch",
+    },
+    "metaqnn.agents",
+)
+
+
+def restore_agent(
+    agent: Agent, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]
+) -> None:
+    """Restore a new agent from a memory, whoever has written that.
+
+    Raises:
+        MetaqnnError: The snapshot is damaged, or is not of the history.
+    """
+    try:
+        agent.restore(snapshot, history)
+    except MetaqnnError:
+        raise
+    except Exception as error:  # a snapshot from outside can be anything
+        reason = f"{type(error).__name__}: {error}"
+        raise MetaqnnError(f"the agent cannot be restored from the memory: {reason}") from error
 
 
 def generator_to_bytes(generator: np.random.Generator) -> bytes:

@@ -6,21 +6,54 @@ https://arxiv.org/abs/1802.01548, algorithm 1.
 
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import numpy as np
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from metaqnn.agents.base import Agent, Proposal
 from metaqnn.agents.known import KnownNetworks
 from metaqnn.agents.mutation import mutate
+from metaqnn.options import Section
 from replay import Trial
 from state_space import Space, Token, random_walk
 
-if TYPE_CHECKING:
-    from metaqnn.config import RunConfig
-
 MUTATE_AGAIN = 20
 """Where so many draws bring nothing new, all near networks are known: one mutation more."""
+
+
+class EvolutionOptions(Section):
+    """Options of the agent evolution."""
+
+    population: PositiveInt = Field(
+        20, description="How many of the networks told last may become parents."
+    )
+    tournament: PositiveInt | None = Field(
+        None,
+        description="Of so many members of the population the best becomes a parent. Default: "
+        "10, or the population where that is smaller.",
+    )
+
+    @field_validator("tournament")
+    @classmethod
+    def _fits_population(cls, tournament: int | None, info: ValidationInfo) -> int | None:
+        population: int = info.data.get("population", tournament or 0)
+        if tournament is not None and tournament > population:
+            raise PydanticCustomError(
+                "tournament",
+                "Must be at most the population, {population}",
+                {"population": population},
+            )
+        return tournament
+
+    @property
+    def members(self) -> int:
+        """Of a tournament."""
+        return self.tournament or min(10, self.population)
+
+
+DEFAULTS = EvolutionOptions()
 
 
 class Evolution(Agent):
@@ -30,29 +63,23 @@ class Evolution(Agent):
     is drawn anew, tournament included, and in the end mutated more than once.
     """
 
-    def __init__(
-        self, space: Space[Any], seed: int, *, population: int = 20, tournament: int = 10
-    ) -> None:
+    Options = EvolutionOptions
+
+    def __init__(self, space: Space[Any], seed: int, options: EvolutionOptions = DEFAULTS) -> None:
         """The paper's search has a population of 100 and tournaments of 25.
 
         Args:
             space: Where to search.
             seed: Of the agent's generator.
-            population: How many of the trials told last are alive.
-            tournament: Of how many distinct members the best is mutated.
+            options: How many of the trials told last are alive, and of how many of them the best
+                is mutated.
         """
         self.space = space
-        self.population = population
-        self.tournament = tournament
+        self.population = options.population
+        self.tournament = options.members
         self.generator = np.random.default_rng(seed)
         self.known = KnownNetworks(space)
-        self._members: deque[tuple[tuple[Token, ...], float]] = deque(maxlen=population)
-
-    @classmethod
-    def from_config(cls, config: "RunConfig", space: Space[Any]) -> Self:
-        """The agent of a run."""
-        options = config.evolution
-        return cls(space, config.seed, population=options.population, tournament=options.tournament)
+        self._members: deque[tuple[tuple[Token, ...], float]] = deque(maxlen=self.population)
 
     def ask(self, stage: int = 0) -> Proposal:
         """A random walk, or once the population is complete a mutation of a tournament's best."""
@@ -79,8 +106,7 @@ class Evolution(Agent):
         return self.known.snapshot(self.generator)
 
     def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
-        """Tell the history again, which draws nothing, and take the generator back."""
-        for trial, reward in history:
-            self.tell(trial, reward)
+        """Tell the history again, and take back the generator and what is proposed."""
+        super().restore(None, history)
         if snapshot is not None:
             self.generator = self.known.restore(snapshot)

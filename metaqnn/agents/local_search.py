@@ -8,18 +8,28 @@ neighbour is followed at once, and behind an optimum the search goes on from the
 
 from bisect import insort
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import numpy as np
+from pydantic import Field, PositiveInt
 
 from metaqnn.agents.base import Agent, Proposal
 from metaqnn.agents.known import KnownNetworks
 from metaqnn.agents.mutation import neighbours
+from metaqnn.options import Section
 from replay import Trial
 from state_space import Space, Token, random_walk
 
-if TYPE_CHECKING:
-    from metaqnn.config import RunConfig
+
+class LocalSearchOptions(Section):
+    """Options of the agent local-search."""
+
+    random_first: PositiveInt = Field(
+        10, description="Random networks before the best of them is improved."
+    )
+
+
+DEFAULTS = LocalSearchOptions()
 
 
 class LocalSearch(Agent):
@@ -29,27 +39,26 @@ class LocalSearch(Agent):
     random.
     """
 
-    def __init__(self, space: Space[Any], seed: int, *, random_first: int = 10) -> None:
+    Options = LocalSearchOptions
+
+    def __init__(
+        self, space: Space[Any], seed: int, options: LocalSearchOptions = DEFAULTS
+    ) -> None:
         """Know no network.
 
         Args:
             space: Where to search.
             seed: Of the agent's generator.
-            random_first: Random walks before the best of them is improved.
+            options: How many walks are random before the best of them is improved.
         """
         self.space = space
-        self.random_first = random_first
+        self.random_first = options.random_first
         self.generator = np.random.default_rng(seed)
         self.known = KnownNetworks(space)
         # (-reward, how many were told before, walk): the best first, of equals the first told
         self._ranking: list[tuple[float, int, tuple[Token, ...]]] = []
         # of (walk, stage): digest to walk; what has become known is taken out when it is looked at
         self._untried: dict[tuple[tuple[Token, ...], int], dict[str, tuple[Token, ...]]] = {}
-
-    @classmethod
-    def from_config(cls, config: "RunConfig", space: Space[Any]) -> Self:
-        """The agent of a run."""
-        return cls(space, config.seed, random_first=config.local_search.random_first)
 
     def ask(self, stage: int = 0) -> Proposal:
         """An untried neighbour of the best network that has one, else a random walk."""
@@ -83,8 +92,7 @@ class LocalSearch(Agent):
         return self.known.snapshot(self.generator)
 
     def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
-        """Tell the history again, which draws nothing, and take the generator back."""
-        for trial, reward in history:
-            self.tell(trial, reward)
+        """Tell the history again, and take back the generator and what is proposed."""
+        super().restore(None, history)
         if snapshot is not None:
             self.generator = self.known.restore(snapshot)

@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Iterable
 from heapq import nlargest
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -15,19 +16,18 @@ import pandas as pd
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
+from metaqnn.agents.acquisition import Acquisition
 from metaqnn.agents.base import Agent, Proposal
 from metaqnn.agents.known import KnownNetworks
-from metaqnn.agents.legacy_table import load_q_table
+from metaqnn.agents.legacy_table import load_q_table, read_q_table
 from metaqnn.agents.mutation import mutate
-from metaqnn.agents.outlook import Outlook
+from metaqnn.agents.q_options import QLearningOptions
 from metaqnn.agents.q_table import QTable, Trajectory
 from metaqnn.agents.schedule import EpsilonSchedule
-from metaqnn.agents.sections import QLearningConfig
-from metaqnn.config import RunConfig
 from replay import Trial
 from state_space import Space, Token
 
-PAPER = QLearningConfig()
+PAPER = QLearningOptions()
 
 PARENTS = 10
 """So many best networks have variants among the candidates."""
@@ -40,25 +40,19 @@ class QLearning(Agent):
     network stands several times, and each is swept backwards through the table.
     """
 
+    Options = QLearningOptions
     plans_for_budget = True  # the epsilon schedule is scaled to it
 
-    def __init__(
-        self,
-        space: Space[Any],
-        schedule: EpsilonSchedule,
-        seed: int,
-        options: QLearningConfig = PAPER,
-    ) -> None:
+    def __init__(self, space: Space[Any], seed: int, options: QLearningOptions = PAPER) -> None:
         """Without options: the paper's.
 
         Args:
             space: Where to search.
-            schedule: Epsilon by the number of distinct networks trained.
             seed: Of the agent's generator.
-            options: How to propose and to learn.
+            options: How to propose and to learn; the schedule is written out.
         """
         self.space = space
-        self.schedule = schedule
+        self.schedule = EpsilonSchedule.parse(options.epsilon_schedule)
         self.options = options
         self.table = QTable(space, options.initial_q)
         self.generator = np.random.default_rng(seed)
@@ -68,10 +62,12 @@ class QLearning(Agent):
         self.known = KnownNetworks(space)
 
     @classmethod
-    def from_config(cls, config: RunConfig, space: Space[Any]) -> Self:
-        """The agent of a run."""
-        schedule = EpsilonSchedule.parse(config.epsilon_schedule)
-        return cls(space, schedule, config.seed, config.q_learning)
+    def from_options(cls, options: QLearningOptions, space: Space[Any], seed: int) -> Self:
+        """A new agent, with the Q-values of the table that the options name."""
+        agent = cls(space, seed, options)
+        if options.q_table is not None:
+            agent.warm_start(read_q_table(Path(options.q_table)))
+        return agent
 
     @property
     def epsilon(self) -> float:
@@ -95,18 +91,20 @@ class QLearning(Agent):
 
     def _most_promising(self, stage: int, epsilon: float) -> tuple[Token, ...]:
         options = self.options
-        outlook = Outlook(self.table, options.prior, options.bonus)
+        acquisition = Acquisition(self.table, options.prior, options.bonus)
         best = list(self._best)
         variants = round(options.variants * options.candidates) if best else 0
-        walks = [self._walk(stage, epsilon, outlook) for _ in range(options.candidates - variants)]
+        walks = [
+            self._walk(stage, epsilon, acquisition) for _ in range(options.candidates - variants)
+        ]
         if variants:
             for parent in self.generator.integers(len(best), size=variants).tolist():
                 walks.append(mutate(self.space, best[parent], self.generator, stage))
-        walks.sort(key=lambda walk: outlook.promise(self.space, walk, stage), reverse=True)
+        walks.sort(key=lambda walk: acquisition.promise(self.space, walk, stage), reverse=True)
         new = (walk for walk in walks if self.known.digest(walk) not in self.known)
         return next(new, walks[0])
 
-    def _walk(self, stage: int, epsilon: float, guide: QTable | Outlook) -> tuple[Token, ...]:
+    def _walk(self, stage: int, epsilon: float, guide: QTable | Acquisition) -> tuple[Token, ...]:
         state = self.space.initial_state(stage)
         walk: list[Token] = []
         while (decision := self.space.decision(state)) is not None:
@@ -116,16 +114,6 @@ class QLearning(Agent):
             walk.append(options[self.generator.integers(len(options))])
             state = self.space.step(state, walk[-1])
         return tuple(walk)
-
-    def greedy(self) -> Proposal:
-        """The walk of the highest Q-values, ties broken by order; changes nothing."""
-        state = self.space.initial_state()
-        walk = []
-        while (decision := self.space.decision(state)) is not None:
-            best = self.table.best_options(self.space.observation(state), decision.options)
-            walk.append(best[0])
-            state = self.space.step(state, walk[-1])
-        return Proposal(tuple(walk), {"epsilon": 0.0})
 
     def tell(self, trial: Trial, reward: float) -> None:
         """Add the trial to the replay memory and learn from a sample of it."""
@@ -153,6 +141,15 @@ class QLearning(Agent):
     def warm_start(self, frame: pd.DataFrame) -> None:
         """Begin with the Q-values of another table; in either layout."""
         load_q_table(self.table, frame)
+
+    def knowledge(self) -> pd.DataFrame:
+        """The Q-table."""
+        return self.table.frame()
+
+    @property
+    def knows(self) -> str:
+        """Q-values of rewards, or of their ranks."""
+        return "Q-value (rank of the reward)" if self.options.rank_rewards else "Q-value"
 
     def snapshot(self) -> bytes:
         """Q-values, generator, and what is proposed and not told yet; the rest is the history."""

@@ -1,16 +1,12 @@
 """Random search: the control that every other agent must beat."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import numpy as np
 
-from metaqnn.agents.base import Agent, Proposal, generator_from_bytes, generator_to_bytes
+from metaqnn.agents.base import Agent, Proposal
 from replay import Trial
 from state_space import Space, random_walk
-
-if TYPE_CHECKING:
-    from metaqnn.config import RunConfig
 
 
 class RandomSearch(Agent):
@@ -21,23 +17,9 @@ class RandomSearch(Agent):
         self.space = space
         self.generator = np.random.default_rng(seed)
 
-    @classmethod
-    def from_config(cls, config: "RunConfig", space: Space[Any]) -> Self:
-        """The agent of a run."""
-        return cls(space, config.seed)
-
     def ask(self, stage: int = 0) -> Proposal:
         """A random walk."""
         return Proposal(random_walk(self.space, self.generator, stage))
 
     def tell(self, trial: Trial, reward: float) -> None:
         """Nothing is learnt."""
-
-    def snapshot(self) -> bytes:
-        """The generator."""
-        return generator_to_bytes(self.generator)
-
-    def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
-        """Take the generator back."""
-        if snapshot is not None:
-            self.generator = generator_from_bytes(snapshot)

@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from metaqnn.cli.options import config_options_of, given
-from metaqnn.sections import DataConfig
+from metaqnn.cli.options import given, section_options
+from metaqnn.data.options import DataOptions
 
 FORMS = ("text", "json")
 
@@ -20,7 +20,7 @@ FORMS = ("text", "json")
     show_default=True,
     help="json has all that is known, for programs.",
 )
-@config_options_of(*(name for name in DataConfig.model_fields if name != "dataset"))
+@section_options(DataOptions, *(name for name in DataOptions.model_fields if name != "dataset"))
 def check(dataset: str, form: str, **options: Any) -> None:
     """Read DATASET as a search would, and say what was read and what looks wrong.
 
@@ -34,8 +34,9 @@ def check(dataset: str, form: str, **options: Any) -> None:
     from metaqnn.data.check import describe_classes, summarise
     from metaqnn.data.parts import load, load_split
     from metaqnn.errors import MetaqnnError
+    from metaqnn.terminal import printable
 
-    config = RunConfig.from_flat({**given(options), "dataset": dataset}).data
+    config = RunConfig.from_flat({**given(options), "dataset": dataset}).parts["evaluator"].data
     training, validation = load_split(config)
     test, problem = None, None
     try:
@@ -46,6 +47,7 @@ def check(dataset: str, form: str, **options: Any) -> None:
     if form == "json":
         click.echo(json.dumps(asdict(summary), indent=2))
     else:
-        click.echo("\n".join([*summary.lines, "", describe_classes(summary)]))
+        told = "\n".join([*summary.lines, "", describe_classes(summary)])
+        click.echo(printable(told, keep="\n"))
     if problem:
         raise problem

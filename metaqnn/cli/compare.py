@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaqnn.cli.options import config_options_without, format_option, given
+from metaqnn.cli.options import CompareCommand, format_option, given
 from metaqnn.reports.formats import Format
-from metaqnn.sections import ExecutionConfig
 
 if TYPE_CHECKING:
-    from metaqnn.comparison import Comparison
+    from metaqnn.comparison.plan import Comparison
     from metaqnn.evaluators.base import Evaluator
-    from metaqnn.runs import Run
+    from metaqnn.runs.run import Run
 
 
 def parse_budgets(context: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
@@ -25,7 +24,7 @@ def parse_budgets(context: click.Context, option: click.Parameter, value: str) -
     return tuple(sorted(set(map(int, value.split(",")))))
 
 
-@click.command()
+@click.command(cls=CompareCommand)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--agent",
@@ -52,9 +51,6 @@ def parse_budgets(context: click.Context, option: click.Parameter, value: str) -
     "--jobs", type=click.IntRange(1), help="Searches at a time.  [default: one a processor core]"
 )
 @format_option
-@config_options_without(
-    "agent", "seed", "budget", "keep", "tensorboard", *ExecutionConfig.model_fields
-)
 def compare(
     folder: Path,
     agents: tuple[str, ...],
@@ -71,25 +67,18 @@ def compare(
     Called again, it makes only those searches that are not there yet; agents and seeds may be
     added. Every other option is that of `metaqnn run`, and holds for all agents.
     """
-    from metaqnn.comparison import Comparison, Entrant, prepare
-    from metaqnn.config import RunConfig
-    from metaqnn.folders import lock_folder
-    from metaqnn.plans import find_images
+    from metaqnn.comparison.plan import Entrant, plan_comparison, prepare
+    from metaqnn.comparison.searches import labels, search_file
     from metaqnn.registry import check_name
-    from metaqnn.runs import Run
-    from metaqnn.searches import labels, search_file
-    from metaqnn.spaces import read_space
+    from metaqnn.storage import lock_folder
 
     entrants = [Entrant.parse(text) for text in dict.fromkeys(agents)]
     shared = {key.replace("_", "-"): value for key, value in given(options).items()}
-    asked = RunConfig.from_flat(shared)
-    settings = read_space(asked.space)
-    shape, classes = find_images(asked, settings)
-    comparison = Comparison(Run(folder, asked, settings, shape, classes), shared, budgets)
+    comparison = plan_comparison(folder, shared, budgets)
     runs = comparison.plan(entrants, range(first_seed, first_seed + seeds))
     known = dict.fromkeys([*agents, *labels(folder)])
     reference = check_name("agent", known, reference or agents[0])
-    evaluator = comparison.base.evaluator()
+    evaluator = comparison.evaluator
     prepare(comparison, ["metaqnn", *sys.argv[1:]], evaluator.facts)
     with lock_folder(comparison.base.path):
         left = [run for run in runs if not search_file(run).exists()]
@@ -100,9 +89,9 @@ def compare(
 
 def _make(runs: "list[Run]", evaluator: "Evaluator", jobs: int, folder: Path) -> None:
     """Make the searches, with a progress bar where there is a terminal."""
-    from metaqnn.cli.progress import INTERRUPTED
-    from metaqnn.progress import make_bar
-    from metaqnn.workers import run_searches
+    from metaqnn.cli.drive import INTERRUPTED
+    from metaqnn.comparison.workers import run_searches
+    from metaqnn.terminal import make_bar
 
     done = 0
     with make_bar() as progress:
@@ -133,14 +122,15 @@ def _report(
     form: Format,
 ) -> None:
     """Print the table, and write table and figure into the folder."""
+    from metaqnn.comparison import statistics as reports
+    from metaqnn.comparison.figure import draw_comparison
+    from metaqnn.comparison.searches import read_searches
     from metaqnn.errors import MetaqnnError
-    from metaqnn.reports import comparison as reports
-    from metaqnn.reports.figures.comparison import draw_comparison
-    from metaqnn.searches import read_searches
 
     folder = comparison.path
-    searches = read_searches(folder)
-    measure = reports.Measure.of(searches, optimum)
+    score = comparison.base.task.score
+    searches = read_searches(folder, score)
+    measure = reports.Measure.of(searches, score, optimum)
     table = reports.compare(searches, comparison.budgets, measure, agents, reference)
     if table.empty:
         raise MetaqnnError(f"no search in {folder} has a network that did not fail")

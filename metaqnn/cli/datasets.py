@@ -8,7 +8,7 @@ def datasets() -> None:
     """List the data sets that `metaqnn run --dataset` takes."""
     from tabulate import tabulate
 
-    from metaqnn.registry import DATASETS, FILE_DATASETS
+    from metaqnn.data.datasets import DATASETS, FILE_DATASETS
 
     rows = [
         [
@@ -18,7 +18,10 @@ def datasets() -> None:
             entry.space,
             entry.description,
         ]
-        for name, entry in [*DATASETS.items(), *FILE_DATASETS.items()]
+        for name, entry in [
+            *((name, DATASETS.find(name)) for name in DATASETS.names()),
+            *FILE_DATASETS.items(),
+        ]
     ]
     headers = ["data set", "images", "classes", "space", "what it is"]
     click.echo(tabulate(rows, headers=headers, colalign=("left",) * 5))

@@ -30,6 +30,8 @@ import click
 def export(source: Path, rank: int | None, final: str | None, target: Path) -> None:
     """Write a trained network of SOURCE, a run's folder or a .safetensors file, to a file.
 
+    A .pt2 or .py file, which can run code when it is read, is never read here.
+
     Whatever the format, the network reads images in the units of those that it was trained on, 0 to
     255 for pictures, and returns the scores of the classes before the softmax.
     """
@@ -38,7 +40,7 @@ def export(source: Path, rank: int | None, final: str | None, target: Path) -> N
     from metaqnn.models.network import load_network
     from metaqnn.reports.finals import final_weights
     from metaqnn.reports.top_k import weights_file
-    from metaqnn.runs import open_run
+    from metaqnn.runs.run import open_run
 
     if source.is_file():
         if rank is not None or final is not None:

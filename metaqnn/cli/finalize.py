@@ -1,15 +1,32 @@
 """metaqnn finalize."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from metaqnn.cli.options import config_options_of, format_option, given, run_folder
-from metaqnn.config import OF_FINALS
+from metaqnn.cli.options import format_option, given, run_folder, section_options
+from metaqnn.config import RunOptions
+from metaqnn.data.options import DataOptions
+from metaqnn.executors.ray import RayOptions
 from metaqnn.reports.formats import Format
 from metaqnn.training.presets import NAMES
+from metaqnn.training.recipe import Recipe
+
+
+def parse_scale(
+    context: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, int]:
+    """The numbers by key of texts such as filters=32; a callback of click."""
+    found = {}
+    for value in values:
+        key, _, number = value.partition("=")
+        if not key or not re.fullmatch(r"[1-9][0-9]{0,5}", number):
+            raise click.BadParameter(f"{value!r} is not KEY=NUMBER, such as filters=32")
+        found[key] = int(number)
+    return found
 
 
 @click.command()
@@ -34,15 +51,28 @@ from metaqnn.training.presets import NAMES
 @click.option(
     "--seeds", default=1, show_default=True, type=click.IntRange(1), help="Trainings of each."
 )
+@click.option(
+    "--scale",
+    "scales",
+    multiple=True,
+    metavar="KEY=NUMBER",
+    callback=parse_scale,
+    help="Make the networks larger than the search did, where the space has such a key; may be "
+    "given several times.",
+)
 @click.option("--name", help="Folder of the trainings, in FOLDER/final.  [default: the recipe's]")
 @format_option
-@config_options_of(*OF_FINALS, has_default=False)
+@section_options(RunOptions, "device", "executor", has_default=False)
+@section_options(DataOptions, "data_dir", "train_limit", has_default=False)
+@section_options(RayOptions, has_default=False)
+@section_options(Recipe, has_default=False)
 def finalize(
     folder: Path,
     k: int,
     ensemble: int,
     recipe: str,
     seeds: int,
+    scales: dict[str, int],
     name: str | None,
     form: Format,
     **options: Any,
@@ -55,16 +85,17 @@ def finalize(
 
     The options of training change the recipe; their defaults are those of the recipe.
     """
-    from metaqnn.cli.progress import INTERRUPTED
-    from metaqnn.finals import finalize as train_and_test
-    from metaqnn.finals import plan_finals
+    from metaqnn.cli.drive import INTERRUPTED
     from metaqnn.reports.finals import render, summarise
     from metaqnn.reports.top_k import best_networks
-    from metaqnn.runs import open_run
+    from metaqnn.runs.finals import finalize as train_and_test
+    from metaqnn.runs.finals import plan_finals
+    from metaqnn.runs.run import open_run
+    from metaqnn.terminal import printable
 
     run = open_run(folder)
     networks = best_networks(run, k)
-    finals = plan_finals(run, recipe, name, given(options))
+    finals = plan_finals(run, recipe, name, given(options), scales)
     try:
         results = train_and_test(finals, networks, seeds, ensemble)
     except KeyboardInterrupt:
@@ -72,8 +103,8 @@ def finalize(
         sys.exit(INTERRUPTED)
     click.echo(render(summarise(results), form))
     for network, reason in results.dropna(subset=["error"])[["network", "error"]].values:
-        click.echo(f"{network} failed: {reason}", err=True)
+        click.echo(printable(f"{network} failed: {reason}"), err=True)
     if results["test_error"].isna().all() and results["error"].isna().any():
-        dataset = run.config.data.dataset
-        click.echo(f"{dataset} has no test images: no test error is known", err=True)
+        dataset = run.config.parts["evaluator"].data.dataset
+        click.echo(printable(f"{dataset} has no test images: no test error is known"), err=True)
     click.echo(f"\nThe weights, and the results of every training, are in {finals.path}", err=True)

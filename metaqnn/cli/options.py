@@ -1,13 +1,16 @@
-"""Command-line options made from the fields of the configuration."""
+"""Command-line options made from the fields of sections."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 import click
 from pydantic.fields import FieldInfo
 
-from metaqnn.config import RunConfig, keys
+from metaqnn.config import ROLES, chosen_sections, read_values, unknown_option
+from metaqnn.errors import MetaqnnError
+from metaqnn.executors.options import ExecutorOptions
+from metaqnn.options import Section, fields_of, names_of
 from metaqnn.reports.formats import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,48 +28,125 @@ format_option = click.option(
 run_folder = click.argument("folder", type=click.Path(path_type=Path))
 """The argument of commands that look at a run."""
 
+CHOOSING = (*(role.name for role in ROLES), "workers", "network-timeout")
+"""Options that say which parts there are."""
 
-def config_options_without(*names: str) -> Callable[[F], F]:
-    """Add an option for every key of RunConfig but these; only those given have a value."""
+
+class PartsCommand(click.Command):
+    """A command that has the options of the parts that its arguments choose.
+
+    What is neither an option of those nor of the command is refused by saying whose it is.
+
+    Attributes:
+        skipped: Options that the command does not have.
+        only_changeable: It has only those that a run may be given anew.
+    """
+
+    skipped: tuple[str, ...] = ()
+    only_changeable: bool = False
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Find out which parts there are, then parse."""
+        chosen = self.choose(args)
+        ctx.meta["metaqnn.options"] = self.make_options(chosen)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name = error.option_name.removeprefix("--no-").lstrip("-").replace("-", "_")
+            if reason := unknown_option(name, chosen[-1]):
+                raise MetaqnnError(reason) from None
+            raise
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Those of the command, those of the parts, and --help."""
+        own = super().get_params(ctx)
+        return [*own[:-1], *ctx.meta.get("metaqnn.options", []), *own[-1:]]
+
+    def choose(self, args: list[str]) -> list[dict[str, Any]]:
+        """What the arguments say of the parts, as options; of several choices each."""
+        given = _scan(args, (*CHOOSING, "config"))
+        from_file = read_values(Path(given.pop("config"))) if "config" in given else {}
+        return [{**from_file, **given}]
+
+    def make_options(self, chosen: list[dict[str, Any]]) -> list[click.Parameter]:
+        """The options of the parts."""
+        made: dict[str, click.Parameter] = {}
+        for given in chosen:
+            for section in chosen_sections(dict(given)).values():
+                wanted = names_of(section, "CHANGEABLE") if self.only_changeable else None
+                for name, (_, field) in fields_of(section).items():
+                    if name not in self.skipped and (wanted is None or name in wanted):
+                        made[name] = _option(name, field, has_default=not self.only_changeable)
+        return list(made.values())
+
+
+class ResumeCommand(PartsCommand):
+    """Has those options that the run in its folder may be given anew."""
+
+    only_changeable = True
+
+    def choose(self, args: list[str]) -> list[dict[str, Any]]:
+        """The options of the run."""
+        files = [Path(arg) / "config.toml" for arg in args if not arg.startswith("-")]
+        there = [path for path in files if path.is_file()]
+        stored = read_values(there[0]) if there else {}
+        return [{**stored, **_scan(args, CHOOSING)}]
+
+
+class CompareCommand(PartsCommand):
+    """Has the options of all agents that are compared, and of what scores their networks."""
+
+    skipped = (
+        *("agent", "seed", "budget", "keep", "tensorboard", "executor"),
+        *fields_of(ExecutorOptions),
+    )
+
+    def choose(self, args: list[str]) -> list[dict[str, Any]]:
+        """One choice an agent."""
+        given = _scan(args, CHOOSING)
+        given.pop("agent", None)
+        pairs = zip(args, [*args[1:], ""], strict=True)
+        entrants = [after for arg, after in pairs if arg == "--agent"]
+        entrants += [arg.partition("=")[2] for arg in args if arg.startswith("--agent=")]
+        return [{**given, "agent": text.partition(",")[0]} for text in entrants] or [given]
+
+
+def _scan(args: list[str], names: Iterable[str]) -> dict[str, Any]:
+    """The values of some options, by name with _; flags are True."""
+    wanted = {f"--{name}": name.replace("-", "_") for name in names}
+    flags = {"--predictor": "predictor", "--halving": "halving"}
+    found: dict[str, Any] = {}
+    for place, arg in enumerate(args):
+        key, equals, value = arg.partition("=")
+        if key in flags:
+            found[flags[key]] = True
+        elif key in wanted and (equals or place + 1 < len(args)):
+            found[wanted[key]] = value if equals else args[place + 1]
+    return found
+
+
+def section_options(
+    section: type[Section], *names: str, has_default: bool = True
+) -> Callable[[F], F]:
+    """Add the options of a section, or some of them; their help may leave the defaults out."""
 
     def add(function: F) -> F:
-        for section, name in reversed(keys()):
-            if name not in names:
-                function = _option(name, _field(section, name))(function)
+        fields = fields_of(section)
+        for name in reversed(names or tuple(fields)):
+            option = _option(name, fields[name][1], has_default=has_default)
+            params = function.__dict__.setdefault("__click_params__", [])
+            params.append(option)
         return function
 
     return add
 
 
-config_options = config_options_without()
-"""Add an option for every key of RunConfig."""
-
-
-def given(options: dict[str, Any]) -> dict[str, Any]:
+def given(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given on the command line."""
     return {name: value for name, value in options.items() if value not in (None, ())}
 
 
-def config_options_of(*names: str, has_default: bool = True) -> Callable[[F], F]:
-    """Add the options of some keys of RunConfig; their help may leave the defaults out."""
-    sections = {name: section for section, name in keys()}
-
-    def add(function: F) -> F:
-        for name in reversed(names):
-            field = _field(sections[name], name)
-            function = _option(name, field, has_default=has_default)(function)
-        return function
-
-    return add
-
-
-def _field(section: str | None, name: str) -> FieldInfo:
-    model: Any = RunConfig if section is None else RunConfig.model_fields[section].annotation
-    field: FieldInfo = model.model_fields[name]
-    return field
-
-
-def _option(name: str, field: FieldInfo, *, has_default: bool = True) -> Callable[[F], F]:
+def _option(name: str, field: FieldInfo, *, has_default: bool = True) -> click.Option:
     flag = name.replace("_", "-")
     kind = _type(field.annotation)
     several = get_origin(field.annotation) is tuple
@@ -79,7 +159,7 @@ def _option(name: str, field: FieldInfo, *, has_default: bool = True) -> Callabl
         )
         text += f"  [default: {default}]"
     declaration = f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}"
-    return click.option(declaration, name, type=kind, default=None, multiple=several, help=text)
+    return click.Option([declaration, name], type=kind, default=None, multiple=several, help=text)
 
 
 def _type(annotation: Any) -> type:

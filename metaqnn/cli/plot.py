@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from metaqnn.cli.options import run_folder
-from metaqnn.registry import FIGURES
+from metaqnn.reports.figures.catalogue import FIGURES
 from metaqnn.reports.formats import FIGURE_FORMATS
 
 
@@ -51,7 +51,7 @@ def plot(folder: Path, names: tuple[str, ...], forms: tuple[str, ...], target: P
     from metaqnn.reports.figures.findings import Findings
     from metaqnn.reports.figures.gallery import draw_figure, draw_figures
     from metaqnn.reports.figures.style import save
-    from metaqnn.runs import open_run
+    from metaqnn.runs.run import open_run
 
     findings = Findings.of(open_run(folder))
     target = target or folder / "figures"

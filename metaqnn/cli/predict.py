@@ -12,23 +12,32 @@ from metaqnn.reports.formats import Format, render_cells, render_exactly
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--trust",
+    is_flag=True,
+    help="Read MODEL although it can run code (.pt2, .py) or has other layers than exports have "
+    "(.onnx): you trust whoever made it.",
+)
 @format_option
-def predict(model: Path, pictures: tuple[Path, ...], form: Format) -> None:
+def predict(model: Path, pictures: tuple[Path, ...], trust: bool, form: Format) -> None:
     """Classify PICTURES with MODEL, a file that `metaqnn export` wrote.
 
     PICTURES are files, folders of them, or .npy arrays of images. They are prepared as those of the
     training were: turned upright, resized to what the network reads, made grey where it reads one
     channel. Files that cannot be read are named and left out; then the exit code is 1.
 
-    A .py file is run, so classify with none that you do not trust.
+    A .pt2 or .py file can run any code when it is read, and is only read with --trust; .onnx and
+    .safetensors files run none. Tables and CSV have names as terminals and spreadsheets may have
+    them (docs/export.md); JSON has them to the letter.
     """
     import pandas as pd
 
     from metaqnn.data.inputs import read_inputs
     from metaqnn.errors import MetaqnnError
     from metaqnn.models.formats import load
+    from metaqnn.terminal import printable
 
-    loaded = load(model)
+    loaded = load(model, trust=trust)
     shape, preparation = loaded.facts.input_shape, loaded.facts.preparation
     names, images, broken = read_inputs(pictures, shape, preparation)
     if not names:
@@ -48,6 +57,6 @@ def predict(model: Path, pictures: tuple[Path, ...], form: Format) -> None:
         found["probability"] = found["probability"].map("{:.2%}".format)
         click.echo(render_cells(found, form, ("picture", "class")))
     for problem in broken:
-        click.echo(f"left out: {problem}", err=True)
+        click.echo(printable(f"left out: {problem}"), err=True)
     if broken:
         sys.exit(1)

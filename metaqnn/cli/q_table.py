@@ -24,14 +24,17 @@ def q_table(folder: Path, csv: Path | None, layout: str) -> None:
     """
     from metaqnn.agents.legacy_table import to_legacy
     from metaqnn.errors import MetaqnnError
-    from metaqnn.files import write_output
-    from metaqnn.runs import open_run
+    from metaqnn.runs.assembly import trained_agent
+    from metaqnn.runs.run import open_run
+    from metaqnn.storage import write_output
     from state_space.chain import ChainSpace
 
-    agent = open_run(folder).q_learning()
-    frame = agent.table.frame()
+    run = open_run(folder)
+    frame = trained_agent(run).knowledge()
+    if frame is None:
+        raise MetaqnnError(f"{folder} has no Q-table: its agent is {run.config.run.agent}")
     if layout == "metaqnn2017":
-        if not isinstance(agent.space, ChainSpace):
+        if not isinstance(run.space(), ChainSpace):
             raise MetaqnnError(f"the layout metaqnn2017 is for chains, which {folder} is not about")
         frame = to_legacy(frame)
     text = frame.to_csv(index=False, lineterminator="\n")

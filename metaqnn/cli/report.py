@@ -40,9 +40,9 @@ def report(folder: Path, target: Path | None, k: int, watch: bool, every: int) -
     It is one HTML file, which loads nothing else: the figures, the best networks as a table and as
     drawings, what was learnt, what failed, and how to do it again.
     """
-    from metaqnn.cli.progress import INTERRUPTED
+    from metaqnn.cli.drive import INTERRUPTED
     from metaqnn.reports.page import is_running, write_page
-    from metaqnn.runs import open_run
+    from metaqnn.runs.run import open_run
 
     target = target or folder / "report.html"
     interrupted = False

@@ -6,10 +6,14 @@ from typing import Any
 
 import click
 
-from metaqnn.cli.options import config_options, given
+from metaqnn.cli.options import PartsCommand, given
 
 
-@click.command()
+@click.command(
+    cls=PartsCommand,
+    epilog="Options of other parts: metaqnn run --agent NAME --help, likewise --evaluator, "
+    "--executor, --predictor and --halving.",
+)
 @click.option(
     "--name",
     help="Name of the run's folder.  [default: DATASET-1, DATASET-2, ..., or SPACE-1, ... where "
@@ -22,20 +26,15 @@ from metaqnn.cli.options import config_options, given
     type=click.Path(path_type=Path),
     help="TOML file with any of the other options as keys; the command line wins.",
 )
-@config_options
 def run(config: Path | None, **options: Any) -> None:
     """Search for networks that fit a data set.
 
     Without options: the scans of digits that come with scikit-learn, 70 networks.
     """
-    from metaqnn.cli.progress import drive
-    from metaqnn.config import read_toml
-    from metaqnn.plans import plan_run
-    from metaqnn.runs import create_run
+    from metaqnn.cli.drive import drive
+    from metaqnn.config import read_values
+    from metaqnn.runs.creation import plan_run
 
-    from_file = {} if config is None else read_toml(config)
-    from_file = {key.replace("-", "_"): value for key, value in from_file.items()}
+    from_file = {} if config is None else read_values(config)
     made, quiet = plan_run({**from_file, **given(options)})
-    evaluator, executor = made.evaluator(), made.executor()
-    create_run(made, ["metaqnn", *sys.argv[1:]], evaluator.facts)
-    drive(made, evaluator, executor, quiet=quiet)
+    drive(made, quiet=quiet, command=["metaqnn", *sys.argv[1:]])

@@ -4,7 +4,7 @@ import re
 
 import click
 
-from metaqnn.networks.cost import Shape
+from metaqnn.task import Shape
 
 
 def parse_shape(context: click.Context, option: click.Parameter, value: str | None) -> Shape | None:

@@ -3,7 +3,7 @@
 import click
 
 from metaqnn.cli.shapes import parse_shape
-from metaqnn.networks.cost import Shape
+from metaqnn.task import Shape
 
 
 @click.command()
@@ -22,24 +22,31 @@ def show(network: str, input_shape: Shape) -> None:
 
     Prints every layer with the shape of its output, its parameters and its multiply-adds an image;
     or what is wrong, and where. A layer that does not read the one before it has the positions of
-    those that it reads behind an @; the first column counts them.
+    those that it reads behind an @; the first column counts them. Cells are written out.
     """
     from tabulate import tabulate
 
     from metaqnn.errors import MetaqnnError
-    from metaqnn.networks.cost import layer_costs, total_cost
-    from state_space.notation import NotationError, read
+    from metaqnn.networks.cost import check_scores, layer_costs, total_cost
+    from metaqnn.networks.notation import read
+    from metaqnn.training.recipe import check_settings
+    from state_space.notation import NotationError
 
     try:
         architecture = read(network)
     except NotationError as error:
         raise MetaqnnError(str(error)) from None
+    check_scores(architecture)
+    check_settings(architecture.settings)
     costs = layer_costs(architecture, input_shape)
+    layers = architecture.expanded.layers
     rows = [["-1", "input", "x".join(map(str, input_shape)), "", ""]]
-    for position, (layer, cost) in enumerate(zip(architecture.layers, costs, strict=True)):
+    for position, (layer, cost) in enumerate(zip(layers, costs, strict=True)):
         rows.append([str(position), layer, *_columns(cost.shape, *cost[1:])])
     total = total_cost(architecture, input_shape)
     rows.append(["", "total", "", *_columns(total.shape, *total[1:])[1:]])
+    for name, value in sorted(architecture.settings.items()):
+        rows.append(["", f"{name}={value:g}", "", "", ""])
     click.echo(
         tabulate(
             rows,

@@ -3,7 +3,7 @@
 import click
 
 from metaqnn.cli.shapes import parse_shape
-from metaqnn.networks.cost import Shape
+from metaqnn.task import Shape
 
 
 @click.command()
@@ -19,22 +19,26 @@ from metaqnn.networks.cost import Shape
 def space(name: str | None, input_shape: Shape | None, classes: int | None) -> None:
     """Describe the space NAME, a preset or a TOML file; without NAME, list the presets."""
     from metaqnn.spaces import bind_space, made_for, preset_names, read_space
-    from state_space import count_architectures, enumerate_rows
+    from state_space import enumerate_rows
 
     if name is None:
         click.echo("\n".join(preset_names()))
         return
     settings = read_space(name)
-    usual_shape, usual_classes = made_for(settings)
-    input_shape, classes = input_shape or usual_shape, classes or usual_classes
+    usual = made_for(settings)
+    input_shape, classes = input_shape or usual.shape, classes or len(usual.outputs)
     bound = bind_space(settings, input_shape, classes)
-    rows = enumerate_rows(bound)
-    pairs = sum(len(decision.options) for decision in rows.values())
     images = "x".join(map(str, input_shape))
     click.echo(f"space               {name}, for {images} images of {classes} classes")
-    click.echo(f"states              {len(rows):,} (rows of the Q-table)")
-    click.echo(f"state-action pairs  {pairs:,}")
-    click.echo(f"architectures       {count_architectures(bound):,}")
+    size = bound.size()
+    if size is None:
+        click.echo("architectures       more than can be counted by states")
+    else:
+        rows = enumerate_rows(bound)
+        pairs = sum(len(decision.options) for decision in rows.values())
+        click.echo(f"states              {len(rows):,} (rows of the Q-table)")
+        click.echo(f"state-action pairs  {pairs:,}")
+        click.echo(f"architectures       {size:,}")
     for kind, tokens in bound.vocabulary.items():
         by_op: dict[str, list[str]] = {}
         for token in tokens:

@@ -50,11 +50,11 @@ def top_k(
     the epsilon at which it was found; and the reward where it is not the accuracy. An asterisk
     marks accuracies that are predicted.
     """
+    from metaqnn.reports.distinct import distinct
     from metaqnn.reports.finals import add_test_errors
-    from metaqnn.reports.networks import distinct
     from metaqnn.reports.top_k import render
     from metaqnn.reports.top_k import top_k as find_best
-    from metaqnn.runs import open_run
+    from metaqnn.runs.run import open_run
 
     run = open_run(folder)
     memory = run.memory()
@@ -62,6 +62,7 @@ def top_k(
         add_test_errors(distinct(memory.frame()), run),
         run.space(),
         5 if k is None and pareto is None else k,
+        run.task.score,
         sort=SORTS[sort],
         max_parameters=max_parameters,
         pareto=COSTS[pareto] if pareto else None,
@@ -69,4 +70,4 @@ def top_k(
     if best.empty:
         chosen = max_parameters is not None or pareto is not None
         click.echo(f"no network {'of this kind ' if chosen else ''}is trained yet", err=True)
-    click.echo(render(best, form))
+    click.echo(render(best, run.task.score, form))

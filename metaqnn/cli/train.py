@@ -1,13 +1,16 @@
 """metaqnn train."""
 
+import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaqnn.cli.options import config_options_of, given
-from metaqnn.sections import DataConfig
+from metaqnn.cli.options import given, section_options
+from metaqnn.config import RunOptions
+from metaqnn.data.options import DataOptions
+from metaqnn.executors.options import ExecutorOptions
 from metaqnn.training.presets import NAMES
 from metaqnn.training.recipe import Recipe
 
@@ -32,8 +35,9 @@ SEARCH = "search"
 @click.option(
     "--init-from",
     type=click.Path(path_type=Path),
-    help="Begin with the weights of this .safetensors file, but for its heads. Without NETWORK the "
-    "network is that of the file too, with its dropout.",
+    help="Begin with the weights of this .safetensors file, but for its heads; files that can run "
+    "code, such as .pt2 and .py, are never read. Without NETWORK the network is that of the file "
+    "too, with its dropout.",
 )
 @click.option(
     "--to",
@@ -55,8 +59,10 @@ SEARCH = "search"
     is_flag=True,
     help="Train on all training images, those of validation included, and measure the test error.",
 )
-@config_options_of(*DataConfig.model_fields, "seed", "device", "threads")
-@config_options_of(*Recipe.model_fields, has_default=False)
+@section_options(DataOptions)
+@section_options(RunOptions, "seed", "device")
+@section_options(ExecutorOptions, "threads")
+@section_options(Recipe, has_default=False)
 def train(
     network: str | None,
     init_from: Path | None,
@@ -68,7 +74,8 @@ def train(
     """Train NETWORK, such as "[C(64,3,1), P(2,2), SM(10)]", on any data set.
 
     Its heads get as many classes as the data set has. Without --final the accuracy on validation
-    images is measured after every epoch, and the weights are those of the best.
+    images is measured after every epoch, and the weights are those of the best. What the network
+    itself sets, as in "[C(64,3,1), SM(10)] learning-rate=0.01", goes before the recipe.
 
     The options of training change the recipe; their defaults are those of the recipe.
     """
@@ -78,15 +85,19 @@ def train(
     from metaqnn.models.formats import check_target, export
     from metaqnn.models.network import load_network
     from metaqnn.models.transfer import transferable, with_classes
-    from metaqnn.networks.cost import total_cost
+    from metaqnn.networks.cost import check_scores, total_cost
+    from metaqnn.networks.notation import read
     from metaqnn.training.presets import preset
-    from state_space.notation import NotationError, read
+    from metaqnn.training.recipe import with_settings
+    from state_space.notation import NotationError
 
     config = RunConfig.from_flat(given(options))
-    training, validation = load_split(config.data)
+    data = config.parts["evaluator"].data
+    training, validation = load_split(data)
     if recipe != SEARCH:
-        searched = config.recipe.model_dump()
+        searched = config.parts["evaluator"].recipe.model_dump()
         config = config.changed(preset(recipe, searched, training.shape[1], given(options)))
+    rules = config.parts["evaluator"].recipe
     source = None if init_from is None else load_network(init_from)[0]
     if network is not None:
         try:
@@ -98,16 +109,18 @@ def train(
     else:
         raise MetaqnnError("say which NETWORK to train, or with --init-from where to find one")
     architecture = with_classes(asked, len(training.classes))
+    check_scores(architecture, len(training.classes))
     total_cost(architecture, training.shape)
+    epochs = with_settings(rules, architecture.settings).epochs
     start = {}
     if source:
-        start = transferable(source, config.recipe.dress(architecture), training.shape)
+        start = transferable(source, rules.dress(architecture), training.shape)
         click.echo(f"{len(start)} tensors of {init_from} are taken along", err=True)
     if target:
         check_target(target)
-    test_images = load(config.data, "test") if final else None
+    test_images = load(data, "test") if final else None
     images = (training.join(validation), validation) if final else (training, validation)
-    outcome = _train(architecture, *images, config, final=final, start=start)
+    outcome = _train(architecture, *images, config, epochs, final=final, start=start)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "trained.safetensors"
         path.write_bytes(outcome.weights or b"")
@@ -119,7 +132,7 @@ def train(
     if test_images:
         click.echo(_test(trained, facts, test_images, config))
     elif final:
-        click.echo(f"{config.data.dataset} has no test images: no test error is known")
+        click.echo(f"{data.dataset} has no test images: no test error is known")
     else:
         click.echo(_validated(outcome))
 
@@ -129,6 +142,7 @@ def _train(
     training: "Images",
     validation: "Images",
     config: "RunConfig",
+    epochs: int,
     *,
     final: bool,
     start: "Mapping[str, Tensor]",
@@ -136,21 +150,22 @@ def _train(
     """Train with a progress bar where there is a terminal.
 
     Raises:
-        TrainingFailed: The network failed, or stayed at chance.
+        TrainingFailed: The network failed.
     """
     import torch
 
+    from metaqnn.device import resolve_device
     from metaqnn.errors import TrainingFailed
     from metaqnn.evaluators.base import Job, attempt
-    from metaqnn.progress import make_bar
-    from metaqnn.training.device import resolve_device
+    from metaqnn.terminal import make_bar
     from metaqnn.training.loop import train
 
-    device = torch.device(resolve_device(config.device))
-    if config.execution.threads is not None:
-        torch.set_num_threads(config.execution.threads)
+    device = torch.device(resolve_device(config.run.device))
+    recipe = config.parts["evaluator"].recipe
+    if config.parts["executor"].threads is not None:
+        torch.set_num_threads(config.parts["executor"].threads)
     with make_bar() as bar:
-        task = bar.add_task("epochs", total=config.recipe.epochs, state="")
+        task = bar.add_task("epochs", total=epochs, state="")
 
         def observe(progress: "Progress") -> None:
             state = f"{progress.curve[-1]:.2%}"
@@ -161,7 +176,7 @@ def _train(
                 job.architecture,
                 training.to(device),
                 validation.to(device),
-                config.recipe,
+                recipe,
                 job.seed,
                 keep_above=job.keep_above,
                 keep_last=final,
@@ -169,13 +184,18 @@ def _train(
                 stopping=observe,
             )
 
-        outcome = attempt(evaluate, Job(architecture, config.seed, -1.0))
+        outcome = attempt(evaluate, Job(architecture, config.run.seed, -math.inf))
     if outcome.error:
-        raise TrainingFailed(f"{architecture.text} failed: {outcome.error}")
-    if outcome.weights is None:
-        raise TrainingFailed(
+        failure = TrainingFailed(f"{architecture.text} failed: {outcome.error}")
+        if outcome.traceback:
+            failure.add_note(outcome.traceback)
+        raise failure
+    if "at_chance" in outcome.metrics:
+        click.echo(
             f"{architecture.text} stayed at chance, also with the rate at "
-            f"{outcome.metrics['learning_rate']:.2g}; try another --learning-rate"
+            f"{outcome.metrics['learning_rate']:.2g}; try another --learning-rate, a smaller "
+            "--batch-size or more --epochs",
+            err=True,
         )
     return outcome
 
@@ -196,11 +216,11 @@ def _validated(outcome: "Outcome") -> str:
 def _test(network: "Network", facts: "Facts", images: "Images", config: "RunConfig") -> str:
     import torch
 
-    from metaqnn.finals import test_error
+    from metaqnn.device import resolve_device
     from metaqnn.models.network import probabilities
-    from metaqnn.training.device import resolve_device
+    from metaqnn.runs.finals import test_error
 
-    device = torch.device(resolve_device(config.device))
+    device = torch.device(resolve_device(config.run.device))
     error = test_error(probabilities(network, facts, images.images, device), images.labels)
     return (
         f"test error {error['test_error']:.2%} on {len(images)} images, 95 % interval "

@@ -16,13 +16,13 @@ def trials(folder: Path, csv: Path | None, parquet: Path | None) -> None:
 
     Without --csv and --parquet the CSV is printed. docs/trials.md explains the columns.
     """
-    from metaqnn.files import write_output
     from metaqnn.reports.trials import list_trials, write_csv, write_parquet
-    from metaqnn.runs import open_run
+    from metaqnn.runs.run import open_run
+    from metaqnn.storage import write_output
 
     run = open_run(folder)
     memory = run.memory()
-    table = list_trials(memory.frame(refused=True), run.space())
+    table = list_trials(memory.frame(refused=True), run.space(), run.task.score)
     memory.close()
     if csv is None and parquet is None:
         click.echo(write_csv(table), nl=False)

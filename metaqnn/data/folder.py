@@ -10,17 +10,17 @@ from metaqnn.data.deep import DEEP
 from metaqnn.data.images import Images, Origin
 from metaqnn.data.labels import check_classes, listed, match_classes
 from metaqnn.data.listing import Listing, list_folder
+from metaqnn.data.options import DataOptions
 from metaqnn.data.pictures import Look
 from metaqnn.data.preparation import Preparation
 from metaqnn.data.reading import describe_broken, look_at_all, read_all
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape
-from metaqnn.sections import DataConfig
+from metaqnn.task import Shape
 
 SKIP = "; --skip-broken goes on without them"
 
 
-def folder(part: str, path: Path | None, config: DataConfig) -> Images | None:
+def folder(part: str, path: Path | None, config: DataOptions) -> Images | None:
     """Pictures as DIR/train/CLASS/*, DIR/val/CLASS/* and DIR/test/CLASS/*, or DIR/CLASS/*.
 
     All have the channels and the scale of the training pictures, whatever their own.
@@ -75,7 +75,7 @@ def folder(part: str, path: Path | None, config: DataConfig) -> Images | None:
     return Images(torch.from_numpy(pixels), labels, listing.classes, False, preparation, origin)
 
 
-def _form(looks: list[Look], listing: Listing, config: DataConfig) -> tuple[Shape, Preparation]:
+def _form(looks: list[Look], listing: Listing, config: DataOptions) -> tuple[Shape, Preparation]:
     """The shape of the images, and how pictures become them, as the training pictures have it.
 
     Raises:
@@ -102,7 +102,7 @@ def _form(looks: list[Look], listing: Listing, config: DataConfig) -> tuple[Shap
 
 
 def _check_sizes(
-    looks: list[Look], name: str, config: DataConfig, wanted: tuple[int, ...] | None
+    looks: list[Look], name: str, config: DataOptions, wanted: tuple[int, ...] | None
 ) -> tuple[int, int]:
     """The (height, width) of the images.
 
@@ -126,7 +126,7 @@ def _check_sizes(
     return height, width
 
 
-def _skip(broken: dict[int, str], config: DataConfig, left_out: list[str]) -> None:
+def _skip(broken: dict[int, str], config: DataOptions, left_out: list[str]) -> None:
     """Note the broken files, where they may be left out.
 
     Raises:
@@ -149,7 +149,7 @@ def _refuse_unknown(listing: Listing, part: str) -> None:
     match_classes(names, listing.classes, str(path), str(listing.folders["train"]))
 
 
-def _remarks(looks: list[Look], config: DataConfig) -> list[str]:
+def _remarks(looks: list[Look], config: DataOptions) -> list[str]:
     """What people should know of pictures that are read otherwise than they look."""
     remarks = []
     moving = sum(look.moves for look in looks)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from metaqnn.data.preparation import Preparation
-from metaqnn.networks.cost import Shape
+from metaqnn.task import Shape
 
 
 @dataclass(frozen=True)

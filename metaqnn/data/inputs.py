@@ -11,7 +11,7 @@ from metaqnn.data.prediction import prepare
 from metaqnn.data.preparation import Preparation
 from metaqnn.data.reading import read_for
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape
+from metaqnn.task import Shape
 
 
 def read_inputs(

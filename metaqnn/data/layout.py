@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape
+from metaqnn.task import Shape
 
 CHANNELS = 4
 """Channels that pictures have at most: grey or colours, with or without transparency."""

@@ -11,14 +11,14 @@ from metaqnn.data.arrays import Arrays, open_arrays
 from metaqnn.data.images import Images, Origin
 from metaqnn.data.labels import find_classes, place_labels, read_labels
 from metaqnn.data.layout import channels_first
+from metaqnn.data.options import DataOptions
 from metaqnn.data.preparation import grey_levels, resized
 from metaqnn.data.scale import as_trained, find_scale
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape
-from metaqnn.sections import DataConfig
+from metaqnn.task import Shape
 
 
-def npz(part: str, path: Path | None, config: DataConfig) -> Images | None:
+def npz(part: str, path: Path | None, config: DataOptions) -> Images | None:
     """Arrays in files, as Keras and MedMNIST write them, or with names of one's own.
 
     All parts have the classes and the scale of the training images.
@@ -58,7 +58,7 @@ def _look_at_others(
     arrays: Arrays,
     counts: Mapping[str, dict[str, int]],
     classes: tuple[str, ...],
-    config: DataConfig,
+    config: DataOptions,
 ) -> tuple[dict[str, dict[str, int]], tuple[str, ...]]:
     """The counts of all parts, and what is wrong with the labels and shapes of the others.
 
@@ -83,7 +83,7 @@ def _look_at_others(
 
 
 def _check_shape(
-    shape: Shape, trained: Shape, arrays: Arrays, part: str, config: DataConfig
+    shape: Shape, trained: Shape, arrays: Arrays, part: str, config: DataOptions
 ) -> None:
     """See whether the images of a part are like those of training.
 

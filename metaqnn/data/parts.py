@@ -9,13 +9,13 @@ from typing import Literal, Protocol, overload
 import torch
 
 from metaqnn.data.check import look_for_faults
+from metaqnn.data.datasets import find_dataset, find_source
 from metaqnn.data.fingerprint import fingerprint
 from metaqnn.data.images import Images
 from metaqnn.data.labels import listed
+from metaqnn.data.options import DataOptions
 from metaqnn.data.split import limited, split
 from metaqnn.errors import MetaqnnError
-from metaqnn.registry import find_dataset, find_source
-from metaqnn.sections import DataConfig
 
 Part = Literal["train", "validation", "test"]
 
@@ -28,15 +28,15 @@ class Source(Protocol):
     are read.
     """
 
-    def __call__(self, part: Part, path: Path | None, config: DataConfig) -> Images | None:
+    def __call__(self, part: Part, path: Path | None, config: DataOptions) -> Images | None:
         """Load from path, and raise MetaqnnError where that cannot be done."""
 
 
 @overload
-def load(config: DataConfig, part: Literal["train"]) -> Images: ...
+def load(config: DataOptions, part: Literal["train"]) -> Images: ...
 @overload
-def load(config: DataConfig, part: Part) -> Images | None: ...
-def load(config: DataConfig, part: Part) -> Images | None:
+def load(config: DataOptions, part: Part) -> Images | None: ...
+def load(config: DataOptions, part: Part) -> Images | None:
     """One part of a data set, of square images; None where it has no such part.
 
     Raises:
@@ -68,7 +68,7 @@ PARTS: Mapping[Part, str] = {
 
 
 @lru_cache(maxsize=1)
-def load_split(config: DataConfig) -> tuple[Images, Images]:
+def load_split(config: DataOptions) -> tuple[Images, Images]:
     """The training part of a data set as (training images, validation images).
 
     Where the data set has validation images of its own, these are taken. Otherwise the split is

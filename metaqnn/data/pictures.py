@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from metaqnn.data.deep import channels_of, white_of
 from metaqnn.data.preparation import Preparation, grey_levels, resized
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape
+from metaqnn.task import Shape
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it says, it raises as well
 

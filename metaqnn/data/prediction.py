@@ -8,7 +8,7 @@ from metaqnn.data.layout import as_read
 from metaqnn.data.preparation import Preparation, grey_levels, resized, units
 from metaqnn.data.scale import as_trained
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape
+from metaqnn.task import Shape
 
 
 def prepare(images: Any, shape: Shape, preparation: Preparation) -> np.ndarray:

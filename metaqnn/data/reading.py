@@ -15,8 +15,8 @@ from PIL import Image
 from metaqnn.data.pictures import Look, look_at, read_picture
 from metaqnn.data.preparation import Preparation, units
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape
-from metaqnn.progress import make_bar
+from metaqnn.task import Shape
+from metaqnn.terminal import make_bar
 
 PATIENCE = 2.0
 """Seconds before a progress bar is shown."""

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from metaqnn.data.images import Images, Origin
+from metaqnn.data.options import DataOptions
 from metaqnn.data.preparation import Preparation, resized
 from metaqnn.errors import MetaqnnError
-from metaqnn.sections import DataConfig
 
 
-def digits(part: str, path: Path | None, config: DataConfig) -> Images | None:
+def digits(part: str, path: Path | None, config: DataOptions) -> Images | None:
     """scikit-learn's 1,797 scans, 8x8; a stratified fifth, 360 images, is the test part."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -33,32 +33,32 @@ def digits(part: str, path: Path | None, config: DataConfig) -> Images | None:
     return _images(pixels[:, None], scans.target[indices], names, config)
 
 
-def mnist(part: str, path: Path | None, config: DataConfig) -> Images | None:
+def mnist(part: str, path: Path | None, config: DataOptions) -> Images | None:
     """MNIST."""
     return _torchvision("MNIST", part, path, config)
 
 
-def fashion_mnist(part: str, path: Path | None, config: DataConfig) -> Images | None:
+def fashion_mnist(part: str, path: Path | None, config: DataOptions) -> Images | None:
     """Fashion-MNIST."""
     return _torchvision("FashionMNIST", part, path, config)
 
 
-def cifar10(part: str, path: Path | None, config: DataConfig) -> Images | None:
+def cifar10(part: str, path: Path | None, config: DataOptions) -> Images | None:
     """CIFAR-10."""
     return _torchvision("CIFAR10", part, path, config)
 
 
-def cifar100(part: str, path: Path | None, config: DataConfig) -> Images | None:
+def cifar100(part: str, path: Path | None, config: DataOptions) -> Images | None:
     """CIFAR-100."""
     return _torchvision("CIFAR100", part, path, config)
 
 
-def svhn(part: str, path: Path | None, config: DataConfig) -> Images | None:
+def svhn(part: str, path: Path | None, config: DataOptions) -> Images | None:
     """SVHN, cropped digits, without its extra images."""
     return _torchvision("SVHN", part, path, config)
 
 
-def own(part: str, path: Path | None, config: DataConfig) -> Images | None:
+def own(part: str, path: Path | None, config: DataOptions) -> Images | None:
     """Images that only their owner has: there is nothing to load."""
     raise MetaqnnError(
         "the data set own is not there to be read: its owner trains on it, asked by metaqnn.Search "
@@ -66,7 +66,7 @@ def own(part: str, path: Path | None, config: DataConfig) -> Images | None:
     )
 
 
-def _torchvision(name: str, part: str, path: Path | None, config: DataConfig) -> Images | None:
+def _torchvision(name: str, part: str, path: Path | None, config: DataOptions) -> Images | None:
     import torchvision
 
     if part == "validation":
@@ -90,7 +90,7 @@ def _torchvision(name: str, part: str, path: Path | None, config: DataConfig) ->
 
 
 def _images(
-    pixels: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], config: DataConfig
+    pixels: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], config: DataOptions
 ) -> Images:
     """Images of bytes of shape (images, channels, height, width)."""
     height, width = pixels.shape[2:]

@@ -5,10 +5,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
-from metaqnn.networks.cost import Shape
+from metaqnn.executors.base import Place
+from metaqnn.task import Task, classification
 from replay import Outcome
 from state_space import Architecture, Space
 
@@ -33,7 +33,12 @@ class BanditEvaluator(Evaluator):
     optimum: float | None = 0.95
 
     @classmethod
-    def from_config(cls, config: RunConfig, space: Space[Any], input_shape: Shape) -> Self:
+    def task(cls, options: Any, made_for: Task, *, trains: bool = True) -> Task:
+        """To be paid as much as an accuracy."""
+        return classification(made_for.shape, made_for.outputs, "bandit's payoff")
+
+    @classmethod
+    def from_options(cls, options: Any, space: Space[Any], task: Task, place: Place) -> Self:
         """There is nothing to choose."""
         return cls()
 
@@ -52,7 +57,7 @@ def payoffs(architecture: Architecture) -> list[float]:
         MetaqnnError: The bandit does not know a decision.
     """
     found = []
-    for node in architecture.nodes:
+    for node in architecture.expanded.nodes:
         if node.op == "CB":
             for (name, known), value in zip(PAYOFFS.items(), node.args, strict=False):
                 if value not in known:

@@ -3,18 +3,21 @@
 import hashlib
 import json
 import math
+import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Any, ClassVar, Self
 
-from metaqnn.networks.cost import Shape
-from metaqnn.stopping.base import Rule
+from metaqnn.errors import MetaqnnError
+from metaqnn.executors.base import Place
+from metaqnn.options import Section
+from metaqnn.registry import Table
+from metaqnn.stopping.base import StopRule
+from metaqnn.task import Score, Task
 from replay import Outcome
 from state_space import Architecture, Space
-
-if TYPE_CHECKING:
-    from metaqnn.config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,16 @@ class Job:
     Attributes:
         architecture: What to score.
         seed: Of everything random about it.
-        keep_above: Return the weights of a network whose score exceeds this.
+        keep_above: Return the weights of a network whose reward exceeds this.
         stopping: Ends a training that is hopeless; None trains every network in full.
+        reward: What the agent would be told of an outcome.
     """
 
     architecture: Architecture
     seed: int
     keep_above: float = math.inf
-    stopping: Rule | None = None
+    stopping: StopRule | None = None
+    reward: Callable[[Outcome], float] = attrgetter("best")
 
 
 Evaluate = Callable[[Job], Outcome]
@@ -44,15 +49,43 @@ class Evaluator(ABC):
     Where the score is noisy and its expectation is known, the outcome's metric `expected` is that.
 
     Attributes:
+        Options: Those that the evaluator owns.
+        trains: Whether it trains networks, so that there are epochs and weights.
+        uses_gpu: Whether it computes on the device of the run.
+        epochs: How many a training takes in full; None where nothing is trained.
         optimum: The highest expected score in the space, where it is known.
     """
 
+    Options: ClassVar[type[Section]] = Section
+    trains: ClassVar[bool] = False
+    uses_gpu: ClassVar[bool] = False
+    epochs: int | None = None
     optimum: float | None = None
 
     @classmethod
     @abstractmethod
-    def from_config(cls, config: "RunConfig", space: Space[Any], input_shape: Shape) -> Self:
+    def task(cls, options: Any, made_for: Task, *, trains: bool = True) -> Task:
+        """What the networks of a run learn.
+
+        Args:
+            options: Of the evaluator.
+            made_for: What the space was made for.
+            trains: Whether any network is to be scored; else nothing large need be read.
+
+        Raises:
+            MetaqnnError: A file that tells is not there or broken.
+        """
+
+    @classmethod
+    @abstractmethod
+    def from_options(cls, options: Any, space: Space[Any], task: Task, place: Place) -> Self:
         """The evaluator of a run.
+
+        Args:
+            options: Its own.
+            space: Of the run.
+            task: As `task` gave it.
+            place: Where a worker computes.
 
         Raises:
             MetaqnnError: It does not fit the space, or a file that it needs is not there or broken.
@@ -61,6 +94,13 @@ class Evaluator(ABC):
     @abstractmethod
     def __call__(self, job: Job) -> Outcome:
         """Score the job's architecture."""
+
+    def check(self, task: Task) -> None:  # noqa: B027  # most need nothing
+        """See whether all is there that scoring needs, and is that of the task.
+
+        Raises:
+            MetaqnnError: It is not.
+        """
 
     def with_data(self) -> "Evaluator":
         """The same, with the content of all files that it needs, to be sent to other machines."""
@@ -73,6 +113,70 @@ class Evaluator(ABC):
         `content` is the fingerprint of a file that it read: a run goes on with the same only.
         """
         return {}
+
+    @classmethod
+    def describe(cls, options: Any, task: Task) -> str:
+        """What the networks learn from, in words."""
+        return "none: nothing is trained"
+
+    @classmethod
+    def stem(cls, options: Any, space: str) -> str:
+        """What folders of runs are called, with a number behind it."""
+        return space
+
+
+EVALUATORS: Table[type[Evaluator]] = Table(
+    "evaluator",
+    {
+        "train": "metaqnn.evaluators.train:TrainEvaluator",
+        "table": "metaqnn.evaluators.table:TableEvaluator",
+        "surrogate": "metaqnn.evaluators.surrogate:SurrogateEvaluator",
+        "bandit": "metaqnn.evaluators.bandit:BanditEvaluator",
+    },
+    "metaqnn.evaluators",
+)
+
+
+@dataclass(frozen=True)
+class FunctionEvaluator(Evaluator):
+    """Any function of a job: it returns its score, the scores of its epochs, or an `Outcome`.
+
+    Attributes:
+        function: Picklable, where other processes shall call it.
+    """
+
+    function: Callable[[Job], Outcome | float | Sequence[float]]
+
+    @classmethod
+    def task(cls, options: Any, made_for: Task, *, trains: bool = True) -> Task:
+        """That for which the space was made, with a score of which nothing is known."""
+        return Task(made_for.shape, made_for.outputs, Score())
+
+    @classmethod
+    def from_options(cls, options: Any, space: Space[Any], task: Task, place: Place) -> Self:
+        """A function is given itself.
+
+        Raises:
+            MetaqnnError: Always.
+        """
+        raise MetaqnnError("the function that scores the networks is not known here")
+
+    def __call__(self, job: Job) -> Outcome:
+        """What the function makes of the job."""
+        found = self.function(job)
+        if isinstance(found, Outcome):
+            return found
+        return Outcome(curve=tuple(found) if isinstance(found, Sequence) else (found,))
+
+
+def find_evaluator(name: str) -> type[Evaluator]:
+    """The class of an evaluator, which of a function is `FunctionEvaluator`.
+
+    Raises:
+        MetaqnnError: There is no such evaluator.
+    """
+    found = EVALUATORS.find(name)
+    return found if isinstance(found, type) else FunctionEvaluator
 
 
 def fingerprint(content: Any) -> str:
@@ -87,10 +191,38 @@ def attempt(evaluator: Evaluate, job: Job) -> Outcome:
     a library costs its own trial and nothing else.
     """
     try:
-        outcome = evaluator(job)
+        outcome = plain_outcome(evaluator(job))
     except Exception as error:
         reason = " ".join(str(error).split())
-        return Outcome(error=f"{type(error).__name__}: {reason}"[:500])
+        text = "".join(traceback.format_exception(error))
+        return Outcome(error=f"{type(error).__name__}: {reason}"[:500], traceback=text)
     if not all(map(math.isfinite, outcome.curve)):
         return Outcome(outcome.metrics, error="the score is not a finite number")
     return outcome
+
+
+def plain_outcome(outcome: Outcome) -> Outcome:
+    """The same in Python's own numbers; what numpy and torch have for one number is taken as that.
+
+    Raises:
+        TypeError: Something is no number; the message names it.
+    """
+    if not isinstance(outcome, Outcome):
+        raise TypeError(f"the evaluator returned {outcome!r:.100}, which is no Outcome")
+    if not isinstance(outcome.curve, Iterable) or isinstance(outcome.curve, str):
+        raise TypeError(f"the curve is {outcome.curve!r:.100}, not a sequence of numbers")
+    curve = (
+        _plain(f"the score of epoch {epoch}", value) for epoch, value in enumerate(outcome.curve, 1)
+    )
+    metrics = {
+        name: _plain(f"the metric {name!r}", value) for name, value in outcome.metrics.items()
+    }
+    return replace(outcome, metrics=metrics, curve=tuple(curve))
+
+
+def _plain(name: str, value: Any) -> float:
+    single = getattr(value, "ndim", None) == 0
+    plain = value.item() if single else value
+    if not isinstance(plain, int | float):
+        raise TypeError(f"{name} is {value!r:.100}, which is no number")
+    return plain

@@ -2,23 +2,27 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.model_selection import KFold, cross_val_predict
 
-from metaqnn.config import RunConfig
+from metaqnn.agents.experience import read_log as read_rows
+from metaqnn.environment import MEMORY
+from metaqnn.environment import read_task as read_run_task
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job, fingerprint
-from metaqnn.experiences import read_experiences
-from metaqnn.networks.cost import LayerCost, Shape, total_cost
-from metaqnn.runs import open_run
-from replay import Outcome
+from metaqnn.executors.base import Place
+from metaqnn.networks.cost import LayerCost, total_cost
+from metaqnn.options import Section
+from metaqnn.task import Score, Shape, Task, classification
+from replay import BrokenMemory, Memory, Outcome
 from state_space import Architecture, IllegalMove, Space
 
 MODEL = {
@@ -42,6 +46,19 @@ ABOVE_CHANCE = 1.5
 """A network counts as above chance if its accuracy is more than so many times the lowest one."""
 
 
+class SurrogateOptions(Section):
+    """Which recorded networks."""
+
+    surrogate_from: str | None = Field(
+        None,
+        description="A run's folder, or a replay_database.csv[.gz] of the 2017 code: the "
+        "recorded networks to which a regression is fitted.",
+    )
+
+    FREE: ClassVar = ("surrogate_from",)
+    CHANGEABLE: ClassVar = FREE
+
+
 @dataclass(frozen=True)
 class SurrogateEvaluator(Evaluator):
     """Gradient boosting over the features of a network, fitted to recorded accuracies.
@@ -54,21 +71,35 @@ class SurrogateEvaluator(Evaluator):
         model: Predicts the accuracy from it.
         input_shape: Of the images; None where networks of the space have no known cost.
         quality: How well it ranks networks that it has not seen; see `cross_validate`.
+        score: What is predicted.
     """
+
+    Options = SurrogateOptions
 
     vectorizer: DictVectorizer = field(repr=False)
     model: GradientBoostingRegressor = field(repr=False)
     input_shape: Shape | None
     quality: Mapping[str, Any]
+    score: Score
 
     @classmethod
-    def from_config(cls, config: RunConfig, space: Space[Any], input_shape: Shape) -> Self:
+    def task(cls, options: SurrogateOptions, made_for: Task, *, trains: bool = True) -> Task:
+        """That of the recorded run; of a log that for which the space was made."""
+        path = _path(options)
+        if not path.is_dir():
+            return classification(made_for.shape, made_for.outputs, "predicted accuracy")
+        if not (path / MEMORY).is_file():
+            raise MetaqnnError(f"{path} is not the folder of a run: it has no {MEMORY}")
+        task = read_run_task(path)
+        name = f"predicted {task.score.name.removeprefix('validation ')}"
+        return replace(task, score=replace(task.score, name=name))
+
+    @classmethod
+    def from_options(
+        cls, options: SurrogateOptions, space: Space[Any], task: Task, place: Place
+    ) -> Self:
         """The regression fitted to what --surrogate-from names."""
-        if config.evaluation.surrogate_from is None:
-            raise MetaqnnError(
-                "the evaluator surrogate needs recorded networks: --surrogate-from FILE or FOLDER"
-            )
-        path = Path(config.evaluation.surrogate_from)
+        path = _path(options)
         recorded = read_run(path, space) if path.is_dir() else read_log(path, space)
         architectures, accuracies = average(recorded)
         if len(accuracies) < FEWEST or np.ptp(accuracies) == 0:
@@ -76,7 +107,7 @@ class SurrogateEvaluator(Evaluator):
                 f"{path} has {len(accuracies)} trained networks and {len(set(accuracies))} "
                 f"different accuracies; a regression needs {FEWEST} and 2 or more"
             )
-        shape = input_shape if space.trainable else None
+        shape = task.shape if space.trainable else None
         vectorizer = DictVectorizer(dtype=np.float32, sparse=False)
         rows = vectorizer.fit_transform(
             [features(architecture, _cost(architecture, shape)) for architecture in architectures]
@@ -87,15 +118,16 @@ class SurrogateEvaluator(Evaluator):
             **cross_validate(model, rows, accuracies),
             "content": fingerprint([digests, accuracies]),
         }
-        return cls(vectorizer, model.fit(rows, accuracies), shape, quality)
+        return cls(vectorizer, model.fit(rows, accuracies), shape, quality, task.score)
 
     def __call__(self, job: Job) -> Outcome:
         """Predict the accuracy of the job's network."""
         cost = _cost(job.architecture, self.input_shape)
         row = self.vectorizer.transform([features(job.architecture, cost)])
-        score = min(1.0, max(0.0, float(self.model.predict(row)[0])))
+        predicted = float(self.model.predict(row)[0])
+        score = min(self.score.high, max(self.score.low, predicted))
         metrics = {
-            "nodes": len(job.architecture.nodes),
+            "nodes": len(job.architecture.expanded.nodes),
             "edges": job.architecture.edges,
             "expected": score,
         }
@@ -117,11 +149,10 @@ def read_log(path: Path, space: Space[Any]) -> list[Recorded]:
     """The rows of a replay database of the 2017 code; in it, failed trainings stand at chance.
 
     Raises:
-        MetaqnnError: See `read_experiences`.
+        MetaqnnError: See `metaqnn.agents.experience.read_log`.
     """
     return [
-        (space.architecture(walk), max(outcome.curve))
-        for walk, outcome in read_experiences(path, space)
+        (space.architecture(walk), max(outcome.curve)) for walk, outcome in read_rows(path, space)
     ]
 
 
@@ -135,7 +166,10 @@ def read_run(path: Path, space: Space[Any]) -> list[Recorded]:
     Raises:
         MetaqnnError: The folder is not that of a run, or a network is not in the space.
     """
-    memory = open_run(path).memory()
+    try:
+        memory = Memory.open(path / MEMORY)
+    except (FileNotFoundError, BrokenMemory) as error:
+        raise MetaqnnError(str(error)) from None
     frame = memory.frame()
     memory.close()
     trained = frame[frame["finished"] & frame["error"].isna()]
@@ -175,13 +209,13 @@ def features(architecture: Architecture, cost: LayerCost | None) -> dict[str, fl
     """
     found: dict[str, float] = {
         **architecture.settings,
-        "nodes": len(architecture.nodes),
+        "nodes": len(architecture.expanded.nodes),
         "edges": architecture.edges,
     }
     if cost is not None:
         found["log parameters"] = math.log1p(cost.parameters)
         found["log multiply-adds"] = math.log1p(cost.multiply_adds)
-    for position, node in enumerate(architecture.nodes):
+    for position, node in enumerate(architecture.expanded.nodes):
         skips = [source for source in node.inputs if source != position - 1]
         for name in (
             f"op {node.op}",
@@ -230,3 +264,11 @@ def _rank_correlation(first: "pd.Series[float]", second: "pd.Series[float]") -> 
 
 def _cost(architecture: Architecture, input_shape: Shape | None) -> LayerCost | None:
     return None if input_shape is None else total_cost(architecture, input_shape)
+
+
+def _path(options: SurrogateOptions) -> Path:
+    if options.surrogate_from is None:
+        raise MetaqnnError(
+            "the evaluator surrogate needs recorded networks: --surrogate-from FILE or FOLDER"
+        )
+    return Path(options.surrogate_from)

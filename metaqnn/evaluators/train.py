@@ -2,28 +2,44 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-import torch
-
-from metaqnn.config import RunConfig
-from metaqnn.data.images import Images
-from metaqnn.data.parts import load_split
-from metaqnn.data.preparation import Preparation
+from metaqnn.data.datasets import find_dataset
+from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
-from metaqnn.networks.cost import Shape
-from metaqnn.sections import DataConfig
-from metaqnn.training.device import resolve_device, use_threads
-from metaqnn.training.loop import train
+from metaqnn.executors.base import Place
+from metaqnn.options import Section
+from metaqnn.task import Task, classification
+from metaqnn.training.optimizers import OPTIMIZERS
 from metaqnn.training.recipe import Recipe
 from replay import Outcome
 from state_space import Space
 
-Packed = tuple[np.ndarray, np.ndarray, tuple[str, ...], Preparation]
-"""What `Images` has, as arrays, which processes of a machine can share."""
+if TYPE_CHECKING:
+    from metaqnn.training.job import Packed
+
+MOST_NAMED = 12
+"""So many classes at most are named."""
+
+
+class TrainOptions(Section):
+    """Which images, and how networks are trained on them."""
+
+    data: DataOptions = DataOptions()
+    recipe: Recipe = Recipe()
+
+    @classmethod
+    def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Write out the defaults of the data set.
+
+        Raises:
+            MetaqnnError: There is no such data set or optimizer.
+        """
+        optimizer = given.get("optimizer")
+        if isinstance(optimizer, str):
+            OPTIMIZERS.check(optimizer)
+        return DataOptions.complete(given)
 
 
 @dataclass(frozen=True)
@@ -33,100 +49,91 @@ class TrainEvaluator(Evaluator):
     Attributes:
         data: Which images.
         recipe: The rules.
-        device: Where, as a worker calls it.
-        threads: On CPUs; None leaves it to PyTorch, which takes all cores.
-        shares_device: Other workers train on the same GPU, so memory is given back.
+        place: Where, and with how many threads.
         whole: Train on all training images, those for validation too, so that the accuracy counts
             for nothing; the weights are those of the last epoch.
         packed: The training and validation images; None where the worker loads them.
     """
 
-    data: DataConfig
+    Options = TrainOptions
+    trains = True
+    uses_gpu = True
+
+    data: DataOptions
     recipe: Recipe
-    device: str
-    threads: int | None = None
-    shares_device: bool = False
+    place: Place
     whole: bool = False
-    packed: tuple[Packed, Packed] | None = field(default=None, compare=False, repr=False)
+    packed: "tuple[Packed, Packed] | None" = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def from_config(cls, config: RunConfig, space: Space[Any], input_shape: Shape) -> Self:
+    def task(cls, options: TrainOptions, made_for: Task, *, trains: bool = True) -> Task:
+        """To tell the classes of the data set's images."""
+        entry, _ = find_dataset(options.data.dataset)
+        if not trains and entry.shape and entry.classes:
+            size = options.data.image_size or entry.shape[1]
+            names = tuple(map(str, range(entry.classes)))
+            return classification((entry.shape[0], size, size), names)
+        from metaqnn.data.parts import load_split
+
+        training, _ = load_split(options.data)
+        return classification(training.shape, training.classes)
+
+    @classmethod
+    def from_options(
+        cls, options: TrainOptions, space: Space[Any], task: Task, place: Place
+    ) -> Self:
         """The evaluator of a run, on the device that is there."""
         if not space.trainable:
             raise MetaqnnError(
-                f"the networks of {config.space} cannot be built, only looked up: --evaluator table"
+                "the networks of this space cannot be built, only looked up: --evaluator table"
             )
-        execution = config.execution
-        in_process = execution.executor == "in-process"
-        return cls(
-            config.data,
-            config.recipe,
-            _worker_device(config.device, execution.executor),
-            execution.threads or (None if in_process else 1),
-            execution.slots_per_gpu > 1,
-        )
+        return cls(options.data, options.recipe, place)
+
+    @property
+    def epochs(self) -> int:  # type: ignore[override]  # read-only, as all of it
+        """Those of the recipe."""
+        return self.recipe.epochs
 
     def __call__(self, job: Job) -> Outcome:
         """Train the job's network."""
-        training, validation = _split_on_device(self)
-        try:
-            with use_threads(self.threads):
-                return train(
-                    job.architecture,
-                    training,
-                    validation,
-                    self.recipe,
-                    job.seed,
-                    keep_above=job.keep_above,
-                    keep_last=self.whole,
-                    stopping=job.stopping,
-                )
-        finally:
-            if self.shares_device:
-                torch.cuda.empty_cache()
+        from metaqnn.training.job import run_job  # torch is imported where networks are trained
+
+        return run_job(self, job)
+
+    def check(self, task: Task) -> None:
+        """Load the images.
+
+        Raises:
+            MetaqnnError: They cannot be loaded, or are not those for which the run was made.
+        """
+        there = self.task(TrainOptions(data=self.data, recipe=self.recipe), task)
+        if (there.shape, len(there.outputs)) != (task.shape, len(task.outputs)):
+            raise MetaqnnError(
+                f"{self.data.dataset} has images of shape {there.shape} in "
+                f"{len(there.outputs)} classes; the run was made for {task.shape} in "
+                f"{len(task.outputs)}"
+            )
 
     def with_data(self) -> "TrainEvaluator":
         """The same, with its images, for a machine that does not have them."""
-        training, validation = load_split(self.data)
-        return replace(self, packed=(_pack(training), _pack(validation)))
+        from metaqnn.training.job import pack_split
+
+        return replace(self, packed=pack_split(self.data))
 
     @property
     def facts(self) -> Mapping[str, Any]:
         """The device."""
-        return {"device": self.device}
+        return {"device": self.place.device}
 
+    @classmethod
+    def describe(cls, options: TrainOptions, task: Task) -> str:
+        """The data set, its images and classes."""
+        shape = "×".join(map(str, task.shape))
+        classes = task.outputs
+        named = ", ".join(classes[:MOST_NAMED]) + ", …" * (len(classes) > MOST_NAMED)
+        return f"{options.data.dataset}: images of {shape} in {len(classes)} classes ({named})"
 
-def _worker_device(name: str, executor: str) -> str:
-    """The device of the run as a worker calls it, which may see but one of several GPUs.
-
-    Raises:
-        MetaqnnError: There is no such device, or it cannot be chosen.
-    """
-    if executor != "ray":
-        device = resolve_device(name)
-        return "cuda:0" if executor == "processes" and device.startswith("cuda") else device
-    if name not in ("auto", "cpu", "cuda"):
-        raise MetaqnnError(f"device is {name!r}, but ray chooses GPUs itself: auto, cpu or cuda")
-    return name  # the driver's machine need not have what the workers' machines have
-
-
-@lru_cache(maxsize=1)
-def _split_on_device(evaluator: TrainEvaluator) -> tuple[Images, Images]:
-    device = torch.device(resolve_device(evaluator.device))
-    if evaluator.packed is None:
-        training, validation = load_split(evaluator.data)
-    else:
-        training, validation = map(_unpack, evaluator.packed)
-    if evaluator.whole:
-        training = training.join(validation)
-    return training.to(device), validation.to(device)
-
-
-def _pack(images: Images) -> Packed:
-    return images.images.numpy(), images.labels.numpy(), images.classes, images.preparation
-
-
-def _unpack(packed: Packed) -> Images:
-    images, labels, classes, preparation = packed
-    # copies, since shared memory is read-only
-    return Images(torch.tensor(images), torch.tensor(labels), classes, preparation=preparation)
+    @classmethod
+    def stem(cls, options: TrainOptions, space: str) -> str:
+        """The data set's name."""
+        return options.data.dataset.partition(":")[0]

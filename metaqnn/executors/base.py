@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, ParamSpec, Protocol, Self, TypeVar, runtime_checkable
 
-if TYPE_CHECKING:
-    from metaqnn.config import RunConfig
+from metaqnn.options import Section
+from metaqnn.registry import Table
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -13,6 +14,21 @@ R = TypeVar("R")
 
 class WorkerLost(RuntimeError):
     """The worker died or took too long, twice: the call has no result."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a worker computes.
+
+    Attributes:
+        device: As the worker calls it.
+        threads: On CPUs; None leaves it to PyTorch, which takes all cores.
+        shares_device: Other workers use the same GPU.
+    """
+
+    device: str = "cpu"
+    threads: int | None = 1
+    shares_device: bool = False
 
 
 class Executor(Protocol):
@@ -23,18 +39,11 @@ class Executor(Protocol):
 
     Attributes:
         slots: How many calls run at once.
+        isolates: A call that ends its process does not end the search.
     """
 
     slots: int
-
-    @classmethod
-    def from_config(cls, config: "RunConfig") -> Self:
-        """The executor of a run; its workers start when they are needed.
-
-        Raises:
-            MetaqnnError: What it needs is not there.
-        """
-        ...
+    isolates: bool
 
     def submit(self, fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Start a call."""
@@ -47,3 +56,54 @@ class Executor(Protocol):
     def shutdown(self) -> None:
         """End the workers at once, whatever they do."""
         ...
+
+
+class ChosenExecutor(Executor, Protocol):
+    """An executor that can be chosen by name.
+
+    Attributes:
+        Options: Those that it owns.
+    """
+
+    Options: ClassVar[type[Section]]
+
+    @classmethod
+    def place(cls, options: Any, device: str) -> Place:
+        """Where its workers compute if a run asks for a device.
+
+        Raises:
+            MetaqnnError: There is no such device.
+        """
+        ...
+
+    @classmethod
+    def from_options(cls, options: Any, device: str | None) -> Self:
+        """An executor, whose workers start when they are needed.
+
+        Args:
+            options: Its own.
+            device: That the run asks for; None where no call uses a GPU.
+
+        Raises:
+            MetaqnnError: What it needs is not there.
+        """
+        ...
+
+
+@runtime_checkable
+class Portable(Protocol):
+    """An argument of a call that can be sent to machines that do not have its files."""
+
+    def with_data(self) -> Any:
+        """The same, with the content of all files that it needs."""
+        ...
+
+
+EXECUTORS: Table[type[ChosenExecutor]] = Table(
+    "executor",
+    {
+        "in-process": "metaqnn.executors.in_process:InProcess",
+        "processes": "metaqnn.executors.processes:Processes",
+        "ray": "metaqnn.executors.ray:Ray",
+    },
+)

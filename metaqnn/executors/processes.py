@@ -3,14 +3,13 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.executors.base import Place
+from metaqnn.executors.options import ExecutorOptions
 from metaqnn.executors.slots import Call, Lost, NotBegun, Slots, wait_for_first
 from metaqnn.executors.worker import Worker
-
-if TYPE_CHECKING:
-    from metaqnn.config import RunConfig
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,6 +21,9 @@ class Processes:
     A worker stays in its slot, and with it on its GPU; it starts with the first call that its slot
     gets, and another one follows it when it dies.
     """
+
+    Options = ExecutorOptions
+    isolates = True
 
     def __init__(
         self, environments: Sequence[Mapping[str, str]], timeout: float | None = None
@@ -37,34 +39,41 @@ class Processes:
         self._slots = Slots(self._places)
 
     @classmethod
-    def from_config(cls, config: "RunConfig") -> Self:
+    def place(cls, options: ExecutorOptions, device: str) -> Place:
+        """The device, which a worker sees as its only one."""
+        from metaqnn.device import resolve_device
+
+        resolved = resolve_device(device)
+        seen = "cuda:0" if resolved.startswith("cuda") else resolved
+        return Place(seen, options.threads or 1, options.slots_per_gpu > 1)
+
+    @classmethod
+    def from_options(cls, options: ExecutorOptions, device: str | None) -> Self:
         """The executor of a run; its workers have one thread unless told otherwise.
 
         Raises:
             MetaqnnError: There are more workers than slots on the GPUs.
         """
-        execution = config.execution
-        shared = {"OMP_NUM_THREADS": str(execution.threads or 1)}
-        if config.evaluation.evaluator == "train":
-            from metaqnn.training.device import visible_gpus
+        shared = {"OMP_NUM_THREADS": str(options.threads or 1)}
+        gpus: list[str] = []
+        if device is not None:
+            from metaqnn.device import visible_gpus
 
-            gpus = visible_gpus(config.device)
-        else:
-            gpus = []
+            gpus = visible_gpus(device)
         if not gpus:
-            return cls([shared] * (execution.workers or 1), execution.network_timeout)
-        most = len(gpus) * execution.slots_per_gpu
-        workers = execution.workers or most
+            return cls([shared] * (options.workers or 1), options.network_timeout)
+        most = len(gpus) * options.slots_per_gpu
+        workers = options.workers or most
         if workers > most:
             raise MetaqnnError(
                 f"workers is {workers}, but there is room for {most}: GPUs are {len(gpus)}, "
-                f"slots-per-gpu is {execution.slots_per_gpu}"
+                f"slots-per-gpu is {options.slots_per_gpu}"
             )
         # the GPUs get their first workers before any gets its second
         pinned = [
             {**shared, "CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)]} for slot in range(workers)
         ]
-        return cls(pinned, execution.network_timeout)
+        return cls(pinned, options.network_timeout)
 
     def submit(self, fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Start a call, or let it wait for a free slot."""

@@ -5,16 +5,16 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import Any, ClassVar, ParamSpec, Self, TypeVar
+
+from pydantic import Field
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.answers import answer, read_answer
+from metaqnn.executors.base import Place, Portable
+from metaqnn.executors.options import ExecutorOptions
 from metaqnn.executors.slots import Call, Lost, NotBegun, Slots, wait_for_first
-from metaqnn.extras import need
-
-if TYPE_CHECKING:
-    from metaqnn.config import RunConfig
+from metaqnn.registry import need
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,12 +30,26 @@ GRACE = 30.0
 shut down takes the process with it, or starts another cluster."""
 
 
+class RayOptions(ExecutorOptions):
+    """Which cluster."""
+
+    ray_address: str | None = Field(
+        None, description="Address of a Ray cluster, or auto. Default: a cluster of this machine."
+    )
+
+    FREE: ClassVar[tuple[str, ...]] = (*ExecutorOptions.FREE, "ray_address")
+    CHANGEABLE: ClassVar[tuple[str, ...]] = FREE
+
+
 class Ray:
     """Runs calls as tasks of a cluster, which may gain and lose machines meanwhile.
 
     An evaluator travels to every machine once, with its data. The cluster is reached, or else
     started on this machine, with the first look at `slots` or the first call.
     """
+
+    Options = RayOptions
+    isolates = True
 
     def __init__(
         self,
@@ -73,22 +87,34 @@ class Ray:
         self._slots_per_gpu = slots_per_gpu
         self._device = device
         self._timeout = timeout
-        self._sent: list[tuple[Evaluator, Any]] = []
+        self._sent: list[tuple[Portable, Any]] = []
         self._running: set[Any] = set()
         self._slots: Slots | None = None
         self._count = 0
 
     @classmethod
-    def from_config(cls, config: "RunConfig") -> Self:
+    def place(cls, options: RayOptions, device: str) -> Place:
+        """The device by its kind: this machine need not have what the workers' machines have.
+
+        Raises:
+            MetaqnnError: One GPU of several is asked for.
+        """
+        if device not in ("auto", "cpu", "cuda"):
+            raise MetaqnnError(
+                f"device is {device!r}, but ray chooses GPUs itself: auto, cpu or cuda"
+            )
+        return Place(device, options.threads or 1, options.slots_per_gpu > 1)
+
+    @classmethod
+    def from_options(cls, options: RayOptions, device: str | None) -> Self:
         """The executor of a run."""
-        execution = config.execution
         return cls(
-            execution.ray_address,
-            execution.workers,
-            threads=execution.threads or 1,
-            slots_per_gpu=execution.slots_per_gpu,
-            device=config.device if config.evaluation.evaluator == "train" else "cpu",
-            timeout=execution.network_timeout,
+            options.ray_address,
+            options.workers,
+            threads=options.threads or 1,
+            slots_per_gpu=options.slots_per_gpu,
+            device=device or "cpu",
+            timeout=options.network_timeout,
         )
 
     @property
@@ -100,7 +126,7 @@ class Ray:
     def submit(self, fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Start a call, or let it wait for a free slot."""
         slots = self._connected()
-        sent = tuple(self._send(arg) if isinstance(arg, Evaluator) else arg for arg in args)
+        sent = tuple(self._send(arg) if isinstance(arg, Portable) else arg for arg in args)
         return slots.submit(Call(fn, sent, kwargs))
 
     def wait(self, futures: Iterable[Future[Any]]) -> set[Future[Any]]:
@@ -155,7 +181,7 @@ class Ray:
         cores = max(os.cpu_count() or 1, (self._workers or 1) * self._threads)
         self._ray.init(num_cpus=cores, include_dashboard=False, **quiet)
 
-    def _send(self, evaluator: Evaluator) -> Any:
+    def _send(self, evaluator: Portable) -> Any:
         """Where the cluster has the evaluator."""
         for known, place in self._sent:
             if known is evaluator:

@@ -5,14 +5,11 @@ from concurrent.futures import Future
 from heapq import heappop, heappush, heapreplace
 from math import log
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from metaqnn.executors.base import WorkerLost
-
-if TYPE_CHECKING:
-    from metaqnn.config import RunConfig
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,6 +31,8 @@ class Virtual:
         thinking: Real seconds that the search took before it waited for each result, evaluations
             left out.
     """
+
+    isolates = True
 
     def __init__(
         self,
@@ -65,11 +64,6 @@ class Virtual:
         self._free = [0.0] * slots  # when each worker has done all that was submitted
         self._running: list[tuple[float, int, Future[Any]]] = []
         self._woken = perf_counter()
-
-    @classmethod
-    def from_config(cls, config: "RunConfig") -> Self:
-        """As many workers as the run asks for, or one."""
-        return cls(config.execution.workers or 1)
 
     def submit(self, fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Call; the first worker that is free begins."""

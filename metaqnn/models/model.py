@@ -10,8 +10,9 @@ import numpy as np
 from metaqnn.data.prediction import prepare
 from metaqnn.data.preparation import UNTOLD, Preparation
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import Shape
-from metaqnn.reports.notebook import render_facts
+from metaqnn.models.checks import check_facts, parse, parse_list
+from metaqnn.notebook import render_facts
+from metaqnn.task import Shape
 
 Scores = Callable[[np.ndarray], np.ndarray]
 """Class scores before the softmax, float32 (images, classes), of float32 images (images, channels,
@@ -52,13 +53,15 @@ class Facts:
         try:
             architecture = metadata["architecture"]
             names = ("input_shape", "classes", "mean", "deviation")
-            shape, classes, mean, deviation = (tuple(json.loads(metadata[name])) for name in names)
-            contrast = json.loads(metadata["contrast"])
+            shape, classes, mean, deviation = (parse_list(metadata[name]) for name in names)
+            contrast = parse(metadata["contrast"])
             told = metadata.get("preparation")
             preparation = UNTOLD if told is None else Preparation.from_text(told)
-            return cls(architecture, shape, classes, mean, deviation, contrast, preparation)
-        except (KeyError, ValueError, TypeError) as error:
-            raise MetaqnnError(f"no network that metaqnn has exported: {error!r}") from None
+            facts = cls(architecture, shape, classes, mean, deviation, contrast, preparation)
+            check_facts(facts)
+            return facts
+        except (KeyError, ValueError, TypeError, RecursionError, OverflowError) as error:
+            raise MetaqnnError(f"no network that metaqnn has exported: {error!r:.300}") from None
 
     @property
     def metadata(self) -> dict[str, str]:

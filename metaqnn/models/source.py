@@ -1,13 +1,12 @@
 """A network as PyTorch source that needs nothing of metaqnn."""
 
-from collections.abc import Callable, Iterable
-from math import prod
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
 from metaqnn.models.model import Facts
-from metaqnn.networks.cost import Args, Shape, layer_costs, read_shape
+from metaqnn.networks.cost import place_ops
+from metaqnn.networks.notation import read
+from metaqnn.task import Shape
 from state_space import Architecture
-from state_space.notation import read
 
 HEADER = '''"""A network that metaqnn has designed and trained.
 
@@ -75,92 +74,6 @@ NORMALISATIONS = {
 """What is done to images first: by channel, or each image by itself (global contrast)."""
 
 
-class Part(NamedTuple):
-    """How a layer is written.
-
-    Attributes:
-        modules: Kind of module, its constructor, and the place of its weights within the layer.
-        step: Computes the output; {x} stands for the input and {kind} for the module of a kind.
-    """
-
-    modules: tuple[tuple[str, str, str], ...]
-    step: str
-
-
-def _convolution(args: Args, shape: Shape) -> Part:
-    filters, field, stride = args
-    made = f"nn.Conv2d({shape[0]}, {filters}, {field}, stride={stride}, padding={field // 2})"
-    return Part((("conv", made, ".0"),), "F.relu({conv}({x}))")
-
-
-def _max_pooling(args: Args, shape: Shape) -> Part:
-    return Part((), f"F.max_pool2d({{x}}, {args[0]}, {args[1]})")
-
-
-def _fully_connected(args: Args, shape: Shape) -> Part:
-    made = f"nn.Linear({prod(shape)}, {args[0]})"
-    return Part((("linear", made, ".1"),), "F.relu({linear}({x}.flatten(1)))")
-
-
-def _global_average_pooling(args: Args, shape: Shape) -> Part:
-    made = f"nn.Conv2d({shape[0]}, {args[0]}, 1)"
-    return Part((("conv", made, ".0"),), "F.relu({conv}({x})).mean((2, 3))")
-
-
-def _softmax(args: Args, shape: Shape) -> Part:
-    made = f"nn.Linear({prod(shape)}, {args[0]})"
-    return Part((("linear", made, ".1"),), "{linear}({x}.flatten(1))")
-
-
-def _dropout(args: Args, shape: Shape) -> Part:
-    i, n = args
-    return Part((), f"F.dropout({{x}}, {i} / {2 * n}, self.training)")
-
-
-def _batch_norm(args: Args, shape: Shape) -> Part:
-    return Part((("norm", f"nn.BatchNorm2d({shape[0]})", ""),), "{norm}({x})")
-
-
-def _convolution_batch_norm(args: Args, shape: Shape) -> Part:
-    filters, *window = args
-    size, stride, padding = _window(window)
-    made = f"nn.Conv2d({shape[0]}, {filters}, {size}, {stride}, {padding}, bias=False)"
-    modules = (("conv", made, ".0"), ("norm", f"nn.BatchNorm2d({filters})", ".1"))
-    return Part(modules, "F.relu({norm}({conv}({x})))")
-
-
-def _same_max_pooling(args: Args, shape: Shape) -> Part:
-    size, stride, padding = _window(args)
-    return Part((), f"F.max_pool2d({{x}}, {size}, {stride}, {padding})")
-
-
-def _same_average_pooling(args: Args, shape: Shape) -> Part:
-    size, stride, padding = _window(args)
-    step = f"F.avg_pool2d({{x}}, {size}, {stride}, {padding}, count_include_pad=False)"
-    return Part((), step)
-
-
-def _window(args: Iterable[int]) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
-    """Size, stride and padding of a window (height, width, stride height, stride width)."""
-    height, width, *stride = args
-    return (height, width), (stride[0], stride[1]), (height // 2, width // 2)
-
-
-PARTS: dict[str, Callable[[Args, Shape], Part]] = {
-    "C": _convolution,
-    "P": _max_pooling,
-    "FC": _fully_connected,
-    "GAP": _global_average_pooling,
-    "SM": _softmax,
-    "D": _dropout,
-    "BN": _batch_norm,
-    "CB": _convolution_batch_norm,
-    "MP": _same_max_pooling,
-    "AP": _same_average_pooling,
-}
-"""The source of every op; `metaqnn.networks.layers.LAYERS` has the same keys."""
-
-
 def write_source(facts: Facts, weights: str) -> str:
     """A Python module with the network, which loads its weights from a file beside it.
 
@@ -168,25 +81,24 @@ def write_source(facts: Facts, weights: str) -> str:
         facts: Of the network.
         weights: Name of the file that `save_network` made.
     """
-    architecture = read(facts.architecture)
-    costs = layer_costs(architecture, facts.input_shape)
+    architecture = read(facts.architecture).expanded
+    ops = place_ops(architecture, facts.input_shape)
     names = _values(architecture)
     preparation = facts.preparation
     low, high = {"bytes": (0, 255), "unit": (0, 1)}.get(
         preparation.scale, (preparation.low, preparation.high)
     )
     layers, stored, steps = [], [], []
-    for position, node in enumerate(architecture.nodes):
-        args = tuple(int(value) for value in node.args)
-        part = PARTS[node.op](args, read_shape(node, costs, facts.input_shape))
+    for position, (node, op) in enumerate(zip(architecture.nodes, ops, strict=True)):
+        part = op.source()
         attributes = {}
         for kind, made, place in part.modules:
             attributes[kind] = f"self.{kind}{position + 1}"
             layers.append(f"{attributes[kind]} = {made}")
             stored.append(f'"{kind}{position + 1}": "layers.{position}{place}",')
-        shapes = [facts.input_shape if i < 0 else costs[i].shape for i in node.inputs]
-        read_from = _joined([names[i] for i in node.inputs], shapes)
-        steps.append(f"{names[position]} = {part.step.format(x=read_from, **attributes)}")
+        inputs = [names[source] for source in node.inputs]
+        joined = {"x": _joined(inputs, op.inputs)} if op.joins else {}
+        steps.append(f"{names[position]} = {part.step.format(*inputs, **joined, **attributes)}")
     return HEADER.format(
         shape=", ".join(map(str, facts.input_shape)),
         classes=len(facts.classes),
@@ -224,7 +136,7 @@ def _values(architecture: Architecture) -> dict[int, str]:
     return {place: f"x{place + 1}" for place in places}
 
 
-def _joined(names: list[str], shapes: list[Shape]) -> str:
+def _joined(names: list[str], shapes: Sequence[Shape]) -> str:
     """The values side by side along channels, the smaller images padded."""
     if len(names) == 1:
         return names[0]

@@ -6,19 +6,26 @@ import torch
 from torch import Tensor
 
 from metaqnn.networks.build import Network
-from metaqnn.networks.cost import Shape
+from metaqnn.networks.ops import DROPOUT, find_op
+from metaqnn.task import Shape
 from state_space import Architecture, Node
-
-HEADS = ("SM", "GAP")
-"""Layers whose outputs are the scores of the classes."""
 
 
 def with_classes(architecture: Architecture, classes: int) -> Architecture:
     """The architecture with heads for so many classes."""
-    nodes = tuple(
-        replace(node, args=(classes,)) if node.op in HEADS else node for node in architecture.nodes
-    )
-    return replace(architecture, nodes=nodes)
+
+    def changed(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+        return tuple(
+            replace(node, args=(classes,))
+            if node.op not in architecture.cells and find_op(node.op).is_head
+            else node
+            for node in nodes
+        )
+
+    cells = {
+        name: replace(cell, nodes=changed(cell.nodes)) for name, cell in architecture.cells.items()
+    }
+    return replace(architecture, nodes=changed(architecture.nodes), cells=cells)
 
 
 def transferable(
@@ -43,7 +50,7 @@ def transferable(
     for (old, old_place), (new, new_place) in zip(
         _layers(source.architecture), _layers(architecture), strict=False
     ):
-        if old.text != new.text or new.op in HEADS:
+        if old.text != new.text or find_op(new.op).is_head:
             continue
         names = {
             name.replace(f"layers.{old_place}.", f"layers.{new_place}.", 1): name
@@ -57,5 +64,5 @@ def transferable(
 
 def _layers(architecture: Architecture) -> list[tuple[Node, int]]:
     """The layers that are not dropout, with their positions."""
-    nodes = enumerate(architecture.nodes)
-    return [(node, position) for position, node in nodes if node.op != "D"]
+    nodes = enumerate(architecture.expanded.nodes)
+    return [(node, position) for position, node in nodes if node.op != DROPOUT]

@@ -1,19 +1,22 @@
 """Architecture to PyTorch network."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
-from metaqnn.networks.cost import Shape, layer_costs, read_shape
-from metaqnn.networks.layers import LAYERS
+from metaqnn.errors import MetaqnnError
+from metaqnn.networks.cost import place_ops
+from metaqnn.networks.modules import join
+from metaqnn.task import Shape
 from state_space import Architecture
+
+NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
+"""Modules whose own initialisation draws no random number."""
 
 
 class Network(nn.Module):
-    """A network of an architecture; returns the scores of the classes before the softmax."""
+    """A network of an architecture; of a classifier it returns the scores before the softmax."""
 
     def __init__(
         self, architecture: Architecture, input_shape: Shape, generator: torch.Generator
@@ -27,66 +30,59 @@ class Network(nn.Module):
 
         Raises:
             ShapeError: A layer cannot read what comes before it.
+            MetaqnnError: A layer has weights of a module that is not known here.
         """
         super().__init__()
         self.architecture = architecture
-        costs = layer_costs(architecture, input_shape)
+        self.ops = place_ops(architecture, input_shape)
+        self.nodes = architecture.expanded.nodes
         # on "meta" nothing is allocated, and torch's own initialisation draws no random number
         with torch.device("meta"):
-            self.layers = nn.ModuleList(
-                LAYERS[node.op](
-                    tuple(int(value) for value in node.args),
-                    read_shape(node, costs, input_shape),
-                    generator,
-                )
-                for node in architecture.nodes
-            )
+            self.layers = nn.ModuleList(op.module(generator) for op in self.ops)
         self._pool_before_relu()
         self.to_empty(device=generator.device)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.xavier_uniform_(module.weight, generator=generator)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.BatchNorm2d):
-                module.reset_parameters()
+        for node, layer in zip(self.nodes, self.layers, strict=True):
+            for module in layer.modules():
+                if not _draw_weights(module, generator):
+                    raise MetaqnnError(
+                        f"{node.text}: it is not known how to begin with the weights of its "
+                        f"{type(module).__name__}; convolutions, linear layers and norms are"
+                    )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Class scores, shape (images, classes), of images of shape (images, channels, h, w)."""
+        """The last layer's output for images of shape (images, channels, height, width)."""
         values: list[Tensor] = []
-        for node, layer in zip(self.architecture.nodes, self.layers, strict=True):
+        for node, op, layer in zip(self.nodes, self.ops, self.layers, strict=True):
             inputs = [images if source < 0 else values[source] for source in node.inputs]
-            values.append(layer(join(inputs)))
+            values.append(layer(join(inputs)) if op.joins else layer(*inputs))
         return values[-1]
 
     def _pool_before_relu(self) -> None:
-        """Swap ReLU and the max pooling that alone reads it: the same values, of fewer pixels.
+        """Swap ReLU and the max pooling that alone reads it, and it alone: the same values.
 
-        A ReLU keeps the order of what it reads, so that the maxima are the same.
+        A ReLU keeps the order of what it reads, so that the maxima are the same; there are fewer.
         """
-        nodes = self.architecture.nodes
+        nodes = self.nodes
         readers = Counter(source for node in nodes for source in node.inputs)
-        for position, node in enumerate(nodes):
+        for position, (node, op) in enumerate(zip(nodes, self.ops, strict=True)):
             source = node.inputs[0]
-            if node.op == "P" and source >= 0 and nodes[source].op == "C" and readers[source] == 1:
-                convolution = self.layers[source]
-                assert isinstance(convolution, nn.Sequential), "C is a convolution and its ReLU"
-                self.layers[position] = nn.Sequential(self.layers[position], convolution[1])
-                convolution[1] = nn.Identity()
+            if not op.takes_maxima or len(node.inputs) > 1 or source < 0 or readers[source] > 1:
+                continue
+            if self.ops[source].ends_in_relu:
+                before = self.layers[source]
+                assert isinstance(before, nn.Sequential), "as Op.ends_in_relu says"
+                self.layers[position] = nn.Sequential(self.layers[position], before[-1])
+                before[-1] = nn.Identity()
 
 
-def join(inputs: Sequence[Tensor]) -> Tensor:
-    """Side by side along channels; smaller images get zeros at the right and at the bottom.
-
-    Args:
-        inputs: Of shape (images, channels, height, width) all, or (images, units) all.
-    """
-    if len(inputs) == 1:
-        return inputs[0]
-    if inputs[0].dim() == 4:
-        height = max(value.shape[2] for value in inputs)
-        width = max(value.shape[3] for value in inputs)
-        inputs = [
-            pad(value, (0, width - value.shape[3], 0, height - value.shape[2])) for value in inputs
-        ]
-    return torch.cat(list(inputs), 1)
+def _draw_weights(module: nn.Module, generator: torch.Generator) -> bool:
+    """Give a module its first weights; whether that is known."""
+    if isinstance(module, nn.modules.conv._ConvNd | nn.Linear):
+        nn.init.xavier_uniform_(module.weight, generator=generator)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, NORMS):
+        module.reset_parameters()
+    else:
+        return not [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+    return True

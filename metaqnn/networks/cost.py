@@ -1,137 +1,23 @@
 """Shapes, parameters and multiply-adds of an architecture, by arithmetic alone (no torch)."""
 
-from collections.abc import Callable, Sequence
-from math import prod
-from typing import NamedTuple
+from metaqnn.networks.ops import OPS, LayerCost, Op, ShapeError, find_op, joined_shape
+from metaqnn.task import Shape
+from state_space import Architecture, NestingError
 
-from metaqnn.errors import MetaqnnError
-from state_space import Architecture, Node
-
-Shape = tuple[int, ...]
-"""Of one image's representation: (channels, height, width), or (units,) after FC, GAP and SM."""
-
-
-class ShapeError(MetaqnnError):
-    """A layer cannot read what comes before it."""
-
-
-class LayerCost(NamedTuple):
-    """What a layer makes of its input, and what that costs.
-
-    Attributes:
-        shape: Of its output.
-        parameters: Weights and biases.
-        multiply_adds: Multiplications with addition, for one image, forward.
-    """
-
-    shape: Shape
-    parameters: int
-    multiply_adds: int
+__all__ = [
+    "LayerCost",
+    "ShapeError",
+    "check_scores",
+    "joined_shape",
+    "layer_costs",
+    "place_ops",
+    "size_metrics",
+    "total_cost",
+]
 
 
-Args = tuple[int, ...]
-
-
-def _convolution(args: Args, shape: Shape) -> LayerCost:
-    filters, field, stride = args
-    channels, height, width = _image(shape)
-    if field % 2 == 0:
-        raise ShapeError(f'a field must be odd for "same" padding, not {field}')
-    output = (filters, -(-height // stride), -(-width // stride))
-    weights = filters * channels * field * field
-    return LayerCost(output, weights + filters, weights * output[1] * output[2])
-
-
-def _max_pooling(args: Args, shape: Shape) -> LayerCost:
-    field, stride = args
-    channels, height, width = _image(shape)
-    if field > min(height, width):
-        raise ShapeError(f"a field of {field} does not fit into {height}x{width}")
-    return LayerCost(
-        (channels, (height - field) // stride + 1, (width - field) // stride + 1), 0, 0
-    )
-
-
-def _fully_connected(args: Args, shape: Shape) -> LayerCost:
-    weights = args[0] * prod(shape)
-    return LayerCost((args[0],), weights + args[0], weights)
-
-
-def _global_average_pooling(args: Args, shape: Shape) -> LayerCost:
-    _, parameters, multiply_adds = _convolution((args[0], 1, 1), shape)
-    return LayerCost((args[0],), parameters, multiply_adds)
-
-
-def _dropout(args: Args, shape: Shape) -> LayerCost:
-    return LayerCost(shape, 0, 0)
-
-
-def _batch_norm(args: Args, shape: Shape) -> LayerCost:
-    return LayerCost(shape, 2 * _image(shape)[0], prod(shape))
-
-
-def _same_window(args: Args, shape: Shape) -> Shape:
-    """The shape behind a window (height, width, stride height, stride width), "same" padding."""
-    channels, rows, columns = _image(shape)
-    height, width, stride_height, stride_width = args
-    for name, value in (("height", height), ("width", width)):
-        if value % 2 == 0:
-            raise ShapeError(f'its {name} must be odd for "same" padding, not {value}')
-    return channels, -(-rows // stride_height), -(-columns // stride_width)
-
-
-def _convolution_batch_norm(args: Args, shape: Shape) -> LayerCost:
-    filters, height, width, *_ = args
-    output = (filters, *_same_window(args[1:], shape)[1:])
-    weights = filters * shape[0] * height * width
-    return LayerCost(output, weights + 2 * filters, weights * output[1] * output[2] + prod(output))
-
-
-def _same_pooling(args: Args, shape: Shape) -> LayerCost:
-    return LayerCost(_same_window(args, shape), 0, 0)
-
-
-COSTS: dict[str, Callable[[Args, Shape], LayerCost]] = {
-    "C": _convolution,
-    "P": _max_pooling,
-    "FC": _fully_connected,
-    "GAP": _global_average_pooling,
-    "SM": _fully_connected,
-    "D": _dropout,
-    "BN": _batch_norm,
-    "CB": _convolution_batch_norm,
-    "MP": _same_pooling,
-    "AP": _same_pooling,
-}
-"""The arithmetic of every op; `layers.LAYERS` has the same keys."""
-
-
-def joined_shape(shapes: Sequence[Shape]) -> Shape:
-    """The shape of all of these side by side: channels add up, images get the largest size.
-
-    Raises:
-        ShapeError: There are images and vectors among them.
-    """
-    if len({len(shape) for shape in shapes}) > 1:
-        together = " and ".join("x".join(map(str, shape)) for shape in shapes)
-        raise ShapeError(f"it cannot read images together with vectors: {together}")
-    sizes = zip(*(shape[1:] for shape in shapes), strict=True)
-    return sum(shape[0] for shape in shapes), *map(max, sizes)
-
-
-def read_shape(node: Node, costs: Sequence[LayerCost], input_shape: Shape) -> Shape:
-    """The shape that a node reads, all its inputs joined.
-
-    Raises:
-        ShapeError: See `joined_shape`.
-    """
-    return joined_shape(
-        [input_shape if source < 0 else costs[source].shape for source in node.inputs]
-    )
-
-
-def layer_costs(architecture: Architecture, input_shape: Shape) -> list[LayerCost]:
-    """The cost of every node.
+def place_ops(architecture: Architecture, input_shape: Shape) -> list[Op]:
+    """The op of every node, in its place; cells are written out.
 
     Args:
         architecture: Its last node is its only output.
@@ -139,27 +25,47 @@ def layer_costs(architecture: Architecture, input_shape: Shape) -> list[LayerCos
 
     Raises:
         ShapeError: A layer cannot read what comes before it; the message names the layer. Or the
-            outputs are others than the last layer.
+            outputs are others than the last layer, or the cells cannot be written out.
+        MetaqnnError: There is no such op.
     """
-    last = len(architecture.nodes) - 1
-    if architecture.outputs != (last,):
-        outputs = ", ".join(map(str, architecture.outputs))
+    try:
+        network = architecture.expanded
+    except NestingError as error:
+        raise ShapeError(str(error)) from None
+    written_out = ", its cells written out," if architecture.cells else ","
+    last = len(network.nodes) - 1
+    if network.outputs != (last,):
+        outputs = ", ".join(map(str, network.outputs))
         raise ShapeError(f"the only output must be the last layer, {last}, not {outputs}")
-    costs: list[LayerCost] = []
-    for position, node in enumerate(architecture.nodes):
+    ops: list[Op] = []
+    for position, node in enumerate(network.nodes):
+        op = find_op(node.op)
         args = tuple(int(value) for value in node.args)
+        shapes = [input_shape if source < 0 else ops[source].cost.shape for source in node.inputs]
         try:
-            costs.append(COSTS[node.op](args, read_shape(node, costs, input_shape)))
+            if problem := op.problem(args):
+                raise ShapeError(problem)
+            ops.append(op(args, shapes))
         except ShapeError as error:
-            raise ShapeError(f"layer {position + 1}, {node.text}: {error}") from None
-    return costs
+            layer = f"layer {position + 1}{written_out} {node.text}"
+            raise ShapeError(f"{layer}: {error}") from None
+    return ops
+
+
+def layer_costs(architecture: Architecture, input_shape: Shape) -> list[LayerCost]:
+    """The cost of every node.
+
+    Raises:
+        ShapeError: See `place_ops`.
+    """
+    return [op.cost for op in place_ops(architecture, input_shape)]
 
 
 def total_cost(architecture: Architecture, input_shape: Shape) -> LayerCost:
     """The network's output shape, parameters and multiply-adds an image.
 
     Raises:
-        ShapeError: See `layer_costs`.
+        ShapeError: See `place_ops`.
     """
     costs = layer_costs(architecture, input_shape)
     return LayerCost(
@@ -173,19 +79,32 @@ def size_metrics(architecture: Architecture, input_shape: Shape) -> dict[str, fl
     """What an outcome says of the network's size: parameters, multiply_adds, nodes, edges.
 
     Raises:
-        ShapeError: See `layer_costs`.
+        ShapeError: See `place_ops`.
     """
     cost = total_cost(architecture, input_shape)
     return {
         "parameters": cost.parameters,
         "multiply_adds": cost.multiply_adds,
-        "nodes": len(architecture.nodes),
+        "nodes": len(architecture.expanded.nodes),
         "edges": architecture.edges,
     }
 
 
-def _image(shape: Shape) -> tuple[int, int, int]:
-    if len(shape) != 3:
-        raise ShapeError(f"it needs an image, and reads {shape[0]} numbers")
-    channels, height, width = shape
-    return channels, height, width
+def check_scores(architecture: Architecture, classes: int | None = None) -> None:
+    """See that the last layer gives a score a class.
+
+    Args:
+        architecture: Of the network.
+        classes: Of the data; None where any number will do.
+
+    Raises:
+        ShapeError: It is no head, or one for another number of classes.
+    """
+    last = architecture.expanded.nodes[-1]
+    if not find_op(last.op).is_head:
+        heads = " or ".join(f"{name}(classes)" for name, op in OPS.items() if op.is_head)
+        raise ShapeError(f"the last layer must be {heads}, not {last.text}")
+    if classes is not None and last.args != (classes,):
+        raise ShapeError(
+            f"the last layer, {last.text}, has {last.args[0]} classes, the data has {classes}"
+        )

@@ -1,6 +1,9 @@
 """The columns of `metaqnn top-k`."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from metaqnn.task import Score
 
 
 class Column(NamedTuple):
@@ -14,27 +17,40 @@ class Column(NamedTuple):
     """
 
     header: str
-    form: str
+    form: Callable[[Any], str] = "{}".format
     lowest_first: bool | None = True
     whole: bool = False
 
 
+SCORE = "score"
+"""The column of the score, which for programs and people has the score's own name."""
+
 COLUMNS = {
-    "rank": Column("rank", "{}", whole=True),
-    "accuracy": Column("accuracy", "{:.2%}", lowest_first=False),
-    "test_error": Column("test error", "{:.2%}"),
-    "reward": Column("reward", "{:.4f}", lowest_first=False),
-    "parameters": Column("parameters", "{:,}", whole=True),
-    "multiply_adds": Column("multiply-adds", "{:,}", whole=True),
-    "seconds": Column("seconds", "{:.1f}"),
-    "found": Column("found", "{}", whole=True),
-    "epsilon": Column("epsilon", "{:g}"),
-    "network": Column("network", "{}", lowest_first=None),
+    "rank": Column("rank", whole=True),
+    SCORE: Column(SCORE, lowest_first=False),
+    "test_error": Column("test error", "{:.2%}".format),
+    "reward": Column("reward", "{:.4f}".format, lowest_first=False),
+    "parameters": Column("parameters", "{:,}".format, whole=True),
+    "multiply_adds": Column("multiply-adds", "{:,}".format, whole=True),
+    "seconds": Column("seconds", "{:.1f}".format),
+    "found": Column("found", whole=True),
+    "epsilon": Column("epsilon", "{:g}".format),
+    "network": Column("network", lowest_first=None),
 }
 """By their names in csv and json; `predicted` stands there too, in tables as an asterisk."""
 
-SORTS = {column.header: name for name, column in COLUMNS.items() if column.lowest_first is not None}
-"""By what the networks can be sorted."""
+SORTS = {
+    "accuracy" if name == SCORE else column.header: name
+    for name, column in COLUMNS.items()
+    if column.lowest_first is not None
+} | {"score": SCORE}
+"""By what the networks can be sorted: a score that is no accuracy is `score`."""
 
 COSTS = {COLUMNS[name].header: name for name in ("parameters", "multiply_adds")}
-"""Against what there is a front of accuracy."""
+"""Against what there is a front of scores."""
+
+
+def columns_of(score: Score) -> dict[str, Column]:
+    """The columns as a score names them, by their names in csv and json."""
+    named = {SCORE: (score.column, Column(score.word, score.format, lowest_first=False))}
+    return dict(named.get(name, (name, column)) for name, column in COLUMNS.items())

@@ -2,8 +2,11 @@
 
 from xml.etree import ElementTree as xml
 
-from metaqnn.networks.cost import Shape, layer_costs
-from state_space import Architecture, Node
+from metaqnn.networks.cost import layer_costs
+from metaqnn.networks.ops import OPS
+from metaqnn.networks.ops.base import PLAIN
+from metaqnn.task import Shape
+from state_space import Architecture
 
 BOX_WIDTH, BOX_HEIGHT = 112, 64
 GAP = 26
@@ -19,31 +22,7 @@ LINE = 15
 HEAD = 5
 """Length of an arrow's head."""
 
-WORDS: dict[str, tuple[str, ...]] = {
-    "C": ("convolution", "{0} filters", "{1}×{1}, stride {2}"),
-    "CB": ("convolution", "{0} filters, norm", "{1}×{2}, stride {3}×{4}"),
-    "P": ("max pooling", "{0}×{0}, stride {1}"),
-    "MP": ("max pooling", "{0}×{1}, stride {2}×{3}"),
-    "AP": ("average pooling", "{0}×{1}, stride {2}×{3}"),
-    "GAP": ("average pooling", "global", "{0} classes"),
-    "FC": ("fully connected", "{0} units"),
-    "SM": ("softmax", "{0} classes"),
-    "D": ("dropout", "{0}/(2·{1})"),
-    "BN": ("batch norm",),
-    "ID": ("identity",),
-    "MB": ("bottleneck", "inverted, {0}-fold", "{1}×{1}"),
-}
-"""What stands in the box of an op, its parameters in place; of others their notation does."""
-
-FILLS = {
-    **dict.fromkeys(("C", "CB", "MB"), "#cfe4f5"),
-    **dict.fromkeys(("P", "MP", "AP", "GAP"), "#fbdcc4"),
-    "FC": "#cdeadd",
-    "SM": "#ecd6e4",
-}
-"""Tints of the figures' colours."""
-
-PLAIN, BORDER, INK = "#eceef0", "#8c959f", "#1f2328"
+BORDER, INK = "#8c959f", "#1f2328"
 
 
 def draw(architecture: Architecture, input_shape: Shape | None) -> str:
@@ -57,6 +36,8 @@ def draw(architecture: Architecture, input_shape: Shape | None) -> str:
         input_shape: (channels, height, width) of the images, to write each layer's output and
             parameters below it; None where the network cannot be built.
     """
+    label = f"Drawing of {architecture.text}"
+    architecture = architecture.expanded
     costs = layer_costs(architecture, input_shape) if input_shape else None
     inputs = max(1, *(-source for node in architecture.nodes for source in node.inputs))
     edges = [
@@ -76,7 +57,7 @@ def draw(architecture: Architecture, input_shape: Shape | None) -> str:
             "width": str(width),
             "height": f"{height:g}",
             "role": "img",
-            "aria-label": f"Drawing of {architecture.text}",
+            "aria-label": label,
             "font-family": "system-ui, sans-serif",
             "font-size": "11.5",
             "text-anchor": "middle",
@@ -90,7 +71,9 @@ def draw(architecture: Architecture, input_shape: Shape | None) -> str:
             _write_below(root, place, top, ["×".join(map(str, input_shape))])
     for position, node in enumerate(architecture.nodes):
         place = inputs + position
-        _draw_box(root, place, top, _words(node), FILLS.get(node.op, PLAIN))
+        op = OPS.get(node.op)  # a space whose networks are only looked up may have any op
+        words = tuple(line.format(*node.args) for line in op.words) if op else (node.text,)
+        _draw_box(root, place, top, words, op.fill if op else PLAIN)
         if costs:
             cost = costs[position]
             lines = ["×".join(map(str, cost.shape))]
@@ -98,10 +81,6 @@ def draw(architecture: Architecture, input_shape: Shape | None) -> str:
                 root, place, top, lines + [f"{cost.parameters:,} parameters"] * (cost[1] > 0)
             )
     return xml.tostring(root, encoding="unicode")
-
-
-def _words(node: Node) -> tuple[str, ...]:
-    return tuple(line.format(*node.args) for line in WORDS.get(node.op, (node.text,)))
 
 
 def _left(place: int) -> float:

@@ -6,10 +6,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from metaqnn import __version__
-from metaqnn.environment import ENVIRONMENT, read_environment
+from metaqnn.environment import CONFIG, ENVIRONMENT, SPACE, read_environment
 from metaqnn.errors import MetaqnnError
-from metaqnn.files import write_output
-from metaqnn.folders import lock_folder
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.finals import add_test_errors
 from metaqnn.reports.parts import (
@@ -23,7 +21,9 @@ from metaqnn.reports.parts import (
     list_finals,
 )
 from metaqnn.reports.top_k import PREDICTED, top_k
-from metaqnn.runs import CONFIG, SPACE, Run
+from metaqnn.runs.run import Run
+from metaqnn.storage import lock_folder, write_output
+from metaqnn.terminal import printable
 
 OWN_SECTION = ("curves", "heatmap")
 """Figures that do not stand among the others."""
@@ -55,12 +55,13 @@ def render_page(run: Run, *, k: int, refresh: int | None = None) -> str:
     memory = run.memory()
     refusals = memory.refusals()
     memory.close()
-    best = top_k(add_test_errors(findings.networks, run), findings.space, k)
+    best = top_k(add_test_errors(findings.networks, run), findings.space, k, findings.score)
     pictures = draw_pictures(findings)
     environment = read_environment(run.path)
     templates = Environment(
         loader=PackageLoader("metaqnn.reports"),
         autoescape=True,
+        finalize=_printable,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -71,14 +72,15 @@ def render_page(run: Run, *, k: int, refresh: int | None = None) -> str:
         now=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         refresh=refresh,
         running=is_running(run),
-        score=findings.score,
+        score=findings.score.name,
+        word=findings.score.word,
         trainable=findings.space.trainable,
         facts=list_facts(run, findings, environment),
         counts=list_counts(findings, best, len(refusals)),
         figures=[picture for name, picture in pictures.items() if name not in OWN_SECTION],
         curves=pictures["curves"],
         heatmap=pictures["heatmap"],
-        table=list_best(best),
+        table=list_best(best, findings.score),
         predicted=PREDICTED if best["predicted"].any() else "",
         finals=list_finals(run),
         drawings=draw_best(run, findings, best),
@@ -99,3 +101,10 @@ def is_running(run: Run) -> bool:
             return False
     except MetaqnnError:
         return True
+    except OSError:  # where nothing can be written nothing is searched
+        return False
+
+
+def _printable(value: object) -> object:
+    """What the template shows of a value; markup is our own."""
+    return printable(value, "\n\t") if type(value) is str else value

@@ -9,21 +9,23 @@ from typing import Any
 
 import pandas as pd
 
-from metaqnn.reports.captions import CAPTIONS
-from metaqnn.reports.columns import COLUMNS
+from metaqnn.environment import CONFIG, SPACE
+from metaqnn.reports.columns import columns_of
 from metaqnn.reports.drawing import draw
 from metaqnn.reports.figures.best import UNITS, time_unit
+from metaqnn.reports.figures.catalogue import FIGURES, caption
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.gallery import draw_figures
 from metaqnn.reports.figures.inline import inline_svg
 from metaqnn.reports.finals import as_text as finals_text
-from metaqnn.reports.finals import find_results, summarise
+from metaqnn.reports.finals import summarise
+from metaqnn.reports.state import describe_data, trains
 from metaqnn.reports.top_k import as_text, ranking
-from metaqnn.runs import CONFIG, INPUTS, SPACE, Run
+from metaqnn.runs.results import find_results
+from metaqnn.runs.run import Run
+from metaqnn.search.rewards import BEST
 from metaqnn.spaces import preset_names
-
-MOST_NAMED = 12
-"""So many classes at most are named."""
+from metaqnn.task import Score
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Drawing:
     """The drawing of one of the best networks."""
 
     rank: int
-    accuracy: str
+    score: str
     network: str
     svg: str
 
@@ -67,12 +69,13 @@ def draw_pictures(findings: Findings) -> dict[str, Picture]:
     """All figures by name, those without anything to show with the reason."""
     figures, left_out = draw_figures(findings)
     pictures = {}
-    for name, (title, caption) in CAPTIONS.items():
+    for name in FIGURES:
+        title, text = caption(name, findings.score)
         if name in figures:
             svg = inline_svg(figures[name], name, label=f"Figure: {title}")
-            pictures[name] = Picture(title, caption, svg=svg)
+            pictures[name] = Picture(title, text, svg=svg)
         else:
-            pictures[name] = Picture(title, caption, reason=left_out[name])
+            pictures[name] = Picture(title, text, reason=left_out[name])
     return pictures
 
 
@@ -91,49 +94,46 @@ def group_reasons(reasons: Iterable[str]) -> list[tuple[str, int]]:
 def list_facts(run: Run, findings: Findings, environment: Mapping[str, Any]) -> dict[str, str]:
     """What was searched, and how."""
     config = run.config
-    shape = "×".join(map(str, run.shape))
-    if config.evaluation.evaluator == "train":
-        named = ", ".join(run.classes[:MOST_NAMED]) + ", …" * (len(run.classes) > MOST_NAMED)
-        data = f"{config.data.dataset}: images of {shape} in {len(run.classes)} classes ({named})"
-    else:
-        data = "none: nothing is trained"
     kind = run.space_settings.get("space", "chain")
+    reward = findings.score.name if config.rewards.reward == BEST else config.rewards.reward
     return {
-        "data set": data,
-        "search space": f"{config.space} ({kind})",
-        "agent": config.agent,
-        "scored by": f"{config.evaluation.evaluator} ({findings.score})",
-        "reward": config.rewards.reward,
-        "seed": str(config.seed),
+        "data": describe_data(run),
+        "search space": f"{config.run.space} ({kind})",
+        "agent": config.run.agent,
+        "scored by": f"{config.run.evaluator} ({findings.score.name})",
+        "reward": reward,
+        "seed": str(config.run.seed),
         "started": f"{datetime.fromisoformat(environment['started']):%Y-%m-%d %H:%M:%S UTC}",
     }
 
 
 def list_counts(findings: Findings, best: pd.DataFrame, refused: int) -> list[tuple[str, str]]:
     """What counts, each with what it is."""
-    config, networks, cells = findings.config, findings.networks, as_text(best)
+    networks, score = findings.networks, findings.score
+    cells = as_text(best, score)
     failed = int(networks["error"].notna().sum())
     mark = " (predicted)" if best["predicted"].head(1).any() else ""
     seconds = networks["seconds"].sum() if "seconds" in networks else 0.0
     unit = time_unit(seconds)
-    done = "trained" if config.evaluation.evaluator == "train" else "scored"
+    done = "trained" if trains(findings.run) else "scored"
+    budget = findings.run.config.run.budget
     return [
         (
-            cells["accuracy"].iloc[0].rstrip("*") if len(cells) else "none yet",
-            f"{findings.score} of the best network{mark}",
+            cells[score.word].iloc[0].rstrip("*") if len(cells) else "none yet",
+            f"{score.name} of the best network{mark}",
         ),
-        (f"{len(networks) - failed:,}", f"{done}, of a budget of {config.budget:,} networks"),
+        (f"{len(networks) - failed:,}", f"{done}, of a budget of {budget:,} networks"),
         (f"{failed:,}", "failed"),
         (f"{refused:,}", "refused"),
         (f"{seconds / UNITS[unit]:.1f} {unit}" if seconds else "none", "time of training"),
     ]
 
 
-def list_best(best: pd.DataFrame) -> dict[str, list[Cell]]:
+def list_best(best: pd.DataFrame, score: Score) -> dict[str, list[Cell]]:
     """The columns of the best networks that have anything in them."""
-    cells = as_text(best).astype(str)
+    cells = as_text(best, score).astype(str)
     columns = {}
-    for name, column in COLUMNS.items():
+    for name, column in columns_of(score).items():
         title = column.header
         if title in cells and (cells[title] != "").any():
             known = best[name].astype(object).fillna("").map(str)
@@ -154,14 +154,12 @@ def list_finals(run: Run) -> Finals | None:
 def draw_best(run: Run, findings: Findings, best: pd.DataFrame) -> list[Drawing]:
     """The drawings of the best networks; without shapes where they cannot be built."""
     space = findings.space
-    shape = run.shape if space.trainable else None
+    shape = run.task.shape if space.trainable else None
     walks = ranking(findings.networks)["walk"].head(len(best))
-    accuracies = as_text(best)["accuracy"]
+    scores = as_text(best, findings.score)[findings.score.word]
     return [
-        Drawing(rank, accuracy, architecture.text, draw(architecture, shape))
-        for rank, (accuracy, architecture) in enumerate(
-            zip(accuracies, map(space.architecture, walks), strict=True), start=1
-        )
+        Drawing(rank, score, space.text(walk), draw(space.architecture(walk), shape))
+        for rank, (score, walk) in enumerate(zip(scores, walks, strict=True), start=1)
     ]
 
 
@@ -169,9 +167,9 @@ def list_commands(run: Run, environment: Mapping[str, Any]) -> list[tuple[str, s
     """What each command does, and the command."""
     folder = str(run.path)
     again = ["metaqnn", "run", "--config", f"{folder}/{CONFIG}", "--name", "NAME"]
-    if run.config.space not in preset_names():
+    if run.config.run.space not in preset_names():
         again += ["--space", f"{folder}/{SPACE}"]
-    for option in INPUTS:
+    for option in run.config.inputs():
         if (path := run.input_file(option)) is not None:
             again += [f"--{option.replace('_', '-')}", str(path)]
     commands = {
@@ -181,7 +179,7 @@ def list_commands(run: Run, environment: Mapping[str, Any]) -> list[tuple[str, s
         "Its best networks as a table:": ["metaqnn", "top-k", folder],
         "Its figures as files:": ["metaqnn", "plot", folder],
     }
-    if run.config.evaluation.evaluator == "train":
+    if trains(run):
         export = ["metaqnn", "export", folder, "--rank", "1", "--to", "model.onnx"]
         final = ["metaqnn", "finalize", folder, "-k", "5", "--ensemble", "5"]
         commands["Its best networks trained anew, on all images, and tested:"] = final

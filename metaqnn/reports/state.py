@@ -2,10 +2,12 @@
 
 import pandas as pd
 
-from metaqnn.reports.networks import distinct
-from metaqnn.reports.notebook import render_facts, render_table
+from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.base import find_evaluator
+from metaqnn.notebook import render_facts, render_table
+from metaqnn.reports.distinct import distinct
 from metaqnn.reports.top_k import as_text, top_k
-from metaqnn.runs import Run
+from metaqnn.runs.run import Run
 
 
 def describe_state(run: Run, trials: pd.DataFrame) -> str:
@@ -18,25 +20,47 @@ def describe_state(run: Run, trials: pd.DataFrame) -> str:
     networks = distinct(trials)
     failed = networks["error"].notna().sum()
     asked = (~trials["finished"].astype(bool) & trials["first"]).sum()
-    parts = [f"{len(networks)} of {run.config.budget} networks"]
+    parts = [f"{len(networks)} of {run.config.run.budget} networks"]
     if failed:
         parts.append(f"{failed} failed")
     if asked:
         parts.append(f"{asked} asked for and not told")
-    best = networks["accuracy"].max()
+    best = networks["score"].max()
+    score = run.task.score
     if not pd.isna(best):
-        parts.append(f"best accuracy {best:.2%}")
+        parts.append(f"best {score.word} {score.show(best)}")
     return ", ".join(parts)
+
+
+def describe_data(run: Run) -> str:
+    """What the networks learn from, in words."""
+    if "evaluator" in run.objects:
+        return f"a function of {run.config.run.evaluator}"
+    try:
+        evaluator = find_evaluator(run.config.run.evaluator)
+    except MetaqnnError:  # a part of another program, which need not be here to look at the run
+        return run.config.run.evaluator
+    return evaluator.describe(run.config.parts["evaluator"], run.task)
+
+
+def trains(run: Run) -> bool:
+    """Whether the networks of a run are trained, as far as that is known here."""
+    if "evaluator" in run.objects:
+        return bool(getattr(run.objects["evaluator"], "trains", False))
+    try:
+        return find_evaluator(run.config.run.evaluator).trains
+    except MetaqnnError:
+        return False
 
 
 def render_state(run: Run, trials: pd.DataFrame) -> str:
     """The same as HTML, with what the search is and its five best networks."""
     facts = {
-        "agent": run.config.agent,
-        "data set": run.config.data.dataset,
-        "space": run.config.space,
+        "agent": run.config.run.agent,
+        "data": describe_data(run),
+        "space": run.config.run.space,
         "state": describe_state(run, trials),
     }
-    best = top_k(distinct(trials), run.space(), 5)
-    table = render_table(as_text(best)) if len(best) else ""
+    best = top_k(distinct(trials), run.space(), 5, run.task.score)
+    table = render_table(as_text(best, run.task.score)) if len(best) else ""
     return render_facts(f"search in {run.path}", facts) + table

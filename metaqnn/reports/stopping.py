@@ -5,7 +5,7 @@ from typing import Self
 
 import pandas as pd
 
-from metaqnn.reports.networks import accuracies
+from metaqnn.reports.distinct import scores
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Savings:
             epochs=int(trained["curve"].map(len).sum()) + saved,
             saved=saved,
             spared=len(spared),
-            wrong=int((accuracies(spared) > spared["rival"]).sum()),
+            wrong=int((scores(spared) > spared["rival"]).sum()),
         )
 
     def __str__(self) -> str:

@@ -5,13 +5,15 @@ from typing import Any
 
 import pandas as pd
 
+from metaqnn.environment import NETWORKS
 from metaqnn.errors import MetaqnnError
-from metaqnn.reports.columns import COLUMNS
+from metaqnn.reports.columns import COLUMNS, SCORE, columns_of
+from metaqnn.reports.distinct import distinct
 from metaqnn.reports.formats import Format, format_column, render_cells, render_exactly
-from metaqnn.reports.networks import distinct
 from metaqnn.reports.pareto import pareto_front
-from metaqnn.runs import NETWORKS, Run
-from metaqnn.winners import weights_path
+from metaqnn.runs.run import Run
+from metaqnn.search.kept_weights import weights_path
+from metaqnn.task import Score
 from state_space import Space
 
 PREDICTED = "* predicted: the training was stopped"
@@ -22,6 +24,7 @@ def top_k(
     networks: pd.DataFrame,
     space: Space[Any],
     k: int | None,
+    score: Score,
     *,
     sort: str = "reward",
     max_parameters: int | None = None,
@@ -30,20 +33,22 @@ def top_k(
     """The first k distinct networks by a column; equals in the order of their ranks.
 
     Args:
-        networks: `metaqnn.reports.networks.distinct`, maybe with their test_error.
+        networks: `metaqnn.reports.distinct.distinct`, maybe with their test_error.
         space: Of the run.
         k: How many; None is all.
+        score: Of the networks.
         sort: A value of `SORTS`; networks that have none come last.
         max_parameters: Only networks of at most so many.
-        pareto: A value of `COSTS`: only networks whose measured accuracy no other one of those
+        pareto: A value of `COSTS`: only networks whose measured score no other one of those
             left reaches at that cost.
 
     Returns:
-        The columns of `COLUMNS`: rank (by reward among all networks of the run, those found first
-        before their equals), accuracy (validation, 0 to 1), test_error (after the final training),
+        The columns of `columns_of`: rank (by reward among all networks of the run, those found
+        first before their equals), the score as people read it, under its own name (a validation
+        accuracy is 0 to 1), test_error (after the final training),
         reward, parameters, multiply_adds (an image), seconds (of training), found (its place among
-        the distinct networks), epsilon (empty for agents without) and network; and behind accuracy
-        predicted (whether the accuracy is, since the training was stopped).
+        the distinct networks), epsilon (empty for agents without) and network; and behind the
+        score predicted (whether it is, since the training was stopped).
 
     Raises:
         MetaqnnError: No network has what they are to be sorted or chosen by.
@@ -53,19 +58,22 @@ def top_k(
     shown = ranked.reindex(columns=[*COLUMNS, "predicted", "walk"])
     for asked in (sort, pareto, None if max_parameters is None else "parameters"):
         if asked and len(shown) and shown[asked].isna().all():
-            raise MetaqnnError(f"the networks of this run have no {COLUMNS[asked].header}")
+            header = score.word if asked == SCORE else COLUMNS[asked].header
+            raise MetaqnnError(f"the networks of this run have no {header}")
     if max_parameters is not None:
         shown = shown[shown["parameters"] <= max_parameters]
     if pareto is not None:
         measured = shown[~shown["predicted"].astype(bool)]
-        shown = measured[pareto_front(measured[pareto], measured["accuracy"])]
+        shown = measured[pareto_front(measured[pareto], measured[SCORE])]
     ascending = bool(COLUMNS[sort].lowest_first)
     shown = shown.sort_values(sort, ascending=ascending, kind="stable").iloc[:k]
-    shown = shown.assign(network=[space.architecture(walk).text for walk in shown["walk"]])
+    shown = shown.assign(network=[space.text(walk) for walk in shown["walk"]])
     order = list(COLUMNS)
-    order.insert(order.index("accuracy") + 1, "predicted")
+    order.insert(order.index(SCORE) + 1, "predicted")
     counts = {name: "Int64" for name, column in COLUMNS.items() if column.whole}
-    return shown[order].astype(counts).reset_index(drop=True)
+    shown = shown[order].astype(counts).reset_index(drop=True)
+    shown[SCORE] = score.read(shown[SCORE])
+    return shown.rename(columns={SCORE: score.column})
 
 
 def weights_file(run: Run, rank: int) -> Path:
@@ -78,13 +86,14 @@ def weights_file(run: Run, rank: int) -> Path:
     if not path.is_file():
         raise MetaqnnError(
             f"the weights of rank {rank} are not in {run.path}: it keeps those of the best "
-            f"{run.config.keep} (--keep), and none of trainings that were stopped or done elsewhere"
+            f"{run.config.run.keep} (--keep), and none of trainings that were stopped or done "
+            "elsewhere"
         )
     return path
 
 
 def ranking(networks: pd.DataFrame) -> pd.DataFrame:
-    """Those of `metaqnn.reports.networks.distinct` that did not fail, best first."""
+    """Those of `metaqnn.reports.distinct.distinct` that did not fail, best first."""
     succeeded = networks[networks["error"].isna()]
     return succeeded.sort_values("reward", ascending=False, kind="stable")
 
@@ -101,7 +110,7 @@ def best_networks(run: Run, k: int) -> pd.DataFrame:
     if best.empty:
         raise MetaqnnError(f"{run.path} has no trained network yet")
     space = run.space()
-    networks = [space.architecture(walk).text for walk in best["walk"]]
+    networks = [space.text(walk) for walk in best["walk"]]
     return best.assign(rank=range(1, len(best) + 1), network=networks)
 
 
@@ -117,29 +126,30 @@ def network_of_rank(run: Run, rank: int) -> "pd.Series[Any]":
     return networks.iloc[-1]
 
 
-def render(best: pd.DataFrame, form: Format) -> str:
+def render(best: pd.DataFrame, score: Score, form: Format) -> str:
     """The table of `top_k` as text; csv and json carry all digits."""
     if form == "csv" or form == "json":
         return render_exactly(best, form)
-    text = render_cells(as_text(best), form, ("network",))
+    text = render_cells(as_text(best, score), form, ("network",))
     return f"{text}\n\n{PREDICTED}" if best["predicted"].any() else text
 
 
-def as_text(best: pd.DataFrame) -> pd.DataFrame:
+def as_text(best: pd.DataFrame, score: Score) -> pd.DataFrame:
     """The columns of `top_k` as people read them.
 
-    Predicted accuracies have an asterisk. Rewards are left out where all are the accuracies, and
-    test errors where there are none.
+    Predicted scores have an asterisk. Rewards are left out where all are the scores, and test
+    errors where there are none.
     """
+    columns = columns_of(score)
     table = pd.DataFrame(
-        {column.header: format_column(best[name], column.form) for name, column in COLUMNS.items()}
+        {column.header: format_column(best[name], column.form) for name, column in columns.items()}
     )
-    table["accuracy"] = [
-        f"{accuracy}*" if predicted else accuracy
-        for accuracy, predicted in zip(table["accuracy"], best["predicted"], strict=True)
+    table[score.word] = [
+        f"{shown}*" if predicted else shown
+        for shown, predicted in zip(table[score.word], best["predicted"], strict=True)
     ]
-    if (best["reward"] == best["accuracy"]).all():
+    if (best["reward"] == best[score.column]).all():
         del table["reward"]
     if best["test_error"].isna().all():
-        del table[COLUMNS["test_error"].header]
+        del table[columns["test_error"].header]
     return table

@@ -8,22 +8,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, Self
+from typing import Annotated, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field, PositiveInt
 from sklearn.model_selection import KFold, RandomizedSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import NuSVR
 
-from metaqnn.networks.cost import total_cost
-from metaqnn.sections import StoppingConfig
-from metaqnn.stopping.base import Progress, Rule, Stopper, Verdict
+from metaqnn.options import Section
+from metaqnn.stopping.base import Progress, Stopper, StopRule, Verdict
+from metaqnn.task import Score
 from replay import Outcome, Trial
-
-if TYPE_CHECKING:
-    from metaqnn.config import RunConfig
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,7 +45,7 @@ SPARED = 10
 
 @dataclass(frozen=True)
 class Regressor:
-    """Predicts the best accuracy of all epochs from the first of them.
+    """Predicts the best score of all epochs from the first of them.
 
     Attributes:
         model: From the features.
@@ -58,8 +56,8 @@ class Regressor:
     deviation: float
 
     @classmethod
-    def fit(cls, rows: Floats, accuracies: Floats) -> Self:
-        """Fit to the features of trainings, (networks, features), and their best accuracies."""
+    def fit(cls, rows: Floats, scores: Floats) -> Self:
+        """Fit to the features of trainings, (networks, features), and their best scores."""
         search = RandomizedSearchCV(
             make_pipeline(StandardScaler(), NuSVR()),
             CHOICES,
@@ -67,11 +65,11 @@ class Regressor:
             scoring="neg_mean_squared_error",
             cv=KFold(FOLDS, shuffle=True, random_state=0),
             random_state=0,
-        ).fit(rows, accuracies)
+        ).fit(rows, scores)
         return cls(search.best_estimator_, math.sqrt(-search.best_score_))
 
     def predict(self, row: Floats) -> float:
-        """The accuracy, which may lie outside of 0 to 1."""
+        """The score, which may lie outside of 0 to 1."""
         return float(self.model.predict(row[np.newaxis])[0])
 
 
@@ -81,15 +79,17 @@ class PredictionRule:
 
     Attributes:
         regressors: By the number of epochs from which they predict.
-        rival: The accuracy to be reached.
+        rival: The score to be reached.
         delta: A training ends when it stays below the rival with this probability.
         spared: The network is trained in full all the same.
+        highest: No score is above.
     """
 
     regressors: Mapping[int, Regressor]
     rival: float
     delta: float
     spared: bool
+    highest: float = math.inf
 
     def __call__(self, progress: Progress) -> Verdict | None:
         """Predict how the training ends."""
@@ -97,16 +97,9 @@ class PredictionRule:
         regressor = self.regressors.get(epochs)
         if regressor is None:
             return None
-        cost = total_cost(progress.architecture, progress.input_shape)
-        row = features(
-            progress.curve,
-            len(progress.architecture.nodes),
-            cost.parameters,
-            cost.multiply_adds,
-            progress.learning_rate,
-        )
+        row = features(progress.curve, progress.metrics)
         # the best of all epochs is no less than the best so far
-        predicted = min(max(regressor.predict(row), *progress.curve), 1.0)
+        predicted = min(max(regressor.predict(row), *progress.curve), self.highest)
         if probability_above(self.rival, predicted, regressor.deviation) >= 1 - self.delta:
             return None
         basis = {"rival": self.rival, "deviation": regressor.deviation}
@@ -116,6 +109,22 @@ class PredictionRule:
         return Verdict({"stopped_after": epochs, "predicted": predicted, **basis})
 
 
+class PredictorOptions(Section):
+    """When a training counts as hopeless."""
+
+    delta: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.95,
+        description="A training ends when it stays below the --rival-th best with this "
+        "probability.",
+    )
+    rival: PositiveInt = Field(
+        5, description="How many networks may be better than one worth training."
+    )
+    predictor_after: int = Field(
+        100, ge=10, description="Networks trained in full before it begins."
+    )
+
+
 class Predictor(Stopper):
     """Learns from the trainings that ran in full how a training goes on.
 
@@ -123,20 +132,23 @@ class Predictor(Stopper):
     doubled. The rival, the k-th best of them, is that of the moment.
     """
 
-    def __init__(self, options: StoppingConfig, epochs: int) -> None:
-        """Predict trainings that take so many epochs in full."""
+    Options = PredictorOptions
+
+    def __init__(self, options: PredictorOptions, epochs: int, highest: float = math.inf) -> None:
+        """Predict trainings that take so many epochs in full, and scores up to the highest."""
         self.options = options
+        self.highest = highest
         self.epochs = epochs
         self.trainings: list[Outcome] = []
         self._fitted_to = 0
         self._regressors: dict[int, Regressor] = {}
 
     @classmethod
-    def from_config(cls, config: "RunConfig") -> Self:
-        """The predictor of a run's recipe."""
-        return cls(config.stopping, config.recipe.epochs)
+    def from_options(cls, options: PredictorOptions, epochs: int, score: Score) -> Self:
+        """The predictor of trainings that take so many epochs in full."""
+        return cls(options, epochs, score.high)
 
-    def rule(self, trial: Trial) -> Rule | None:
+    def rule(self, trial: Trial) -> StopRule | None:
         """The regressors, which are fitted if need be, and the rival of this moment."""
         known, options = len(self.trainings), self.options
         if known < max(options.predictor_after, options.rival):
@@ -151,7 +163,9 @@ class Predictor(Stopper):
         best = sorted((max(training.curve) for training in self.trainings), reverse=True)
         # decided by the network alone, so that a search resumed decides the same
         spared = trial.seed % SPARED == 0
-        return PredictionRule(self._regressors, best[options.rival - 1], options.delta, spared)
+        return PredictionRule(
+            self._regressors, best[options.rival - 1], options.delta, spared, self.highest
+        )
 
     def tell(self, trial: Trial, outcome: Outcome) -> None:
         """Take in a training that ran in full; one that never left chance has no curve."""
@@ -161,47 +175,33 @@ class Predictor(Stopper):
 
 def fit(trainings: Sequence[Outcome], epochs: int) -> dict[int, Regressor]:
     """A regressor for each number of epochs after which a training may be stopped."""
-    accuracies = np.array([max(training.curve) for training in trainings])
+    scores = np.array([max(training.curve) for training in trainings])
     return {
-        seen: Regressor.fit(
-            np.array([_recorded(training, seen) for training in trainings]), accuracies
-        )
+        seen: Regressor.fit(np.array([_recorded(training, seen) for training in trainings]), scores)
         for seen in range(1, epochs)
     }
 
 
-def features(
-    curve: Sequence[float],
-    depth: int,
-    parameters: float,
-    multiply_adds: float,
-    learning_rate: float,
-) -> Floats:
+def features(curve: Sequence[float], metrics: Mapping[str, float]) -> Floats:
     """What the regressors see of a training.
 
-    The accuracies so far, their first and second differences, mean and standard deviation of each
-    of the three; the number of layers, and logarithms of the parameters, the multiply-adds and the
-    learning rate.
+    The scores so far, their first and second differences, mean and standard deviation of each of
+    the three; the number of layers, and logarithms of the parameters, the multiply-adds and the
+    learning rate, as far as they are known.
     """
     values = np.array(curve)
     series = [found for found in (values, np.diff(values), np.diff(values, 2)) if found.size]
     moments = [moment for found in series for moment in (found.mean(), found.std())]
-    sizes = [depth, *np.log10([1 + parameters, 1 + multiply_adds, learning_rate])]
+    amounts = [1 + metrics.get(name, 0.0) for name in ("parameters", "multiply_adds")]
+    sizes = [metrics.get("nodes", 0.0), *np.log10([*amounts, metrics.get("learning_rate", 1.0)])]
     return np.concatenate([*series, moments, sizes])
 
 
 def probability_above(rival: float, predicted: float, deviation: float) -> float:
-    """That an accuracy of this normal distribution is above the rival."""
-    # a regressor without any error, as where all accuracies are equal, is certain
+    """That a score of this normal distribution is above the rival."""
+    # a regressor without any error, as where all scores are equal, is certain
     return 1 - NormalDist(predicted, max(deviation, 1e-9)).cdf(rival)
 
 
 def _recorded(training: Outcome, seen: int) -> Floats:
-    metrics: Mapping[str, Any] = training.metrics
-    return features(
-        training.curve[:seen],
-        metrics["nodes"],
-        metrics["parameters"],
-        metrics["multiply_adds"],
-        metrics["learning_rate"],
-    )
+    return features(training.curve[:seen], training.metrics)

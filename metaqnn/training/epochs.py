@@ -2,9 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -12,9 +11,9 @@ from torch.nn.functional import cross_entropy
 
 from metaqnn.data.images import Images
 from metaqnn.networks.build import Network
-from metaqnn.registry import find_optimizer
 from metaqnn.training.augment import augment
-from metaqnn.training.cuda_graph import GraphedStep
+from metaqnn.training.cuda_graph import GraphedStep, Graphs
+from metaqnn.training.optimizers import OPTIMIZERS
 from metaqnn.training.peak import utilisation
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.speed import Speed
@@ -53,29 +52,6 @@ class Tally:
         return {"images_per_second": speed, **({} if share is None else {"utilisation": share})}
 
 
-class Optimizer(Protocol):
-    """Updates weights by their gradients.
-
-    Attributes:
-        rate: The learning rate, a tensor on the device of the weights.
-    """
-
-    rate: Tensor
-
-    @classmethod
-    def from_recipe(cls, parameters: Iterable[Tensor], recipe: Recipe) -> Self:
-        """As a recipe begins."""
-        ...
-
-    def clear(self) -> None:
-        """Forget the gradients."""
-        ...
-
-    def step(self) -> None:
-        """Update the weights that have a gradient."""
-        ...
-
-
 class Steps:
     """Trains a network, a batch at a time."""
 
@@ -108,7 +84,7 @@ class Steps:
         self.speed = speed
         self.splits = splits
         self.device = generator.device
-        optimizer = find_optimizer(recipe.optimizer)
+        optimizer = OPTIMIZERS.find(recipe.optimizer)
         self.optimizer = optimizer.from_recipe(network.parameters(), recipe)
         self.losses = torch.zeros((), device=self.device)
 
@@ -137,6 +113,15 @@ class Steps:
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
             self.losses += loss.detach()
         self.optimizer.step()
+
+    def state(self) -> dict[str, list[Tensor]]:
+        """What a step changes, as it lies in memory; all is there after the first step."""
+        return {
+            "losses": [self.losses],
+            "weights": list(self.network.parameters()),
+            "batch norms": list(self.network.buffers()),
+            "moments": self.optimizer.state(),
+        }
 
     def autocast(self) -> torch.autocast:
         """The precision of the passes."""
@@ -182,14 +167,19 @@ def epochs(
     speed: Speed,
     splits: int,
     tally: Tally,
+    graphs: Graphs,
 ) -> Iterator[float]:
     """Train an epoch at a time, and yield the validation accuracy after each.
 
+    After the first it is NaN where the loss is not finite: a lower rate may help.
+
     Raises:
-        TrainingDiverged: The loss stopped being finite.
+        TrainingDiverged: The loss stopped being finite after the first.
+        GraphFailed: The steps cannot be recorded, or replays of them are not to be trusted.
     """
     steps = Steps(network, training, recipe, factor, generator, speed, splits)
-    graph = GraphedStep(steps.step, recipe.batch_size, generator) if speed.cuda_graph else None
+    recorded = speed.cuda_graph and not graphs.proof.failed
+    graph = GraphedStep(steps, recipe.batch_size, graphs) if recorded else None
     try:
         for epoch in range(recipe.epochs):
             start = time.perf_counter()
@@ -199,7 +189,7 @@ def epochs(
             accuracy = steps.accuracy(validation)
             if epoch and not math.isfinite(loss):
                 raise TrainingDiverged(f"the loss is not finite in epoch {epoch + 1}")
-            yield accuracy
+            yield accuracy if math.isfinite(loss) else math.nan
     finally:
         if graph:
             graph.free()

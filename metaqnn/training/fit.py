@@ -5,8 +5,8 @@ from typing import TypeVar
 
 import torch
 
-from metaqnn.networks.cost import Shape
 from metaqnn.networks.memory import activation_bytes, weight_bytes
+from metaqnn.task import Shape
 from metaqnn.training.recipe import Recipe
 from state_space import Architecture
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from metaqnn.training.recipe import twice_as_long
+from metaqnn.training.recipe import FALL, twice_as_long
 
 _PAPER: Mapping[str, Any] = {
     "optimizer": "sgd",
@@ -57,6 +57,6 @@ def preset(
         }
     else:
         chosen = dict(RECIPES[name])
-    if given.keys() & {"learning_rate", "decay", "decay_every"}:
+    if given.keys() & FALL:
         chosen["rates"] = None
     return {**searched, **chosen, **given}

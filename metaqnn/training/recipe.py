@@ -1,24 +1,25 @@
 """How networks are trained: the rules of Baker et al. 2017, section 5 and appendix."""
 
+from collections.abc import Mapping
 from math import inf
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, PositiveInt, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from metaqnn.errors import MetaqnnError
+from metaqnn.networks.ops import DROPOUT, find_op
+from metaqnn.options import Positive, Section
 from state_space import Architecture, Node
+from state_space.settings import suggestion
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
-
-class Recipe(BaseModel):
+class Recipe(Section):
     """The rules of a training; the defaults are the paper's for the search.
 
     The 2017 code differs in dropout_after_fc (true), weight_decay (5e-4) and, on CIFAR-10, mirror
     (true).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     epochs: PositiveInt = Field(20, description="Epochs of a training.")
     batch_size: PositiveInt = Field(128, description="Images a step.")
@@ -87,28 +88,32 @@ class Recipe(BaseModel):
         """The network with the dropout that no agent decides, the i-th of n as D(i,n).
 
         It stands after every second layer; with dropout_after_fc, after every FC and after every
-        second one of the others. Only C, P and FC are counted: not GAP, whose outputs are class
-        scores, and not CB, MP and AP, whose networks are trained without dropout. n is the
+        second one of the others. Only ops that say so are counted, C, P and FC: not GAP, whose
+        outputs are class scores, and not CB, MP and AP, whose networks are trained without. n is
+        the
         number of dropouts; in the 2017 code's way, with dropout_after_fc, it counts SM and the
         first FC as layers too, and is sometimes one more. A network that has dropout already stays
-        as it is.
+        as it is. Cells are written out where dropout comes in.
         """
-        nodes = architecture.nodes
-        if not self.dropout or any(node.op == "D" for node in nodes):
+        nodes = architecture.expanded.nodes
+        ops = [find_op(node.op) for node in nodes]
+        if not self.dropout or any(node.op == DROPOUT for node in nodes):
             return architecture
         places = []
         counted = fully_connected = 0
-        for position, node in enumerate(nodes):
-            if node.op == "FC" and self.dropout_after_fc:
+        for position, op in enumerate(ops):
+            if op.is_fully_connected and self.dropout_after_fc:
                 places.append(position)
                 fully_connected += 1
-            elif node.op in ("C", "P", "FC"):
+            elif op.counts_for_dropout:
                 counted += 1
                 if counted % 2 == 0:
                     places.append(position)
+        if not places:
+            return architecture
         total = len(places)
         if self.dropout_after_fc:
-            has_gap = any(node.op == "GAP" for node in nodes)
+            has_gap = any(op.is_head for op in ops[:-1])
             total = (counted + bool(fully_connected) + (not has_gap)) // 2 + fully_connected
         dressed: list[Node] = []
         # what reads a layer that a dropout follows now reads the dropout
@@ -118,10 +123,68 @@ class Recipe(BaseModel):
             dressed.append(Node(node.op, node.args, inputs))
             if position in places:
                 dropout = (places.index(position) + 1, total)
-                dressed.append(Node("D", dropout, (len(dressed) - 1,)))
+                dressed.append(Node(DROPOUT, dropout, (len(dressed) - 1,)))
             moved[position] = len(dressed) - 1
-        outputs = tuple(moved[output] for output in architecture.outputs)
+        outputs = tuple(moved[output] for output in architecture.expanded.outputs)
         return Architecture(tuple(dressed), outputs, architecture.settings)
+
+
+FALL = frozenset({"learning_rate", "decay", "decay_every"})
+"""How the learning rate falls; who says one of them does without the recipe's rates."""
+
+
+def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
+    """The recipe as a network's settings, `Architecture.settings`, change it.
+
+    They are its keys that are numbers, such as learning-rate. Where they say how the learning rate
+    falls, the recipe's own rates do not count.
+
+    Raises:
+        MetaqnnError: A setting is unknown, impossible, or of no effect with this recipe.
+    """
+    if not settings:
+        return recipe
+    changes = check_settings(settings)
+    if "momentum" in changes and recipe.optimizer != "sgd":
+        raise MetaqnnError(
+            f"the network sets momentum, which {recipe.optimizer} does not have; only sgd has it"
+        )
+    rates = {"rates": None} if changes.keys() & FALL else {}
+    return _changed(recipe, {**changes, **rates})
+
+
+def check_settings(settings: Mapping[str, float]) -> dict[str, int | float]:
+    """The keys of a recipe that a network's settings are, with their values.
+
+    Raises:
+        MetaqnnError: A setting is unknown or impossible.
+    """
+    kinds = {
+        name.replace("_", "-"): (name, field.annotation)
+        for name, field in Recipe.model_fields.items()
+        if field.annotation in (int, float)
+    }
+    changes: dict[str, int | float] = {}
+    for setting, value in settings.items():
+        if setting not in kinds:
+            raise MetaqnnError(
+                f"the network sets {setting}, which no recipe has{suggestion(setting, kinds)}"
+            )
+        name, kind = kinds[setting]
+        changes[name] = int(value) if kind is int and float(value).is_integer() else value
+    # with the optimizer that reads all of them
+    _changed(Recipe(optimizer="sgd"), changes)
+    return changes
+
+
+def _changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    try:
+        return Recipe(**{**recipe.model_dump(), **changes})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0]).replace("_", "-")
+        message = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
+        raise MetaqnnError(f"the network sets {name} to {problem['input']!r}: {message}") from None
 
 
 def twice_as_long(rates: str) -> str:

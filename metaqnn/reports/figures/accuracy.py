@@ -1,4 +1,4 @@
-"""Accuracy over the search, as in figure 3 of Baker et al. 2017."""
+"""The score over the search, as in figure 3 of Baker et al. 2017."""
 
 from typing import Any
 
@@ -13,22 +13,22 @@ from metaqnn.reports.figures.style import COLOURS, GREY, make_figure
 
 
 def draw(findings: Findings) -> Figure:
-    """Accuracy of the distinct networks, the rolling mean, and the mean at each epsilon.
+    """The score of the distinct networks, the rolling mean, and the mean at each epsilon.
 
     Networks that failed are marked at the bottom and count in no mean. Where the agent was told
-    something else than the accuracy, a second panel shows it.
+    something else than the score, a second panel shows it.
     """
     networks = findings.networks
     found = findings.succeeded()
-    told_otherwise = (found["reward"] != found["accuracy"]).any()
+    told_otherwise = (found["reward"] != found["score"]).any()
     figure = make_figure(5.6 if told_otherwise else 3.4)
     panels = figure.subplots(2 if told_otherwise else 1, 1, sharex=True, squeeze=False)[:, 0]
-    handles = _draw_panel(panels[0], networks, 100 * networks["accuracy"])
-    panels[0].set_ylabel(f"{findings.score} in %")
-    stretch(panels[0])
+    handles = _draw_panel(panels[0], networks, findings.score.draw(networks["score"]))
+    panels[0].set_ylabel(findings.score.label)
+    stretch(panels[0], findings.score)
     if told_otherwise:
         _draw_panel(panels[1], networks, networks["reward"])
-        panels[1].set_ylabel(f"reward ({findings.config.rewards.reward})")
+        panels[1].set_ylabel(f"reward ({findings.run.config.rewards.reward})")
     _mark_epsilons(panels[0], networks)
     panels[-1].set_xlim(0.5, len(networks) + 0.5)
     panels[-1].set_xlabel("distinct networks")
@@ -84,7 +84,7 @@ def _draw_panel(axes: Axes, networks: pd.DataFrame, values: "pd.Series[float]") 
 
 def _mark_epsilons(axes: Axes, networks: pd.DataFrame) -> None:
     """Write each epsilon above its networks, and rule off where it falls."""
-    steps = by_epsilon(networks, networks["accuracy"])
+    steps = by_epsilon(networks, networks["score"])
     for position, (epsilon, first, last, _) in enumerate(steps.itertuples()):
         axes.annotate(
             f"$\\epsilon$ = {epsilon:g}" if position == 0 else f"{epsilon:g}",

@@ -8,20 +8,21 @@ from matplotlib.figure import Figure
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.percent import stretch
 from metaqnn.reports.figures.style import COLOURS, GREY, make_figure
+from metaqnn.task import Score
 
 UNITS = {"hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
 """Of time, in seconds."""
 
 
 def draw(findings: Findings) -> Figure:
-    """The accuracy of the network that would be handed over, that of the highest reward so far.
+    """The score of the network that would be handed over, that of the highest reward so far.
 
     Against the distinct networks, and, where trainings took time, against the time that they took
     together. Dots are networks that were handed over for a while, or to this day.
     """
     found = findings.measured()
     networks = findings.networks
-    best = running_best(found["reward"], 100 * found["accuracy"])
+    best = running_best(found["reward"], findings.score.draw(found["score"]))
     figure = make_figure(3.2)
     places = {"distinct networks": networks["found"].astype(float)}
     if "seconds" in networks and networks["seconds"].sum() > 0:
@@ -30,10 +31,10 @@ def draw(findings: Findings) -> Figure:
         places[f"{unit} of training"] = seconds / UNITS[unit]
     panels = figure.subplots(1, len(places), sharey=True, squeeze=False)[0]
     for axes, (label, place) in zip(panels, places.items(), strict=True):
-        _draw_line(axes, place[found.index], best, place.iloc[-1])
+        _draw_line(axes, place[found.index], best, place.iloc[-1], findings.score)
         axes.set_xlabel(label)
-    panels[0].set_ylabel(f"{findings.score} in %\nof the best network so far")
-    stretch(panels[0])
+    panels[0].set_ylabel(f"{findings.score.label}\nof the best network so far")
+    stretch(panels[0], findings.score)
     return figure
 
 
@@ -48,12 +49,14 @@ def running_best(rewards: "pd.Series[float]", values: "pd.Series[float]") -> "pd
     return values.where(rewards > before).ffill()
 
 
-def _draw_line(axes: Axes, place: "pd.Series[float]", best: "pd.Series[float]", end: float) -> None:
+def _draw_line(
+    axes: Axes, place: "pd.Series[float]", best: "pd.Series[float]", end: float, score: Score
+) -> None:
     new = best.ne(best.shift())
     axes.step([*place, end], [*best, best.iloc[-1]], where="post", color=COLOURS[0], linewidth=1.6)
     axes.plot(place[new], best[new], "o", color=COLOURS[0], markersize=3.5)
     axes.annotate(
-        f"{best.iloc[-1]:.2f}%",
+        score.format(best.iloc[-1] / score.factor),
         (end, best.iloc[-1]),
         (0, -4),
         textcoords="offset points",

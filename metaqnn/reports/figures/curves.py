@@ -17,13 +17,13 @@ SHOWN = 5
 
 
 def draw(findings: Findings) -> Figure:
-    """The accuracy of the best networks after every epoch, and the median of all networks.
+    """The score of the best networks after every epoch, and the median of all networks.
 
     The median of an epoch is that of the networks that were trained so long.
     """
     found = findings.succeeded()
     epochs = zip_longest(*found["curve"], fillvalue=np.nan)  # some are stopped early
-    curves = 100 * pd.DataFrame(epochs, columns=found.index)
+    curves = findings.score.draw(pd.DataFrame(epochs, columns=found.index))
     curves.index += 1
     if len(curves) < 2:
         raise NothingToShow("no network was scored after more than one epoch")
@@ -33,10 +33,8 @@ def draw(findings: Findings) -> Figure:
     label = f"median of all {len(found)}"
     axes.plot(median.index, median, "--", color=GREY, linewidth=1.6, label=label)
     best = ranking(found).head(SHOWN)
-    for place, (index, accuracy, predicted) in enumerate(
-        best[["accuracy", "predicted"]].itertuples()
-    ):
-        curve = curves[index].dropna()
+    for place, (index, score, predicted) in enumerate(best[["score", "predicted"]].itertuples()):
+        curve, shown = curves[index].dropna(), findings.score.show(score)
         axes.plot(
             curve.index,
             curve,
@@ -44,12 +42,12 @@ def draw(findings: Findings) -> Figure:
             marker=MARKERS[place],
             markersize=4,
             linewidth=1.4,
-            label=f"rank {place + 1}, {accuracy:.2%}{' predicted' if predicted else ''}",
+            label=f"rank {place + 1}, {shown}{' predicted' if predicted else ''}",
         )
     axes.xaxis.set_major_locator(MaxNLocator(15, integer=True, min_n_ticks=1))
     axes.set_xlabel("epoch")
-    axes.set_ylabel(f"{findings.score} in %")
+    axes.set_ylabel(findings.score.label)
     axes.grid(alpha=0.25, linewidth=0.6)
-    stretch(axes)
+    stretch(axes, findings.score)
     figure.legend(loc="outside lower center", ncols=3)
     return figure

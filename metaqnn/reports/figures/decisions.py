@@ -2,28 +2,9 @@
 
 from typing import Any
 
+from metaqnn.networks.ops import OPS
 from metaqnn.reports.figures.style import COLOURS
-from state_space import Observation, Space, Token
-
-LAYERS = {
-    "C": "convolution",
-    "P": "pooling",
-    "FC": "fully connected",
-    "GAP": "global average pooling",
-    "SM": "softmax, the end",
-}
-
-
-def depth(fields: Any) -> Any:
-    """The column of the number of layers before; of a row or a table of the Q-table's fields."""
-    return fields["depth"] if "depth" in fields else fields["layer"]
-
-
-def as_dict(observation: Observation) -> dict[str, Any]:
-    """An observation's fields by name."""
-    named: Any = observation
-    fields: dict[str, Any] = named._asdict()
-    return fields
+from state_space import Space, Token
 
 
 def name(token: Token) -> str:
@@ -40,6 +21,7 @@ def group(space: Space[Any]) -> dict[Token, tuple[str, str]]:
     for kind, tokens in space.vocabulary.items():
         for token in tokens:
             layer = token.partition("(")[0]
-            name = token if len(tokens) <= len(COLOURS) else LAYERS.get(layer, layer)
+            title = OPS[layer].legend() if layer in OPS else layer
+            name = token if len(tokens) <= len(COLOURS) else title
             groups[token] = kind, name.removeprefix(f"{kind}:")
     return groups

@@ -35,7 +35,7 @@ def draw(findings: Findings) -> Figure:
     for axes, kind in zip(panels.flat, shown, strict=False):
         own = kinds == kind
         order = list(dict.fromkeys(name for other, name in groups.values() if other == kind))
-        draw_means(axes, mean_by_depth(tried[own], names[own]), order)
+        draw_means(axes, mean_by_depth(findings, tried[own], names[own]), order)
         if len(shown) > 1:
             axes.set_title(kind, loc="left")
             axes.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=len(order), **CLOSE)
@@ -44,5 +44,5 @@ def draw(findings: Findings) -> Figure:
         axes.remove()
     if len(shown) == 1:
         figure.legend(loc="outside right upper", handlelength=3)
-    figure.supylabel(f"mean {findings.q_name}", fontsize=9)
+    figure.supylabel(f"mean {findings.knows}", fontsize=9)
     return figure

@@ -1,4 +1,4 @@
-"""Accuracy by epsilon, as in appendix A2 of Baker et al. 2017."""
+"""The score by epsilon, as in appendix A2 of Baker et al. 2017."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -16,16 +16,16 @@ HALF = 0.3
 
 
 def draw(findings: Findings) -> Figure:
-    """The distribution of the accuracy of the distinct networks at each epsilon.
+    """The distribution of the score of the distinct networks at each epsilon.
 
     A dot a network, in a box from quartile to quartile with the median, and the mean. Networks that
-    failed have no accuracy.
+    failed have no score.
     """
     found = findings.succeeded()
     if "epsilon" not in found or found["epsilon"].isna().all():
-        raise NothingToShow(f"the agent {findings.config.agent} has no epsilon")
-    accuracies = 100 * found["accuracy"]
-    groups = [(epsilon, group) for epsilon, group in accuracies.groupby(found["epsilon"])][::-1]
+        raise NothingToShow(f"the agent {findings.run.config.run.agent} has no epsilon")
+    scores = findings.score.draw(found["score"])
+    groups = [(epsilon, group) for epsilon, group in scores.groupby(found["epsilon"])][::-1]
     figure = make_figure(3.4)
     axes = figure.add_subplot()
     handles: dict[str, Line2D] = {}
@@ -49,7 +49,7 @@ def draw(findings: Findings) -> Figure:
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.set_xticks(range(len(groups)), [f"{epsilon:g}\n({len(one)})" for epsilon, one in groups])
     axes.set_xlabel("epsilon (networks found with it)")
-    axes.set_ylabel(f"{findings.score} in %")
-    stretch(axes)
+    axes.set_ylabel(findings.score.label)
+    stretch(axes, findings.score)
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=3)
     return figure

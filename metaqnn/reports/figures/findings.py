@@ -5,19 +5,12 @@ from typing import Any, Self
 
 import pandas as pd
 
-from metaqnn.agents.q_learning import QLearning
-from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
-from metaqnn.reports.networks import distinct
-from metaqnn.runs import Run
+from metaqnn.reports.distinct import distinct
+from metaqnn.runs.assembly import trained_agent
+from metaqnn.runs.run import Run
+from metaqnn.task import Score
 from state_space import Space
-
-SCORES = {
-    "table": "published accuracy",
-    "surrogate": "predicted accuracy",
-    "bandit": "bandit's payoff",
-}
-"""What an evaluator's score is, where it is not the accuracy on validation images."""
 
 
 class NothingToShow(MetaqnnError):
@@ -29,18 +22,20 @@ class Findings:
     """What a run has found so far.
 
     Attributes:
-        config: What the run was asked for.
+        run: Which.
         space: That it searches.
         networks: A row a distinct network that was trained or failed, in the order in which they
-            were proposed: the columns of `metaqnn.reports.networks.distinct`.
-        q_values: `QTable.frame`, with what was learnt of imported experiences; None where the agent
-            has no Q-values.
+            were proposed: the columns of `metaqnn.reports.distinct.distinct`.
+        knowledge: `Agent.knowledge`, with what was learnt of imported experiences; None where the
+            agent has no such numbers, or is not known here.
+        knows: What the numbers are.
     """
 
-    config: RunConfig
+    run: Run
     space: Space[Any]
     networks: pd.DataFrame
-    q_values: pd.DataFrame | None
+    knowledge: pd.DataFrame | None
+    knows: str
 
     @classmethod
     def of(cls, run: Run) -> Self:
@@ -52,22 +47,24 @@ class Findings:
         memory = run.memory()
         networks = distinct(memory.frame())
         memory.close()
-        agent = run.trained_agent()
-        q_values = agent.table.frame() if isinstance(agent, QLearning) else None
-        return cls(run.config, run.space(), networks, q_values)
+        try:
+            agent = trained_agent(run)
+        except MetaqnnError:  # of another program, which need not be here to look at the run
+            return cls(run, run.space(), networks, None, "")
+        return cls(run, run.space(), networks, agent.knowledge(), agent.knows)
 
     @property
-    def score(self) -> str:
-        """What the accuracy is, for labels."""
-        return SCORES.get(self.config.evaluation.evaluator, "validation accuracy")
+    def score(self) -> Score:
+        """Of the networks."""
+        return self.run.task.score
 
     def succeeded(self) -> pd.DataFrame:
-        """The networks that have an accuracy, measured or predicted.
+        """The networks that have a score, measured or predicted.
 
         Raises:
             NothingToShow: There are none.
         """
-        found = self.networks.dropna(subset=["accuracy"])
+        found = self.networks.dropna(subset=["score"])
         if found.empty:
             failed = len(self.networks)
             raise NothingToShow(
@@ -76,14 +73,14 @@ class Findings:
         return found
 
     def measured(self) -> pd.DataFrame:
-        """The networks whose accuracy was measured.
+        """The networks whose score was measured.
 
         Raises:
             NothingToShow: There are none.
         """
         found = self.succeeded().query("not predicted")
         if found.empty:
-            raise NothingToShow("every training was stopped, no accuracy is measured")
+            raise NothingToShow(f"every training was stopped, no {self.score.word} is measured")
         return found
 
     def tried(self) -> pd.DataFrame:
@@ -92,15 +89,9 @@ class Findings:
         Raises:
             NothingToShow: There are none.
         """
-        if self.q_values is None:
-            raise NothingToShow(f"the agent {self.config.agent} has no Q-values")
-        tried = self.q_values.query("visits > 0") if len(self.q_values) else self.q_values
+        if self.knowledge is None:
+            raise NothingToShow(f"the agent {self.run.config.run.agent} has no Q-values")
+        tried = self.knowledge.query("visits > 0") if len(self.knowledge) else self.knowledge
         if tried.empty:
             raise NothingToShow("no Q-value is learnt yet")
         return tried
-
-    @property
-    def q_name(self) -> str:
-        """What a Q-value is, for labels."""
-        ranks = self.config.q_learning.rank_rewards
-        return "Q-value (rank of the reward)" if ranks else "Q-value"

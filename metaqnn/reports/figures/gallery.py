@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from metaqnn.registry import FIGURES, find_figure
+from metaqnn.reports.figures.catalogue import FIGURES
 from metaqnn.reports.figures.findings import Findings, NothingToShow
 from metaqnn.reports.figures.style import STYLE
 
@@ -16,7 +16,7 @@ def draw_figure(name: str, findings: Findings) -> Figure:
     Raises:
         MetaqnnError: There is no such figure, or nothing that it could show.
     """
-    draw = find_figure(name)
+    draw = FIGURES.find(name)
     with mpl.rc_context(STYLE):
         return draw(findings)
 

@@ -22,7 +22,7 @@ def draw(findings: Findings) -> Figure:
     What no network took is left white.
     """
     tried = findings.tried()
-    means = mean_by_depth(tried, tried["action"])
+    means = mean_by_depth(findings, tried, tried["action"])
     tokens = [token for kind in findings.space.vocabulary.values() for token in kind]
     tokens = [token for token in tokens if token in means]
     layers = range(1, means.index.max() + 1)
@@ -47,5 +47,5 @@ def draw(findings: Findings) -> Figure:
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.set_xlabel("layer")
-    figure.colorbar(mesh, ax=axes, label=f"mean {findings.q_name}", fraction=0.05, pad=0.02)
+    figure.colorbar(mesh, ax=axes, label=f"mean {findings.knows}", fraction=0.05, pad=0.02)
     return figure

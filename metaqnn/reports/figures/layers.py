@@ -13,7 +13,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
-from metaqnn.reports.figures.decisions import as_dict, depth, name
+from metaqnn.reports.figures.decisions import name
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.style import COLOURS, GREY, make_figure
 from state_space import Space, Token, legal_walk
@@ -79,7 +79,7 @@ def shares(space: Space[Any], networks: pd.DataFrame) -> "pd.Series[float]":
     """
     chosen = pd.DataFrame(
         [
-            (number, depth(as_dict(space.observation(state))) + 1, decision.kind, token)
+            (number, space.layer(space.observation(state)) + 1, decision.kind, token)
             for number, walk, stage in networks[["walk", "stage"]].itertuples()
             for state, decision, token in legal_walk(space, walk, stage)
         ],

@@ -1,4 +1,4 @@
-"""Accuracy against parameters and multiply-adds."""
+"""The score against parameters and multiply-adds."""
 
 from textwrap import wrap
 
@@ -28,10 +28,10 @@ LINE_HEIGHT = 0.12
 
 
 def draw(findings: Findings) -> Figure:
-    """The accuracy of the networks against what they cost, with the fronts.
+    """The score of the networks against what they cost, with the fronts.
 
     On a front are the networks that no other one beats in both. The list below names them in the
-    order of size, where they are many only the most accurate; the numbers in the panels are those
+    order of size, where they are many only the best; the numbers in the panels are those
     of the list.
     """
     found = findings.measured()
@@ -39,9 +39,9 @@ def draw(findings: Findings) -> Figure:
     if not costs:
         raise NothingToShow("the networks' parameters are not known")
     found = found.dropna(subset=costs)
-    fronts = {cost: pareto_front(found[cost], found["accuracy"]) for cost in costs}
+    fronts = {cost: pareto_front(found[cost], found["score"]) for cost in costs}
     on_fronts = found[pd.DataFrame(fronts).any(axis=1)]
-    named = on_fronts.nlargest(NAMED, "accuracy").sort_values([costs[0], "accuracy"])
+    named = on_fronts.nlargest(NAMED, "score").sort_values([costs[0], "score"])
     numbers = pd.Series(range(1, len(named) + 1), named.index)
     lines = _list(findings, named, numbers)
     height = LINE_HEIGHT * len(lines) + 0.1
@@ -49,10 +49,10 @@ def draw(findings: Findings) -> Figure:
     parts = figure.subfigures(2, 1, height_ratios=[3.3, height], squeeze=False)[:, 0]
     panels = parts[0].subplots(1, len(costs), sharey=True, squeeze=False)[0]
     for axes, cost in zip(panels, costs, strict=True):
-        _draw_front(axes, found[cost], 100 * found["accuracy"], fronts[cost], numbers)
+        _draw_front(axes, found[cost], findings.score.draw(found["score"]), fronts[cost], numbers)
         axes.set_xlabel(COSTS[cost])
-    panels[0].set_ylabel(f"{findings.score} in %")
-    stretch(panels[0])
+    panels[0].set_ylabel(findings.score.label)
+    stretch(panels[0], findings.score)
     for row, cells in enumerate(lines, start=1):
         # a cell at a time, for SVG files have no runs of spaces
         for (place, align), cell in zip(COLUMNS, cells, strict=True):
@@ -97,10 +97,10 @@ def _list(
     findings: Findings, named: pd.DataFrame, numbers: "pd.Series[int]"
 ) -> list[tuple[str, str, str, str]]:
     """The lines that name the networks on the fronts, in four columns."""
-    lines = [("", "parameters", "accuracy", "network")]
-    columns = named[["parameters", "accuracy", "walk"]].itertuples()
-    for index, parameters, accuracy, walk in columns:
-        first, *more = wrap(findings.space.architecture(walk).text, LINE)
-        lines.append((str(numbers[index]), f"{parameters:,.0f}", f"{accuracy:.2%}", first))
+    lines = [("", "parameters", findings.score.word, "network")]
+    columns = named[["parameters", "score", "walk"]].itertuples()
+    for index, parameters, score, walk in columns:
+        first, *more = wrap(findings.space.text(walk), LINE)
+        lines.append((str(numbers[index]), f"{parameters:,.0f}", findings.score.show(score), first))
         lines += [("", "", "", text) for text in more]
     return lines

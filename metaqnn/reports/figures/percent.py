@@ -4,6 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
+from metaqnn.task import Score
+
 Floats = npt.NDArray[np.float64]
 
 ROOM = 0.1
@@ -24,12 +26,14 @@ NARROW = 3
 MARGIN = 0.04
 
 
-def stretch(axes: Axes) -> None:
-    """Make the vertical axis, whose data are percents, logarithmic in the error.
+def stretch(axes: Axes, score: Score) -> None:
+    """Make the vertical axis, where its data are percents of right answers, logarithmic in errors.
 
     Else a few networks that learn nothing would press all others into one line. To be called when
     all is drawn.
     """
+    if score.unit != "%" or score.falls:
+        return
     low, high = axes.dataLim.intervaly
     if not (0 <= low < high <= 100 and 100 + ROOM - low > NARROW * (100 + ROOM - high)):
         return

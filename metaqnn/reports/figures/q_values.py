@@ -1,23 +1,29 @@
 """Lines of mean Q-values by depth."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from metaqnn.reports.figures.decisions import depth
+from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.style import COLOURS, MARKERS, STYLES
 
 
-def mean_by_depth(tried: pd.DataFrame, names: "pd.Series[str]") -> pd.DataFrame:
+def mean_by_depth(findings: Findings, tried: pd.DataFrame, names: "pd.Series[str]") -> pd.DataFrame:
     """The mean Q-value of the actions of one name, a column each, by layer: a row each, from 1.
 
     Args:
+        findings: Of the run.
         tried: The rows of a Q-table that count, each once.
         names: Of their actions.
     """
-    means = tried["q"].groupby([depth(tried) + 1, names]).mean()
+    space = findings.space
+    observation: Any = type(space.observation(space.initial_state()))
+    rows = tried[list(observation._fields)].itertuples(index=False)
+    layers = pd.Series([space.layer(observation(*row)) + 1 for row in rows], tried.index)
+    means = tried["q"].groupby([layers, names]).mean()
     return means.unstack().rename_axis(index="layer", columns=None)
 
 

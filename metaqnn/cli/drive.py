@@ -1,0 +1,81 @@
+"""Drives a search in the foreground, with a progress bar where there is a terminal."""
+
+import shlex
+import sys
+
+import click
+
+from metaqnn.environment import check_content
+from metaqnn.reports.chance import advise
+from metaqnn.reports.distinct import distinct
+from metaqnn.reports.observers import make_observers
+from metaqnn.reports.stopping import Savings
+from metaqnn.reports.top_k import render, top_k
+from metaqnn.runs.assembly import Parts, assemble
+from metaqnn.runs.creation import create_run
+from metaqnn.runs.run import Run
+from metaqnn.runs.session import open_search, search_with_bar
+from metaqnn.terminal import printable
+from replay import Memory
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+def drive(run: Run, *, quiet: bool, command: list[str] | None = None) -> None:
+    """Search until the budget is spent, and print the five best networks.
+
+    Ctrl-C leaves the memory whole, says how to resume, and exits with 130.
+
+    Args:
+        run: Which.
+        quiet: Print nothing.
+        command: That began a run whose folder is not there yet.
+
+    Raises:
+        MetaqnnError: Another process works on the run, its data, memory or inputs are broken, or
+            the search cannot go on.
+    """
+    parts = assemble(run)
+    observers = make_observers(run, parts.space)
+    if command is None:
+        check_content(run.path, parts.evaluator.facts)
+    else:
+        create_run(parts, command)
+    if not quiet and not parts.evaluator.trains:
+        for name, value in parts.evaluator.facts.items():
+            click.echo(printable(f"{name}: {value}"), err=True)
+    try:
+        with open_search(parts) as search:
+            ending = search_with_bar(parts, search, quiet=quiet, observers=observers)
+            if not quiet:
+                _summarise(parts, search.memory, ending)
+    except KeyboardInterrupt:
+        memory = run.memory()
+        trained = sum(1 for _ in memory.trained())
+        memory.close()
+        click.echo(
+            f"stopped after {trained} of {run.config.run.budget} networks; "
+            f"`metaqnn resume {shlex.quote(str(run.path))}` goes on",
+            err=True,
+        )
+        sys.exit(INTERRUPTED)
+
+
+def _summarise(parts: Parts, memory: Memory, ending: str) -> None:
+    score = parts.run.task.score
+    trials = memory.frame()
+    trained = trials[trials["first"]]
+    if len(trained):
+        best = top_k(distinct(trials), parts.space, 5, score)
+        click.echo(render(best, score, "table") + "\n")
+    if parts.stopper and parts.evaluator.epochs:
+        click.echo(f"{Savings.of(trials, parts.evaluator.epochs)}.")
+    if hint := advise(trained):
+        click.echo(hint)
+    refused = len({trial.digest for trial in memory.refused()})
+    click.echo(
+        f"{len(trained)} networks trained, {trained['error'].notna().sum()} of them failed; "
+        + (f"{refused} refused as too large; " if refused else "")
+        + f"{ending}. Results are in {parts.run.path}"
+    )

@@ -1,0 +1,1 @@
+"""Comparisons of agents by searches with several seeds."""

@@ -1,0 +1,88 @@
+"""Figures of a comparison."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+from metaqnn.comparison.statistics import Measure, mean_interval
+from metaqnn.reports.figures.best import running_best
+from metaqnn.reports.figures.style import COLOURS, STYLE, STYLES, make_figure, save
+
+POINTS = 200
+"""So many points a line at most."""
+
+
+def best_so_far(searches: pd.DataFrame, agent: str, column: str) -> pd.DataFrame:
+    """The value of the network that would be handed over after 1, 2, ... distinct networks.
+
+    Args:
+        searches: As `metaqnn.comparison.searches.read_searches` gives them.
+        agent: Whose; where it has several budgets, its searches of the largest.
+        column: The value, "expected" or "score".
+
+    Returns:
+        A row a number of networks, up to the budget, a column a seed; NaN before a network
+        succeeded. A search that ended early keeps its last value.
+    """
+    own = searches[searches["agent"] == agent]
+    budget = own["budget"].max()
+    lines = {}
+    for seed, found in own[own["budget"] == budget].dropna(subset=[column]).groupby("seed"):
+        ordered = found.sort_values("number").set_index("number")
+        values = running_best(ordered["reward"], ordered[column])
+        lines[seed] = values.reindex(range(1, budget + 1)).ffill()
+    return pd.DataFrame(lines)
+
+
+def draw_comparison(
+    searches: pd.DataFrame, measure: Measure, agents: Sequence[str], folder: Path
+) -> None:
+    """Write comparison.svg and comparison.png: how good the network to hand over is, and when.
+
+    A line an agent: the mean over the seeds, in a band of its 95 % confidence interval, against the
+    distinct networks.
+    """
+    with mpl.rc_context(STYLE):
+        figure = make_figure(3.9)
+        axes = figure.add_subplot()
+        for position, agent in enumerate(agents):
+            lines = measure.points(best_so_far(searches, agent, measure.column)).dropna()
+            if len(lines):
+                colour = COLOURS[position % len(COLOURS)]
+                _draw_line(axes, lines, agent, colour, STYLES[position % len(STYLES)])
+        if measure.optimum is not None:
+            # most of a regret goes in the first few networks, and the rest would be a flat line
+            axes.set_xscale("log")
+            axes.set_yscale("log", nonpositive="clip")
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+                axis.set_minor_formatter(NullFormatter())
+        axes.margins(x=0)
+        axes.set_xlabel("distinct networks")
+        axes.set_ylabel(f"{measure.name}\n(mean, 95 % interval)")
+        axes.grid(alpha=0.25, linewidth=0.6)
+        axes.legend(frameon=False, handlelength=3)
+    for suffix in ("svg", "png"):
+        save(figure, folder / f"comparison.{suffix}")
+
+
+def _draw_line(axes: Axes, lines: pd.DataFrame, label: str, colour: str, style: str) -> None:
+    drawn = np.unique(np.geomspace(1, len(lines), POINTS).round().astype(int)) - 1
+    lines = lines.iloc[drawn]
+    low, high = mean_interval(lines.to_numpy().T)
+    axes.plot(
+        lines.index,
+        lines.mean(axis=1),
+        style,
+        color=colour,
+        label=label,
+        linewidth=1.6,
+        drawstyle="steps-post",
+    )
+    axes.fill_between(lines.index, low, high, color=colour, alpha=0.15, linewidth=0, step="post")

@@ -1,0 +1,139 @@
+"""The data sets that can be chosen by name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from metaqnn.errors import MetaqnnError
+from metaqnn.registry import Table, resolve
+from state_space.settings import suggestion
+
+
+@dataclass(frozen=True)
+class DataSetEntry:
+    """A data set that can be chosen by name.
+
+    Attributes:
+        source: "module:function" that loads it; see `metaqnn.data.parts.Source`.
+        description: For people.
+        shape: (channels, height, width), where it is fixed.
+        classes: Number of classes, where it is fixed.
+        space: Preset that a run searches unless told otherwise.
+        validation: Validation images: a number, or a share below 1 of the training images.
+        options: Other defaults of a run on this data set.
+    """
+
+    source: str
+    description: str
+    shape: tuple[int, int, int] | None = None
+    classes: int | None = None
+    space: str = "mnist-small"
+    validation: float = 0.1
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+_SOURCES = "metaqnn.data.sources"
+
+DATASETS: Table[DataSetEntry] = Table(
+    "data set",
+    {
+        "digits": DataSetEntry(
+            f"{_SOURCES}:digits",
+            "1,797 scans of digits, 1,437 for training (part of scikit-learn, no download)",
+            (1, 8, 8),
+            10,
+            space="digits",
+            validation=0.2,
+            options={"batch_size": 64, "learning_rate": 3e-3, "threads": 1},
+        ),
+        "mnist": DataSetEntry(
+            f"{_SOURCES}:mnist",
+            "70,000 digits, 60,000 for training",
+            (1, 28, 28),
+            10,
+            "metaqnn-mnist",
+        ),
+        "fashion-mnist": DataSetEntry(
+            f"{_SOURCES}:fashion_mnist",
+            "70,000 pictures of clothes, 60,000 for training",
+            (1, 28, 28),
+            10,
+            "metaqnn-mnist",
+        ),
+        "cifar10": DataSetEntry(
+            f"{_SOURCES}:cifar10",
+            "60,000 photographs, 50,000 for training",
+            (3, 32, 32),
+            10,
+            "metaqnn-cifar10",
+        ),
+        "cifar100": DataSetEntry(
+            f"{_SOURCES}:cifar100",
+            "60,000 photographs, 50,000 for training",
+            (3, 32, 32),
+            100,
+            "metaqnn-cifar10",
+        ),
+        "svhn": DataSetEntry(
+            f"{_SOURCES}:svhn",
+            "99,289 house numbers, 73,257 for training",
+            (3, 32, 32),
+            10,
+            "metaqnn-svhn",
+        ),
+        "own": DataSetEntry(
+            f"{_SOURCES}:own",
+            "images that metaqnn never sees: metaqnn.Search asks you to train on them",
+        ),
+    },
+    "metaqnn.datasets",
+)
+"""Data sets with a name of their own."""
+
+FILE_DATASETS = {
+    "npz": DataSetEntry(
+        "metaqnn.data.npz:npz", "npz:FILE, your own arrays x_train, y_train, x_test, y_test"
+    ),
+    "folder": DataSetEntry(
+        "metaqnn.data.folder:folder",
+        "folder:DIR, your own pictures as DIR/train/CLASS/*, DIR/test/CLASS/*, or DIR/CLASS/*",
+    ),
+}
+"""Data sets that are named by what they are and where they lie, as npz:FILE."""
+
+
+def find_dataset(name: str) -> tuple[DataSetEntry, str | None]:
+    """The entry of a data set, and the path behind "npz:" or "folder:".
+
+    Raises:
+        MetaqnnError: There is no such data set.
+    """
+    kind, colon, path = full_name(name).partition(":")
+    if colon and kind in FILE_DATASETS:
+        if not path:
+            raise MetaqnnError(f"data set {name!r}: a path must follow {kind}:")
+        return FILE_DATASETS[kind], path
+    if name not in DATASETS.names() and not colon:
+        known = [*DATASETS.names(), *(f"{kind}:..." for kind in FILE_DATASETS)]
+        raise MetaqnnError(f"there is no data set {name!r}{suggestion(name, known)}")
+    return DATASETS.find(name), None
+
+
+def full_name(name: str) -> str:
+    """The name of a data set with its kind, where it is the path of a file or folder alone."""
+    kind, colon, path = name.partition(":")
+    if colon and kind.lower() in FILE_DATASETS:
+        return f"{kind.lower()}:{path}"
+    if name in DATASETS.names():
+        return name
+    place = Path(name).expanduser()
+    if place.suffix.lower() in (".npz", ".npy"):
+        return f"npz:{name}"
+    return f"folder:{name}" if name and place.is_dir() else name
+
+
+def find_source(entry: DataSetEntry) -> Callable[..., Any]:
+    """The function that loads a data set."""
+    found: Callable[..., Any] = resolve(entry.source)
+    return found

@@ -1,0 +1,58 @@
+"""The operations of networks, by their names in the notation."""
+
+from metaqnn.errors import MetaqnnError
+from metaqnn.networks.ops.base import Args, LayerCost, Op, Part, ShapeError, joined_shape
+from metaqnn.networks.ops.combine import Addition, Concatenation, Identity
+from metaqnn.networks.ops.convolution import Convolution, ConvolutionBatchNorm, InvertedBottleneck
+from metaqnn.networks.ops.dense import FullyConnected, Softmax
+from metaqnn.networks.ops.pooling import (
+    GlobalAveragePooling,
+    MaxPooling,
+    SameAveragePooling,
+    SameMaxPooling,
+)
+from metaqnn.networks.ops.regularise import BatchNorm, DropOut
+
+__all__ = [
+    "DROPOUT",
+    "OPS",
+    "Args",
+    "LayerCost",
+    "Op",
+    "Part",
+    "ShapeError",
+    "find_op",
+    "joined_shape",
+]
+
+OPS: dict[str, type[Op]] = {
+    "C": Convolution,
+    "P": MaxPooling,
+    "FC": FullyConnected,
+    "GAP": GlobalAveragePooling,
+    "SM": Softmax,
+    "D": DropOut,
+    "BN": BatchNorm,
+    "CB": ConvolutionBatchNorm,
+    "MP": SameMaxPooling,
+    "AP": SameAveragePooling,
+    "MB": InvertedBottleneck,
+    "ADD": Addition,
+    "CAT": Concatenation,
+    "ID": Identity,
+}
+"""An op that is put in here can be read, built, counted, trained, exported and drawn."""
+
+DROPOUT = "D"
+"""The op that a recipe adds."""
+
+
+def find_op(name: str) -> type[Op]:
+    """The op of this name.
+
+    Raises:
+        MetaqnnError: There is none.
+    """
+    if name not in OPS:
+        raise MetaqnnError(f"unknown layer {name!r}, known: {', '.join(OPS)}")
+    return OPS[name]

@@ -1,0 +1,142 @@
+"""Sections: the options that a part of a run owns."""
+
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from metaqnn.errors import MetaqnnError
+
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+M = TypeVar("M", bound=BaseModel)
+
+_owners: dict[str, str] = {}
+"""Every option's name, and the section that declares it."""
+
+
+class Section(BaseModel):
+    """The options of one part: immutable, strict about types, without unknown keys.
+
+    In TOML and on the command line the options of all parts stand side by side, so no two sections
+    can declare one name: the second is refused when it is imported. A section may inherit options,
+    and may have sections as fields, whose options are its own.
+
+    Attributes:
+        FREE: Names of options that do not make a run another one.
+        CHANGEABLE: Those of them that a run may be given anew, as `metaqnn resume` does.
+        INPUTS: Those of them that name a file of which the run's folder keeps a copy.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    FREE: ClassVar[tuple[str, ...]] = ()
+    CHANGEABLE: ClassVar[tuple[str, ...]] = ()
+    INPUTS: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Claim the names of the options that the section declares.
+
+        Raises:
+            TypeError: Another section has one of them.
+        """
+        own = f"{cls.__module__}.{cls.__qualname__}"
+        for name in cls.__annotations__:
+            field = cls.model_fields.get(name)
+            inherited = any(name in getattr(base, "model_fields", ()) for base in cls.__bases__)
+            if field is None or is_section(field) or inherited:
+                continue
+            owner = _owners.setdefault(name, own)
+            if owner != own:
+                raise TypeError(f"{own} declares the option {name}, which belongs to {owner}")
+
+    @classmethod
+    def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """The options of a run as given, with defaults that depend on others written out.
+
+        Args:
+            given: Of all parts, by name, not checked yet; values of a wrong type are left to the
+                checks of the fields.
+        """
+        return given
+
+
+def is_section(field: FieldInfo) -> bool:
+    """Whether a field holds a section."""
+    kind = field.annotation
+    return isinstance(kind, type) and issubclass(kind, Section)
+
+
+def fields_of(section: type[Section]) -> dict[str, tuple[tuple[str, ...], FieldInfo]]:
+    """Every option of a section: its name, the path of sections that leads to it, and its field."""
+    found: dict[str, tuple[tuple[str, ...], FieldInfo]] = {}
+    for name, field in section.model_fields.items():
+        if is_section(field):
+            inner: Any = field.annotation
+            for key, (path, own) in fields_of(inner).items():
+                found[key] = (name, *path), own
+        else:
+            found[name] = (), field
+    return found
+
+
+def names_of(section: type[Section], kind: str) -> tuple[str, ...]:
+    """The names in FREE, CHANGEABLE or INPUTS of a section and of those in it."""
+    inner: list[Any] = [
+        field.annotation for field in section.model_fields.values() if is_section(field)
+    ]
+    return (*getattr(section, kind), *(name for one in inner for name in names_of(one, kind)))
+
+
+def make(section: type[M], values: dict[str, Any]) -> M:
+    """The section of its options' values, which are not nested.
+
+    Raises:
+        MetaqnnError: See `validated`.
+    """
+    nested: dict[str, Any] = {}
+    homes = fields_of(section) if issubclass(section, Section) else {}
+    for name, value in values.items():
+        place = nested
+        for step in homes[name][0]:
+            place = place.setdefault(step, {})
+        place[name] = value
+    return validated(section, nested)
+
+
+def flatten(section: Section) -> dict[str, Any]:
+    """The values of a section's options by name, as TOML can hold them; None stays."""
+    values = section.model_dump(mode="json")
+    flat = {}
+    for name, (path, _) in fields_of(type(section)).items():
+        place = values
+        for step in path:
+            place = place[step]
+        flat[name] = place[name]
+    return flat
+
+
+def validated(model: type[M], values: dict[str, Any]) -> M:
+    """The model of the values.
+
+    Raises:
+        MetaqnnError: One line that names all that is wrong with them.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problems = [
+            f"{str(problem['loc'][-1]).replace('_', '-')} is {_shown(problem['input'])}: "
+            f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
+            for problem in error.errors()
+        ]
+        raise MetaqnnError("; ".join(problems)) from None
+
+
+def _shown(value: Any) -> str:
+    """A value in one line that is not too long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -1,0 +1,168 @@
+"""From what a run was asked for to its parts: they are made here, once, and handed down."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from metaqnn.agents.base import AGENTS, Agent, restore_agent
+from metaqnn.agents.experience import Experience, read_experiences
+from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.base import EVALUATORS, Evaluator, FunctionEvaluator
+from metaqnn.executors.base import EXECUTORS, Executor, Place
+from metaqnn.runs.run import Run
+from metaqnn.search.rules import Rules
+from metaqnn.stopping.base import STOPPERS, Stopper
+from state_space import Space
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All that a search needs, new.
+
+    Attributes:
+        run: What it was asked for.
+        space: Where to search.
+        agent: Has done nothing yet.
+        evaluator: Scores the networks.
+        executor: Where.
+        stopper: Ends hopeless trainings; None where all are trained in full.
+        rules: What the search goes by.
+        experiences: What the agent is told before it proposes anything.
+    """
+
+    run: Run
+    space: Space[Any]
+    agent: Agent
+    evaluator: Evaluator
+    executor: Executor
+    stopper: Stopper | None
+    rules: Rules
+    experiences: list[Experience]
+
+
+def assemble(run: Run) -> Parts:
+    """The parts of a run.
+
+    Raises:
+        MetaqnnError: A part is not there, does not fit another, or a file that it needs is not
+            there or makes no sense.
+    """
+    space = run.space()
+    evaluator = make_evaluator(run, space)
+    return Parts(
+        run,
+        space,
+        make_agent(run, space),
+        evaluator,
+        make_executor(run, evaluator),
+        make_stopper(run, evaluator),
+        make_rules(run, space),
+        make_experiences(run, space),
+    )
+
+
+def make_evaluator(run: Run, space: Space[Any]) -> Evaluator:
+    """What scores the networks.
+
+    Raises:
+        MetaqnnError: It does not fit the space, or its file is broken.
+    """
+    if "evaluator" in run.objects:
+        given = run.objects["evaluator"]
+        return given if isinstance(given, Evaluator) else FunctionEvaluator(given)
+    config = run.config
+    found: Any = EVALUATORS.find(config.run.evaluator)
+    if not isinstance(found, type):
+        return FunctionEvaluator(found)
+    made: type[Evaluator] = found
+    place = Place()
+    if made.uses_gpu:
+        executor = EXECUTORS.find(config.run.executor)
+        place = executor.place(config.parts["executor"], config.run.device)
+    return made.from_options(config.parts["evaluator"], space, run.task, place)
+
+
+def make_agent(run: Run, space: Space[Any]) -> Agent:
+    """The run's agent as it was at the start: without experiences.
+
+    Raises:
+        MetaqnnError: A file that its options name does not fit.
+    """
+    if "agent" in run.objects:
+        agent: Agent = copy.deepcopy(run.objects["agent"])
+        return agent
+    options = run.config.parts["agent"]
+    files = {name: str(run.input_file(name)) for name in options.INPUTS if run.input_file(name)}
+    made = AGENTS.find(run.config.run.agent)
+    return made.from_options(options.model_copy(update=files), space, run.config.run.seed)
+
+
+def make_executor(run: Run, evaluator: Evaluator) -> Executor:
+    """Where the networks are scored.
+
+    Raises:
+        MetaqnnError: What it needs is not there.
+    """
+    config = run.config
+    device = config.run.device if evaluator.uses_gpu else None
+    return EXECUTORS.find(config.run.executor).from_options(config.parts["executor"], device)
+
+
+def make_stopper(run: Run, evaluator: Evaluator) -> Stopper | None:
+    """What ends hopeless trainings; None where all are trained in full.
+
+    Raises:
+        MetaqnnError: Nothing is trained that could be stopped.
+    """
+    name = run.config.stopper
+    if name is None:
+        return None
+    if evaluator.epochs is None:
+        raise MetaqnnError(
+            f"{name} stops trainings, but the evaluator {run.config.run.evaluator} trains none"
+        )
+    options = run.config.parts["stopper"]
+    return STOPPERS.find(name).from_options(options, evaluator.epochs, run.task.score)
+
+
+def make_rules(run: Run, space: Space[Any]) -> Rules:
+    """What the search goes by.
+
+    Raises:
+        MetaqnnError: See `Rules.make`.
+    """
+    options = run.config.run
+    return Rules.make(
+        space,
+        run.task,
+        run.config.rewards,
+        seed=options.seed,
+        budget=options.budget,
+        start_from=options.start_from,
+        grow_every=options.grow_every,
+    )
+
+
+def make_experiences(run: Run, space: Space[Any]) -> list[Experience]:
+    """What the agent is told before it proposes anything.
+
+    Raises:
+        MetaqnnError: A row makes no sense; the message names its line.
+    """
+    path = run.input_file("replay_from")
+    shape = run.task.shape if space.trainable else None
+    return [] if path is None else read_experiences(path, space, shape)
+
+
+def trained_agent(run: Run) -> Agent:
+    """The agent with all that it has learnt.
+
+    Raises:
+        MetaqnnError: See `make_agent`; or the memory is not there, or damaged.
+    """
+    memory = run.memory()
+    agent = make_agent(run, run.space())
+    with memory.moment():  # else the history may be longer than what the snapshot knows
+        restore_agent(agent, memory.snapshot(), memory.history())
+    memory.close()
+    return agent

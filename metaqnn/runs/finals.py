@@ -1,0 +1,286 @@
+"""Final trainings: the best networks of a run, trained anew on all training images, and tested."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from metaqnn.agents.random import RandomSearch
+from metaqnn.data.images import Images
+from metaqnn.data.parts import load
+from metaqnn.device import resolve_device
+from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.train import TrainEvaluator, TrainOptions
+from metaqnn.executors.base import Executor
+from metaqnn.models.network import load_network, probabilities
+from metaqnn.runs.assembly import make_evaluator, make_executor
+from metaqnn.runs.results import COLUMNS, COUNTS, FINAL, write_results
+from metaqnn.runs.run import Run
+from metaqnn.search.events import Event
+from metaqnn.search.kept_weights import KeptWeights, weights_path
+from metaqnn.search.loop import Search
+from metaqnn.search.rules import Rules
+from metaqnn.storage import lock_folder, named_folder
+from metaqnn.terminal import make_bar, printable
+from metaqnn.training.presets import preset
+from replay import Memory
+from state_space import Space
+
+SIZES = ("parameters", "multiply_adds")
+"""Of a network on the scale on which it is trained in the end."""
+
+
+@dataclass(frozen=True)
+class Finals:
+    """The final trainings of a run's best networks by one recipe.
+
+    A network's training is one of `Search` that proposes only the given networks, with a replay
+    memory for each seed: so it runs under every executor, and what is killed is resumed.
+
+    Attributes:
+        run: Its configuration has the recipe, and all else that the final trainings go by.
+        path: The folder, in FINAL of that of the run.
+    """
+
+    run: Run
+    path: Path
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from working on the folder, which is made if need be.
+
+        Raises:
+            MetaqnnError: Another process has it, or it cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MetaqnnError(f"{self.path} cannot be made: {error}") from None
+        with lock_folder(self.path):
+            yield
+
+    def train(
+        self,
+        networks: pd.DataFrame,
+        seed: int,
+        executor: Executor,
+        observe: Callable[[Event], None] = lambda event: None,
+    ) -> None:
+        """Train those of the networks that are not trained yet, or have failed before.
+
+        Args:
+            networks: Rows of `metaqnn.reports.top_k.ranking`.
+            seed: Of the trainings.
+            executor: Where.
+            observe: Called after every training.
+
+        Raises:
+            MetaqnnError: The folder is that of another recipe.
+            SearchStopped: See `Search.run`.
+        """
+        run = self._seeded(seed)
+        space = run.space()
+        evaluator = make_trainer(run, space)
+        with closing(self._memory(run, seed)) as memory:
+            memory.reopen_failures()
+            there = memory.frame()
+            known = set(there["walk"])
+            new = [walk for walk in networks["walk"] if walk not in known]
+            walks = (*there["walk"], *new)
+            search = Search(
+                space,
+                RandomSearch(space, seed),
+                replace(evaluator, whole=True),
+                executor,
+                memory,
+                Rules(
+                    seed, len(walks), attrgetter("best"), run.task.score.chance, start_from=walks
+                ),
+                kept=KeptWeights(self._weights(seed), len(walks)),
+                observe=observe,
+            )
+            search.run()
+
+    def test(
+        self, networks: pd.DataFrame, seeds: Sequence[int], ensemble: int, images: Images | None
+    ) -> pd.DataFrame:
+        """Test the trained networks, and the mean of the best ones' probabilities; write RESULTS.
+
+        Args:
+            networks: As they were trained, best first.
+            seeds: Of the trainings.
+            ensemble: How many of them, those that failed left out.
+            images: For testing; None where there are none, and no error is known.
+
+        Returns:
+            The columns of RESULTS, where the rows of other networks and seeds stay.
+        """
+        rows: list[dict[str, Any]] = []
+        for seed in seeds:
+            with closing(self._memory(self._seeded(seed), seed)) as memory:
+                # by walk, for on another scale the network is another one
+                trained = {final["walk"]: final for final in memory.frame().to_dict("records")}
+            members: list[np.ndarray] = []
+            for network in networks.to_dict("records"):
+                final = trained[network["walk"]]
+                row = {name: network.get(name) for name in COLUMNS} | {"accuracy": network["score"]}
+                failed = not pd.isna(final["error"])
+                sizes = {name: final[name] for name in SIZES if name in final}
+                row |= {"seed": seed, "seconds": final.get("seconds"), **sizes}
+                row |= {"error": final["error"] if failed else None}
+                path = weights_path(self._weights(seed), final["number"])
+                if path.is_file():
+                    row |= {"weights": str(path.relative_to(self.path))}
+                    if images is not None:
+                        predicted = self._probabilities(path, images)
+                        members.append(predicted)
+                        row |= test_error(predicted, images.labels)
+                rows.append(row)
+            if images is not None and len(members) > 1 and ensemble > 1:
+                mean = np.mean(members[:ensemble], axis=0)
+                name = f"ensemble of {len(members[:ensemble])}"
+                rows.append({"seed": seed, "network": name, **test_error(mean, images.labels)})
+        results = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COUNTS)
+        write_results(self.path, results)
+        return results
+
+    def _seeded(self, seed: int) -> Run:
+        return replace(self.run, config=self.run.config.changed({"seed": seed}, self.run.objects))
+
+    def _memory(self, run: Run, seed: int) -> Memory:
+        path = self.path / f"seed-{seed}.sqlite"
+        try:
+            if not path.exists():
+                # whole or not at all
+                partial = path.with_name(f"{path.name}.partial")
+                partial.unlink(missing_ok=True)
+                Memory.create(partial, run.identity).close()
+                partial.replace(path)
+            return run.memory(path)
+        except MetaqnnError as error:
+            raise MetaqnnError(f"{error}; --name chooses another folder") from None
+
+    def _weights(self, seed: int) -> Path:
+        return self.path / f"seed-{seed}"
+
+    def _probabilities(self, path: Path, images: Images) -> np.ndarray:
+        try:
+            here = resolve_device(self.run.config.run.device)
+        except MetaqnnError:  # a cluster's machines may have GPUs that this one has not
+            here = resolve_device("auto")
+        network, facts = load_network(path)
+        return probabilities(network, facts, images.images, torch.device(here))
+
+
+def make_trainer(run: Run, space: Space[Any]) -> TrainEvaluator:
+    """What trains the networks of a run.
+
+    Raises:
+        MetaqnnError: Nothing does, or not on this device.
+    """
+    evaluator = make_evaluator(run, space)
+    assert isinstance(evaluator, TrainEvaluator), "`plan_finals` has looked"
+    return evaluator
+
+
+def plan_finals(
+    run: Run,
+    recipe: str,
+    name: str | None,
+    changes: Mapping[str, Any],
+    scale: Mapping[str, int] | None = None,
+) -> Finals:
+    """Final trainings of a run, none of which is made yet.
+
+    Args:
+        run: The run.
+        recipe: One of `metaqnn.training.presets.NAMES`.
+        name: Of the folder; None is the recipe's.
+        changes: What is to be different, of the recipe too.
+        scale: How large to make the networks, where that is not as in the search; the folder's
+            usual name then has it too.
+
+    Raises:
+        MetaqnnError: An option, the scale or the name is impossible.
+    """
+    options = run.config.parts["evaluator"]
+    if not isinstance(options, TrainOptions):
+        raise MetaqnnError(f"{run.path} trains no networks, so none can be trained in the end")
+    searched = {**options.recipe.model_dump(), "train_limit": None}
+    asked = preset(recipe, searched, run.task.shape[1], changes)
+    sizes = [f"{key}-{value}" for key, value in (scale or {}).items()]
+    path = named_folder(run.path / FINAL, name or "-".join([recipe, *sizes]))
+    config = run.config.changed(asked, run.objects)
+    settings = dict(run.space_settings)
+    if scale:
+        settings["scale"] = {**settings.get("scale", {}), **scale}
+    changed = replace(run, config=config, space_settings=settings)
+    changed.space()
+    return Finals(changed, path)
+
+
+def finalize(
+    finals: Finals, networks: pd.DataFrame, seeds: int, ensemble: int, *, quiet: bool = False
+) -> pd.DataFrame:
+    """Train the networks with a progress bar, and test them; the columns of RESULTS.
+
+    Args:
+        finals: Of the run.
+        networks: `metaqnn.reports.top_k.best_networks`.
+        seeds: Trainings of each.
+        ensemble: How many of the best are tested together.
+        quiet: Show no bar.
+
+    Raises:
+        MetaqnnError: See `Finals.train` and `Finals.test`.
+    """
+    run = finals.run
+    evaluator = make_trainer(run, run.space())
+    evaluator.check(run.task)
+    images = load(evaluator.data, "test")  # else they are found missing after hours
+    done = 0
+    with finals.lock():
+        executor = make_executor(run, evaluator)
+        with make_bar(quiet=quiet) as progress:
+            total = seeds * len(networks)
+            task = progress.add_task(f"final: {finals.path.name}", total=total, state="")
+
+            def observe(event: Event) -> None:
+                nonlocal done
+                done += event.is_new
+                progress.update(task, completed=done, state=printable(event.outcome.error or ""))
+
+            try:
+                for seed in range(seeds):
+                    finals.train(networks, seed, executor, observe)
+                    done = (seed + 1) * len(networks)  # some may have been trained before
+            finally:
+                executor.shutdown()
+        return finals.test(networks, range(seeds), ensemble, images)
+
+
+def test_error(probabilities: np.ndarray, labels: Tensor) -> dict[str, float]:
+    """The share of wrong answers and its 95 % interval, as RESULTS has them.
+
+    Args:
+        probabilities: Shape (images, classes).
+        labels: Shape (images,).
+    """
+    wrong = int((probabilities.argmax(1) != labels.numpy()).sum())
+    low, high = wilson(wrong, len(labels))
+    return {"test_error": wrong / len(labels), "low": low, "high": high}
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """The 95 % interval of a share, Wilson's (1927)."""
+    from scipy.stats import binomtest
+
+    low, high = binomtest(successes, trials).proportion_ci(method="wilson")
+    return float(low), float(high)

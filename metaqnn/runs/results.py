@@ -1,0 +1,47 @@
+"""The file in which final trainings keep what they brought."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from metaqnn.runs.run import Run
+from metaqnn.storage import write_file
+
+FINAL = "final"
+RESULTS = "results.csv"
+
+COLUMNS = (
+    *("seed", "rank", "test_error", "low", "high", "accuracy", "parameters", "multiply_adds"),
+    *("seconds", "network", "digest", "weights", "error"),
+)
+"""Of RESULTS, a row a network and seed, and one an ensemble, which has no rank.
+
+`test_error` is the share of the test images that are classified wrong, `low` and `high` its 95 %
+interval (Wilson's), `accuracy` that on the validation images in the search, `seconds` those of the
+final training, `weights` the file in the folder, `error` why the training failed.
+"""
+
+COUNTS = dict.fromkeys(("rank", "parameters", "multiply_adds"), "Int64")
+"""Columns of whole numbers, some of which are missing."""
+
+
+def write_results(folder: Path, results: pd.DataFrame) -> None:
+    """Write RESULTS of a folder; the rows of other networks and seeds stay."""
+    path = folder / RESULTS
+    if path.exists():
+        key = ["seed", "network"]
+        before = read_results(path)
+        known = before.set_index(key).index.isin(results.set_index(key).index)
+        results = pd.concat([results, before[~known]])
+    write_file(path, results.to_csv(index=False, lineterminator="\n"))
+
+
+def find_results(run: Run) -> tuple[str, pd.DataFrame] | None:
+    """The run's latest final trainings: name of the folder, results; None where there are none."""
+    found = sorted((run.path / FINAL).glob(f"*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
+    return (found[-1].parent.name, read_results(found[-1])) if found else None
+
+
+def read_results(path: Path) -> pd.DataFrame:
+    """The content of RESULTS."""
+    return pd.read_csv(path, dtype=COUNTS)

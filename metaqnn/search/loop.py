@@ -1,0 +1,302 @@
+"""The search loop: ask, evaluate, tell, remember."""
+
+import math
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from itertools import chain
+from operator import attrgetter
+from typing import Any
+
+from metaqnn.agents.base import Agent, Proposal, restore_agent
+from metaqnn.agents.experience import Experience
+from metaqnn.errors import MetaqnnError, SearchStopped
+from metaqnn.evaluators.base import Evaluate, Job, attempt
+from metaqnn.executors.base import Executor, WorkerLost
+from metaqnn.search.events import Event
+from metaqnn.search.kept_weights import KeptWeights
+from metaqnn.search.rules import Rules
+from metaqnn.stopping.base import Stopper
+from replay import Memory, Outcome, Trial
+from state_space import Space, stage_of
+
+MOST_FAILURES = 10
+"""So many networks that fail in a row stop the search: something else is broken."""
+
+PATIENCE = 1000
+"""So many proposals in a row without a new network end the search."""
+
+MOST_WAITING = 20
+"""So many proposals in a row of running networks, and the agent is not asked until one is done."""
+
+
+MOST_BEGINNINGS = 2
+"""So often a training that takes the search's own process with it is begun."""
+
+NEVER_ENDED = (
+    "its training was begun twice and never ended: it ended the process, maybe for lack of memory; "
+    "--executor processes keeps such a network away from the search"
+)
+
+
+class Search:
+    """A search of one run; make it anew, over the same memory, to resume.
+
+    `run` is the loop. Who trains the networks in a way of their own uses its two steps instead,
+    `ask` and `tell`, and may go on with `run`.
+    """
+
+    def __init__(
+        self,
+        space: Space[Any],
+        agent: Agent,
+        evaluator: Evaluate,
+        executor: Executor,
+        memory: Memory,
+        rules: Rules,
+        *,
+        kept: KeptWeights | None = None,
+        stopper: Stopper | None = None,
+        observe: Callable[[Event], None] = lambda event: None,
+    ) -> None:
+        """Restore the agent from the memory.
+
+        Args:
+            space: Where to search.
+            agent: A new agent.
+            evaluator: Scores the networks in `run`.
+            executor: Where it runs.
+            memory: Of the run, new or not.
+            rules: What it goes by; the budget counts the networks in the memory too.
+            kept: Keeps the weights of the best networks; without it none are kept.
+            stopper: Ends hopeless trainings; without it all networks are trained in full.
+            observe: Called after every trial.
+        """
+        self.space = space
+        self.agent = agent
+        self.evaluator = evaluator
+        self.executor = executor
+        self.memory = memory
+        self.rules = rules
+        self.kept = kept
+        self.stopper = stopper
+        self.observe = observe
+        history = list(memory.history())
+        restore_agent(agent, memory.snapshot(), history)
+        own = [(trial, reward) for trial, reward in history if not trial.imported]
+        known = list(memory.trained())
+        self.trained = {trial.digest for trial, *_ in known}
+        if kept:
+            measured = [entry for entry in known if entry[1].is_measured]
+            kept.restore({trial.number: reward for trial, _, reward in measured})
+        if stopper:
+            for trial, outcome, _ in known:
+                stopper.tell(trial, outcome)
+        refused, unfinished = memory.refused(), memory.unfinished()
+        self.refused = {trial.digest for trial in refused}
+        self._proposed = len(own) + len(refused) + len(unfinished)
+        self._repeats = _trailing_repeats([trial for trial, _ in own], refused)
+        self._failures = 0
+        self._lowest = min((reward for _, reward in own), default=0.0)
+        self._left = unfinished
+        self._asked: dict[str, list[Trial]] = {}  # by digest: to be trained, then what equals it
+        self._waits = 0
+
+    def learn_from(self, experiences: Iterable[Experience]) -> None:
+        """Tell the agent of experiences of elsewhere, and remember all of them or none."""
+        with self.memory.transaction():
+            for walk, outcome in experiences:
+                digest = self.space.architecture(walk).digest
+                stage = stage_of(self.space, walk)
+                trial = self.memory.add(walk, stage, digest, 0, {}, imported=True)
+                self._tell(trial, outcome)
+            self.memory.keep_snapshot(self.agent.snapshot())
+
+    def run(self) -> str:
+        """Search until the budget is spent; returns why it ended, in a phrase.
+
+        What was asked for and not told of is trained too.
+
+        Raises:
+            SearchStopped: Ten networks in a row failed.
+        """
+        self._left = sorted([*chain(*self._asked.values()), *self._left], key=attrgetter("number"))
+        self._asked.clear()
+        running: dict[Future[Outcome], Trial] = {}
+        while True:
+            while len(running) < self.executor.slots and (trial := self.ask()):
+                if not self.executor.isolates and self.memory.begin(trial) >= MOST_BEGINNINGS:
+                    self.tell(trial, Outcome(error=NEVER_ENDED))
+                    continue
+                running[self._submit(trial)] = trial
+            if not running:
+                return self.ending or ""
+            finished = self.executor.wait(running)
+            for future in sorted(finished, key=lambda done: running[done].number):
+                self.tell(running.pop(future), _result(future))
+
+    def _submit(self, trial: Trial) -> Future[Outcome]:
+        try:
+            return self.executor.submit(attempt, self.evaluator, self._job(trial))
+        except BaseException:  # Ctrl-C ends a training as it should be ended
+            self.memory.end(trial)
+            raise
+
+    def ask(self) -> Trial | None:
+        """The next trial whose network is to be trained; None where `ending` says why not.
+
+        May be called several times before `tell`. First come those of an interrupted search. What
+        needs no training is settled on the way: networks that are known, or refused.
+        """
+        if self.ending is not None:
+            return None
+        settled = True
+        # one transaction for all: a crash undoes it together with the agent's state, from which
+        # the same proposals come up again
+        with self.memory.transaction():
+            while settled and self.ending is None:
+                trial = self._left.pop(0) if self._left else self._propose()
+                settled = self._settle(trial)
+            self.memory.keep_snapshot(self.agent.snapshot())
+        if settled:
+            return None
+        self._begin(trial)
+        return trial
+
+    def tell(self, trial: Trial, outcome: Outcome) -> None:
+        """Take in what came of a trial, and tell the agent of it and of what equals it; durably.
+
+        Raises:
+            MetaqnnError: The trial was told already, or no such trial was asked for.
+            SearchStopped: Ten networks in a row failed; the outcome is taken in.
+        """
+        if trial in self._left:  # of an interrupted search, and somebody knows it still
+            self._left.remove(trial)
+            self._begin(trial)
+        if trial not in self._asked.get(trial.digest, [])[:1]:
+            known = "told already" if trial.digest in self.trained else "never asked for here"
+            raise MetaqnnError(f"network {trial.number} was {known}")
+        if self.kept and outcome.weights is not None:
+            self.kept.write(trial.number, outcome.weights)
+        with self.memory.transaction():
+            reward = self._tell(trial, outcome)
+            self.trained.add(trial.digest)
+            for twin in self._asked.pop(trial.digest)[1:]:
+                self._tell(twin, outcome)
+            self.memory.keep_snapshot(self.agent.snapshot())
+        self._waits = 0
+        if self.kept and outcome.is_measured:
+            self.kept.record(trial.number, reward)
+        if self.stopper:
+            self.stopper.tell(trial, outcome)
+        self.observe(Event(trial, outcome, reward, len(self.trained), True))
+        self._failures = 0 if outcome.error is None else self._failures + 1
+        if self._failures >= MOST_FAILURES:
+            stopped = SearchStopped(
+                f"{MOST_FAILURES} networks in a row failed, the last one with: {outcome.error}"
+            )
+            if outcome.traceback:
+                stopped.add_note(outcome.traceback)
+            raise stopped
+
+    @property
+    def stage(self) -> int:
+        """How far the space has grown, unless the agent decides that."""
+        every = self.rules.grow_every
+        return 0 if every is None else len(self.trained) // every
+
+    @property
+    def ending(self) -> str | None:
+        """Why no network is asked for any more, in a phrase; None while one is."""
+        if self._left:
+            return None
+        begun = len(self.trained) + len(self._asked)
+        if begun >= self.rules.budget:
+            return "the budget is spent"
+        # counting takes time, so it waits until nothing new comes up
+        if (self._repeats or self._waits) and not self.agent.decides_stage:
+            size = self.space.size(self.stage)
+            if size is not None and begun + len(self.refused) >= size:
+                return f"the space is exhausted, it has {size} architectures"
+        if self._repeats >= PATIENCE:
+            return f"nothing new came up in {PATIENCE} proposals"
+        # trials that wait for running networks take no slot, lest workers be idle; but an agent
+        # that proposes nothing else cannot know better before it is told something
+        if self._waits >= MOST_WAITING:
+            return f"the last {MOST_WAITING} proposals wait for networks that are not told of yet"
+        return None
+
+    def _propose(self) -> Trial:
+        """Record the next proposal: of the person who began the search, then of the agent."""
+        if self._proposed < len(self.rules.start_from):
+            proposal = Proposal(self.rules.start_from[self._proposed])
+            stage = stage_of(self.space, proposal.walk)
+        else:
+            proposal = self.agent.ask(self.stage)
+            stage = self.stage if proposal.stage is None else proposal.stage
+        self._proposed += 1
+        digest = self.space.architecture(proposal.walk).digest
+        seed = self.rules.training_seed(digest)
+        return self.memory.add(proposal.walk, stage, digest, seed, proposal.note)
+
+    def _settle(self, trial: Trial) -> bool:
+        """Whether a trial needs no training: its network is known, running or refused."""
+        if trial.digest in self.trained:
+            self._repeat(trial)
+            return True
+        if trial.digest in self._asked:
+            self._asked[trial.digest].append(trial)
+            self._waits += 1
+            return True
+        reason = self.rules.refuse(self.space.architecture(trial.walk))
+        if reason is None:
+            return False
+        self.memory.refuse(trial, reason)
+        self.refused.add(trial.digest)
+        self._repeats += 1
+        return True
+
+    def _begin(self, trial: Trial) -> None:
+        self._repeats = self._waits = 0
+        self._asked[trial.digest] = [trial]
+
+    def _job(self, trial: Trial) -> Job:
+        threshold = self.kept.threshold if self.kept else math.inf
+        stopping = self.stopper.rule(trial) if self.stopper else None
+        architecture = self.space.architecture(trial.walk)
+        return Job(architecture, trial.seed, threshold, stopping, self.rules.reward)
+
+    def _repeat(self, trial: Trial) -> None:
+        """Tell the agent again of a network that was trained before."""
+        known = self.memory.outcome(trial.digest)
+        assert known is not None, "a trained network has an outcome"
+        self._repeats += 1
+        reward = self._tell(trial, known)
+        self.observe(Event(trial, known, reward, len(self.trained), False))
+
+    def _tell(self, trial: Trial, outcome: Outcome) -> float:
+        if outcome.error is None:
+            reward = self.rules.reward(outcome)
+        else:
+            failed = self.rules.failure_reward
+            reward = self._lowest if failed is None else failed
+        self._lowest = min(self._lowest, reward)
+        self.agent.tell(trial, reward)
+        self.memory.finish(trial, outcome, reward)
+        return reward
+
+
+def _result(future: Future[Outcome]) -> Outcome:
+    try:
+        return future.result()
+    except WorkerLost as error:
+        return Outcome(error=f"WorkerLost: {error}")
+
+
+def _trailing_repeats(told: Iterable[Trial], refused: Iterable[Trial]) -> int:
+    """How many of the last trials brought nothing new."""
+    seen = {trial.digest for trial in refused}
+    repeats = 0
+    for trial in sorted([*told, *refused], key=attrgetter("number")):
+        repeats = repeats + 1 if trial.digest in seen else 0
+        seen.add(trial.digest)
+    return repeats

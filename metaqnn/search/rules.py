@@ -1,0 +1,114 @@
+"""What a search goes by: budget, reward, and what is trained first or not at all."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
+
+from metaqnn.errors import MetaqnnError
+from metaqnn.networks.cost import total_cost
+from metaqnn.search.rewards import FLOPS_A_MULTIPLY_ADD, REWARDS, Reward, RewardOptions
+from metaqnn.task import Shape, Task
+from replay import Outcome
+from state_space import Architecture, IllegalMove, Space, Token, stage_of
+from state_space.notation import NotationError
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a search goes by.
+
+    Attributes:
+        seed: Of the run.
+        budget: Distinct networks to train.
+        reward: Of a network that does not fail; picklable.
+        failure_reward: Of one that fails; None is the lowest so far.
+        refuse: Why a network is not to be trained, None if it is. A refused one is recorded, not
+            told to the agent, and counts in no budget.
+        start_from: Walks to train before the agent is asked.
+        grow_every: Distinct networks after which the space is raised by a stage.
+    """
+
+    seed: int
+    budget: int
+    reward: Callable[[Outcome], float]
+    failure_reward: float | None
+    refuse: Callable[[Architecture], str | None] = lambda architecture: None
+    start_from: tuple[tuple[Token, ...], ...] = ()
+    grow_every: int | None = None
+
+    @classmethod
+    def make(
+        cls,
+        space: Space[Any],
+        task: Task,
+        options: RewardOptions,
+        *,
+        seed: int,
+        budget: int,
+        start_from: Iterable[str] = (),
+        grow_every: int | None = None,
+    ) -> Self:
+        """The rules of a run.
+
+        Args:
+            space: Of the run.
+            task: Of the run.
+            options: What is a reward, and what is refused.
+            seed: See above, and so on.
+            budget: See above.
+            start_from: Texts of networks.
+            grow_every: See above.
+
+        Raises:
+            MetaqnnError: There are limits, but the space's networks have no known size; or a
+                network to start from is not in the space.
+        """
+        if not space.trainable and (options.max_parameters or options.max_flops):
+            raise MetaqnnError(
+                "max-parameters and max-flops need networks that can be built, not only looked up"
+            )
+        reward = partial(_reward, REWARDS.find(options.reward), options)
+        chance = task.score.chance
+        return cls(
+            seed=seed,
+            budget=budget,
+            reward=reward,
+            failure_reward=None if chance is None else reward(Outcome(curve=(chance,))),
+            refuse=partial(_refuse, options, task.shape),
+            start_from=tuple(_walk(space, text) for text in start_from),
+            grow_every=grow_every,
+        )
+
+    def training_seed(self, digest: str) -> int:
+        """The seed of a network's training: who trains it, and when, makes no difference."""
+        content = f"{self.seed}:{digest}".encode()
+        return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest()) >> 1
+
+
+def _reward(find: Reward, options: RewardOptions, outcome: Outcome) -> float:
+    return find(outcome, options)
+
+
+def _refuse(limits: RewardOptions, input_shape: Shape, architecture: Architecture) -> str | None:
+    if limits.max_parameters is None and limits.max_flops is None:
+        return None
+    cost = total_cost(architecture, input_shape)
+    sizes = {
+        "parameters": (cost.parameters, limits.max_parameters),
+        "FLOPs": (FLOPS_A_MULTIPLY_ADD * cost.multiply_adds, limits.max_flops),
+    }
+    for name, (size, limit) in sizes.items():
+        if limit is not None and size > limit:
+            return f"{size:,} {name}, more than {limit:,}"
+    return None
+
+
+def _walk(space: Space[Any], text: str) -> tuple[Token, ...]:
+    try:
+        walk = space.parse(text)
+        stage_of(space, walk)
+    except (NotationError, IllegalMove) as error:
+        raise MetaqnnError(f"start-from {error}") from None
+    return walk

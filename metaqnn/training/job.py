@@ -1,0 +1,71 @@
+"""A training as a worker runs it: with the images on its device, which it loads once."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from metaqnn.data.images import Images
+from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load_split
+from metaqnn.data.preparation import Preparation
+from metaqnn.device import resolve_device, use_threads
+from metaqnn.training.loop import train
+from replay import Outcome
+
+if TYPE_CHECKING:
+    from metaqnn.evaluators.base import Job
+    from metaqnn.evaluators.train import TrainEvaluator
+
+Packed = tuple[np.ndarray, np.ndarray, tuple[str, ...], Preparation]
+"""What `Images` has, as arrays, which processes of a machine can share."""
+
+
+def run_job(evaluator: "TrainEvaluator", job: "Job") -> Outcome:
+    """Train the job's network."""
+    training, validation = _split_on_device(evaluator)
+    try:
+        with use_threads(evaluator.place.threads):
+            return train(
+                job.architecture,
+                training,
+                validation,
+                evaluator.recipe,
+                job.seed,
+                keep_above=job.keep_above,
+                keep_last=evaluator.whole,
+                stopping=job.stopping,
+                reward=job.reward,
+            )
+    finally:
+        if evaluator.place.shares_device:
+            torch.cuda.empty_cache()
+
+
+def pack_split(data: DataOptions) -> tuple[Packed, Packed]:
+    """The training and validation images, to be sent elsewhere."""
+    training, validation = load_split(data)
+    return _pack(training), _pack(validation)
+
+
+@lru_cache(maxsize=1)
+def _split_on_device(evaluator: "TrainEvaluator") -> tuple[Images, Images]:
+    device = torch.device(resolve_device(evaluator.place.device))
+    if evaluator.packed is None:
+        training, validation = load_split(evaluator.data)
+    else:
+        training, validation = map(_unpack, evaluator.packed)
+    if evaluator.whole:
+        training = training.join(validation)
+    return training.to(device), validation.to(device)
+
+
+def _pack(images: Images) -> Packed:
+    return images.images.numpy(), images.labels.numpy(), images.classes, images.preparation
+
+
+def _unpack(packed: Packed) -> Images:
+    images, labels, classes, preparation = packed
+    # copies, since shared memory is read-only
+    return Images(torch.tensor(images), torch.tensor(labels), classes, preparation=preparation)

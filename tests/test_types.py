@@ -25,16 +25,17 @@ def search(tmp_path, **options):
 )
 def test_shape_and_classes(tmp_path, shape, classes, names):
     made = search(tmp_path, shape=shape, classes=classes)
-    assert made._run.shape == (1, 8, 8) and made._run.classes == names
+    assert made._run.task.shape == (1, 8, 8) and made._run.task.outputs == names
 
 
 def test_numbers_and_paths(tmp_path):
     write_npz(tmp_path / "a.npz", x_train=PIXELS[:, ::1], y_train=LABELS)
     numbers = {"budget": np.int64(2), "weight_decay": np.float32(0.5)}
     made = search(tmp_path, dataset=tmp_path / "a.npz", **numbers)
-    assert made._run.config.budget == 2
-    assert made._run.config.recipe.weight_decay == 0.5
-    assert made._run.config.data.dataset == f"npz:{tmp_path / 'a.npz'}"
+    assert made._run.config.run.budget == 2
+    options = made._run.config.parts["evaluator"]
+    assert options.recipe.weight_decay == 0.5
+    assert options.data.dataset == f"npz:{tmp_path / 'a.npz'}"
 
 
 @pytest.mark.parametrize(

@@ -18,22 +18,10 @@ if TYPE_CHECKING:
 OPS = (
     *("Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "Conv"),
     *("Div", "Flatten", "Gemm", "GlobalAveragePool", "Identity", "MatMul", "Max", "MaxPool"),
-    *(
-        "Min",
-        "Mul",
-        "Pad",
-        "Pow",
-        "ReduceMean",
-        "Relu",
-        "Reshape",
-        "Round",
-        "Sqrt",
-        "Squeeze",
-        "Sub",
-    ),
+    *("Min", "Mul", "Pad", "Pow", "ReduceMean", "Relu", "Reshape", "Sqrt", "Squeeze", "Sub"),
     *("Transpose", "Unsqueeze", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "LeakyRelu", "Elu"),
     *("Gelu", "Erf", "Exp", "Log", "Softmax", "GlobalMaxPool", "ReduceMax", "ReduceSum", "Sum"),
-    *("Slice", "Split", "LayerNormalization"),
+    *("Slice", "Split", "LayerNormalization", "Round"),
 )
 """What the layers of networks are written in. None runs another graph or repeats anything."""
 

@@ -21,7 +21,7 @@ import pandas as pd
 from sklearn.svm import SVC
 
 from metaqnn.data.options import DataOptions
-from metaqnn.reports.finals import FINAL, RESULTS
+from metaqnn.runs.results import FINAL, RESULTS
 from metaqnn.training.data import load
 
 AGENTS = ("q-learning", "random")

@@ -33,14 +33,23 @@ def test_packages_know_only_what_they_may(package):
         assert imported(module) <= ALLOWED[package], module
 
 
-def test_help_imports_neither_torch_nor_pandas():
-    code = (
-        "import sys; from metaqnn.cli import main\n"
-        "try: main(['--help'])\n"
-        "except SystemExit as end: assert end.code == 0\n"
-        "assert not {'torch', 'pandas', 'numpy', 'pydantic'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+HELP = (
+    "import sys, time; from metaqnn.cli import main\n"
+    "try: main(['--help'])\n"
+    "except SystemExit as end: assert end.code == 0\n"
+)
+
+
+def after_help(code: str) -> str:
+    """What a process prints to stderr that has printed --help."""
+    command = [sys.executable, "-c", HELP + code]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stderr
+
+
+def test_help_imports_nothing_heavy():
+    loaded = set(after_help("print(*sys.modules, file=sys.stderr)").split())
+    assert "click" in loaded
+    assert not {"torch", "pandas", "numpy", "pydantic"} & loaded
 
 
 @pytest.mark.slow
@@ -53,12 +62,7 @@ def test_the_library_is_imported_at_once_and_its_parts_when_they_are_asked_for()
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-def test_help_answers_in_half_a_second():
-    import time
-
-    def seconds() -> float:
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "metaqnn", "--help"], check=True, capture_output=True)
-        return time.perf_counter() - start
-
-    assert min(seconds() for _ in range(3)) < 0.5
+def test_help_takes_less_than_a_fifth_of_a_second():
+    # of the processor, which nobody else on the machine can take from it; it takes 0.05
+    spent = [after_help("print(time.process_time(), file=sys.stderr)") for _ in range(3)]
+    assert min(map(float, spent)) < 0.2

@@ -22,13 +22,17 @@ import torch
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import total_cost
 from metaqnn.spaces import bind_space, read_space
-from metaqnn.training.cuda_graph import WARM_UP, GraphedStep
+from metaqnn.training.cuda_graph import GRAPHS, WARM_UP, GraphedStep
 from metaqnn.training.data import Images
 from metaqnn.training.epochs import Steps
 from metaqnn.training.peak import utilisation
+from metaqnn.training.proof import COMPARED
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.speed import Speed
 from state_space import Architecture, random_walk
+
+UNTIMED = WARM_UP + COMPARED + 1
+"""Steps before the clock starts: warm-up, recording, and replays that are compared."""
 
 EPOCH = 45_000
 PAPER = 2700 * 20
@@ -85,13 +89,13 @@ def images_per_second(
     with speed.backends(device):
         network = Network(recipe.dress(architecture), images.shape, generator)
         steps = Steps(network, images, recipe, 1.0, generator, speed, 1)
-        graph = GraphedStep(steps.step, setting.batch, generator) if speed.cuda_graph else None
+        graph = GraphedStep(steps, setting.batch, GRAPHS) if speed.cuda_graph else None
         network.train()
         order = torch.randperm(len(images), generator=generator, device=device)
         batches = torch.split(order, setting.batch)[: len(order) // setting.batch]
         start = 0.0
-        for number in range(WARM_UP + 2 + setting.steps):
-            if number == WARM_UP + 2:
+        for number in range(UNTIMED + setting.steps):
+            if number == UNTIMED:
                 synchronise(device)
                 start = time.perf_counter()
             (graph or steps.step)(batches[number % len(batches)])
@@ -221,4 +225,4 @@ def sharing(setting: Setting, workers: int) -> float:
     for process in processes:
         process.join()
     seconds = max(end for _, end in spans) - min(start for start, _ in spans)
-    return setting.networks * (WARM_UP + 2 + setting.steps) / seconds
+    return setting.networks * (UNTIMED + setting.steps) / seconds

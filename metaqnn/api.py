@@ -295,6 +295,7 @@ class Search:
         ensemble: int = 5,
         recipe: str = "short",
         seeds: int = 1,
+        scale: Mapping[str, int] | None = None,
         name: str | None = None,
         quiet: bool = False,
         **options: Any,
@@ -306,6 +307,7 @@ class Search:
             ensemble: So many of the best are also tested together.
             recipe: Its name.
             seeds: Trainings of each.
+            scale: How large to make the networks, by the keys of the space's scale.
             name: Of the folder of the trainings; the recipe's unless given.
             quiet: Show no progress.
             options: Those of `metaqnn finalize`, with _ for -.
@@ -319,7 +321,7 @@ class Search:
         given = keywords(options)
         check_name("recipe", NAMES, recipe)
         networks = best_networks(self._run, k)
-        finals = plan_finals(self._run, recipe, name, given)
+        finals = plan_finals(self._run, recipe, name, given, scale)
         return summarise(finalize(finals, networks, seeds, ensemble, quiet=quiet))
 
     def model(self, rank: int = 1) -> Model:

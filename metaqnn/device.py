@@ -9,17 +9,22 @@ import torch
 from metaqnn.errors import MetaqnnError
 
 
+def devices() -> list[str]:
+    """The names of the devices that are here."""
+    return [
+        "cpu",
+        *(f"cuda:{number}" for number in range(_gpus())),
+        *(["mps"] if torch.backends.mps.is_available() else []),
+    ]
+
+
 def resolve_device(name: str) -> str:
     """The device of a name: "auto" is the first GPU, or else the CPU.
 
     Raises:
         MetaqnnError: There is no such device here.
     """
-    there = [
-        "cpu",
-        *(f"cuda:{number}" for number in range(_gpus())),
-        *(["mps"] if torch.backends.mps.is_available() else []),
-    ]
+    there = devices()
     if name == "auto":
         return there[1] if len(there) > 1 else "cpu"
     resolved = "cuda:0" if name == "cuda" else name

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shlex
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -53,9 +54,12 @@ def read_environment(folder: Path) -> dict[str, Any]:
     path = folder / ENVIRONMENT
     try:
         environment: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        datetime.fromisoformat(environment["started"])
+        shlex.join(environment["command"])
+        dict(environment["evaluator"])
         return environment
-    except (OSError, ValueError) as error:
-        raise MetaqnnError(f"{path} cannot be read: {error!r}") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise MetaqnnError(f"{path} cannot be read: {error!r:.300}") from None
 
 
 def read_task(folder: Path) -> Task:
@@ -67,8 +71,8 @@ def read_task(folder: Path) -> Task:
     environment = read_environment(folder)
     try:
         return _read_task(environment["images"], environment.get("score"))
-    except (KeyError, TypeError) as error:
-        raise MetaqnnError(f"{folder / ENVIRONMENT} cannot be read: {error!r}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise MetaqnnError(f"{folder / ENVIRONMENT} cannot be read: {error!r:.300}") from None
 
 
 def check_content(folder: Path, facts: Mapping[str, Any]) -> None:

@@ -10,8 +10,8 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.registry import MADE, Table
 from metaqnn.storage import read_toml
 from metaqnn.task import Task, classification
-from state_space import Space
-from state_space.settings import SettingsError, suggestion
+from state_space import Space, scaled
+from state_space.settings import suggestion
 
 PRESETS = files("state_space") / "presets"
 
@@ -78,11 +78,12 @@ def bind_space(mapping: Mapping[str, Any], shape: tuple[int, ...], outputs: int)
     Raises:
         MetaqnnError: The mapping has unknown keys or impossible values; all are named.
     """
-    keys = {key: value for key, value in mapping.items() if key not in ("space", "made-for")}
+    own = ("space", "made-for", "scale")
+    keys = {key: value for key, value in mapping.items() if key not in own}
     name = str(mapping.get("space", "chain"))
     # of an object its class is tried: most spaces of a program have nothing to be told
     kind = SPACES.find(name.removesuffix(MADE))
     try:
-        return kind.from_mapping(keys, shape, outputs)
-    except (SettingsError, TypeError) as error:
+        return scaled(kind.from_mapping(keys, shape, outputs), mapping.get("scale", {}))
+    except (ValueError, TypeError, AttributeError) as error:
         raise MetaqnnError(f"space: {error}") from None

@@ -1,5 +1,6 @@
 """Files that are written whole or not at all; folders of runs, and who may work in them."""
 
+import errno
 import os
 import re
 import tomllib
@@ -11,6 +12,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from metaqnn.errors import MetaqnnError
+
+FREE_SPACE = (
+    "; free some space, then the same command does it, or `metaqnn resume` goes on with a run"
+)
+"""How to go on where a disk is full."""
 
 LOCK = "lock"
 PATIENCE = 0.3
@@ -24,9 +30,17 @@ def write_file(path: Path, content: str | bytes) -> None:
         OSError: It cannot be written.
     """
     data = content.encode() if isinstance(content, str) else content
-    if path.exists() and not path.is_file():  # a pipe, such as /dev/stdout
-        path.write_bytes(data)
-        return
+    try:
+        if path.exists() and not path.is_file():  # a pipe, such as /dev/stdout
+            path.write_bytes(data)
+        else:
+            _replace(path, data)
+    except OSError as error:
+        # where the disk is full the error does not say which file it is
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _replace(path: Path, data: bytes) -> None:
     partial = path.with_name(f"{path.name}.partial")
     try:
         with partial.open("wb") as file:
@@ -48,7 +62,7 @@ def write_output(path: Path, content: str | bytes) -> None:
     try:
         write_file(path, content)
     except OSError as error:
-        raise MetaqnnError(f"{path} cannot be written: {error.strerror}") from None
+        raise MetaqnnError(f"{path} cannot be written: {error.strerror}{way_on(error)}") from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -83,6 +97,11 @@ def free_folder(results: Path, stem: str) -> Path:
     while (results / f"{stem}-{number}").exists():
         number += 1
     return results / f"{stem}-{number}"
+
+
+def way_on(error: OSError) -> str:
+    """What to do about a full disk, to be put behind the error; nothing where it is another."""
+    return FREE_SPACE if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
 
 
 @contextmanager

@@ -182,7 +182,17 @@ def read_task(images: Mapping[str, Any], score: Mapping[str, Any] | None) -> Tas
     """The task of what `Task.images` and `Task.record` gave; without a score it is the accuracy.
 
     Raises:
-        KeyError, TypeError: It is something else.
+        KeyError, TypeError, ValueError: It is something else.
     """
     shape, classes = tuple(images["shape"]), tuple(images["classes"])
-    return Task(shape, classes, Score(**score)) if score else classification(shape, classes)
+    if not all(type(size) is int and size > 0 for size in shape):
+        raise ValueError(f"the shape must be whole numbers, not {shape!r:.80}")
+    if not all(isinstance(name, str) for name in classes):
+        raise ValueError(f"the classes must be names, not {classes!r:.80}")
+    if not score:
+        return classification(shape, classes)
+    for name, value in score.items():
+        kind = str if name in ("name", "column", "scale", "unit") else (int, float)
+        if not isinstance(value, kind):
+            raise ValueError(f"{name} of the score is {value!r:.80}")
+    return Task(shape, classes, Score(**score))

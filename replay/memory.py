@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from replay.frame import make_frame
-from replay.schema import FORMAT, SCHEMA, connect, read_outcome, read_trial
+from replay.schema import FORMAT, SCHEMA, check_trials, connect, read_outcome, read_trial
 from replay.trial import Outcome, Trial
 
 
@@ -85,8 +85,13 @@ class Memory:
             raise BrokenMemory(f"{path} is damaged: {problems[0][0]}")
         if written.get("format") != str(FORMAT):
             raise BrokenMemory(f"{path} has format {written.get('format')}, not {FORMAT}")
+        try:
+            there = dict(json.loads(written["configuration"]))
+            check_trials(memory._connection)
+        except (sqlite3.DatabaseError, KeyError, ValueError, TypeError, RecursionError) as error:
+            raise BrokenMemory(f"{path} is damaged: {error}") from error
         if configuration is not None:
-            known = {**(defaults or {}), **json.loads(written["configuration"])}
+            known = {**(defaults or {}), **there}
             _compare(path, {key: known.get(key) for key in configuration}, configuration)
         return memory
 
@@ -103,9 +108,13 @@ class Memory:
         if self._connection.in_transaction:
             yield
             return
-        self._connection.execute("BEGIN IMMEDIATE")
-        with self._connection:
-            yield
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            with self._connection:
+                yield
+        except sqlite3.OperationalError as error:
+            error.args = (f"{self._path()}: {error}",)  # a full disk, say, of which file
+            raise
 
     @contextmanager
     def moment(self) -> Iterator[None]:
@@ -247,6 +256,9 @@ class Memory:
             f"error, refused FROM trials WHERE NOT imported {condition}ORDER BY number"
         )
         return make_frame(self._rows(query))
+
+    def _path(self) -> str:
+        return str(self._rows("PRAGMA database_list")[0][2])
 
     def _next(self, column: str) -> int:
         return int(self._rows(f"SELECT COALESCE(MAX({column}), 0) + 1 FROM trials")[0][0])

@@ -1,8 +1,11 @@
 """The tables of a replay memory, and what their rows mean."""
 
 import json
+import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from replay.trial import Outcome, Trial
@@ -30,12 +33,118 @@ CREATE INDEX trials_by_digest ON trials (digest);
 """
 
 
+UNWRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+"""How SQLite says that it cannot write a file or the ones beside it."""
+
+
 def connect(path: Path) -> sqlite3.Connection:
-    """The database in a file; every change that is committed is durable."""
+    """The database in a file; every change that is committed is durable.
+
+    Where nothing can be written, as on a read-only file system, it can only be read.
+    """
     connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchall()
+    except sqlite3.Error as error:
+        connection.close()
+        if error.sqlite_errorcode & 0xFF not in UNWRITABLE:  # above it are the kinds of each
+            raise
+        return _connect_to_read(path)
     connection.execute("PRAGMA synchronous = FULL")
     return connection
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    log = path.with_name(f"{path.name}-wal")
+    if not log.is_file() or not log.stat().st_size:
+        # "immutable" asks for no file beside it
+        name = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+        return sqlite3.connect(name, isolation_level=None, uri=True)
+    # the last changes are still in the log alone, and to read them SQLite has to write
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        shutil.copyfile(path, copy)
+        shutil.copyfile(log, copy.with_name(log.name))
+        copied = sqlite3.connect(copy)
+        try:
+            copied.backup(connection)
+        finally:
+            copied.close()
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def check_trials(connection: sqlite3.Connection) -> None:
+    """See whether all rows are what `Memory` writes, whoever has written them.
+
+    Raises:
+        ValueError: One is not; the message has its number and column.
+        sqlite3.DatabaseError: A column is missing, or the file is damaged.
+    """
+    for row in connection.execute(f"SELECT {', '.join(CHECKS)} FROM trials"):
+        for (column, check), value in zip(CHECKS.items(), row, strict=True):
+            try:
+                if check(value):
+                    continue
+                reason = ""
+            except (ValueError, TypeError, RecursionError, OverflowError) as error:
+                reason = f" ({error})"
+            raise ValueError(f"{column} of trial {row[0]!r} makes no sense{reason}: {value!r:.80}")
+
+
+def _is_walk(text: str) -> bool:
+    walk = json.loads(text)
+    return isinstance(walk, list) and all(isinstance(token, str) for token in walk)
+
+
+def _is_curve(text: str) -> bool:
+    curve = json.loads(text)
+    return isinstance(curve, list) and all(map(_is_number, curve))
+
+
+def _are_numbers(text: str) -> bool:
+    numbers = json.loads(text)
+    return (
+        isinstance(numbers, dict)
+        and all(map(_is_number, numbers.values()))
+        and not numbers.keys() & CHECKS.keys()
+    )
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and float(value) is not None)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _or_none(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or check(value)
+
+
+CHECKS: dict[str, Callable[[Any], bool]] = {
+    "number": _is_whole,
+    "walk": _is_walk,
+    "stage": _is_whole,
+    "digest": _is_text,
+    "seed": _is_whole,
+    "note": _are_numbers,
+    "imported": _is_whole,
+    "refused": _or_none(_is_text),
+    "finished": _or_none(_is_whole),
+    "reward": _is_number,
+    "metrics": _or_none(_are_numbers),
+    "curve": _or_none(_is_curve),
+    "error": _or_none(_is_text),
+}
+"""The columns of trials, and what is true of their values."""
 
 
 def read_trial(row: tuple[Any, ...]) -> Trial:

@@ -37,12 +37,14 @@ class Outcome:
         curve: Validation score an epoch, higher is better.
         error: Why the network failed; None where it did not.
         weights: A safetensors file, where the score earned its keeping. Not stored in the memory.
+        traceback: Where the network failed, in the code. Not stored in the memory.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     curve: tuple[float, ...] = ()
     error: str | None = None
     weights: bytes | None = None
+    traceback: str | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_measured(self) -> bool:

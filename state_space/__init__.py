@@ -12,6 +12,7 @@ from state_space.base import (
     enumerate_rows,
     legal_walk,
     random_walk,
+    scaled,
     space_size,
     stage_of,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "enumerate_rows",
     "legal_walk",
     "random_walk",
+    "scaled",
     "space_size",
     "stage_of",
 ]

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -152,6 +153,19 @@ def check_scale(space: Space[Any], scale: Mapping[str, int] | None) -> dict[str,
         if type(value) is not int or value < 1:
             raise ValueError(f"{name} must be a whole number from 1 on, not {value!r}")
     return {**space.scale, **(scale or {})}
+
+
+def scaled(space: Space[State], scale: Mapping[str, int]) -> Space[State]:
+    """The same space, whose networks have other sizes unless `architecture` is told otherwise.
+
+    Raises:
+        ValueError: See `check_scale`.
+    """
+    if not scale:
+        return space
+    other = copy(space)
+    other.scale = check_scale(space, scale)
+    return other
 
 
 def legal_walk(

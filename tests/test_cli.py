@@ -399,6 +399,61 @@ def test_ctrl_c_says_how_to_resume_and_exits_with_130(invoke, monkeypatch):
     monkeypatch.undo()
 
 
+def break_show(monkeypatch, error):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr("metaqnn.networks.cost.layer_costs", broken)
+
+
+def test_what_nobody_expected_is_told_in_one_line_and_traced_back_on_demand(invoke, monkeypatch):
+    break_show(monkeypatch, KeyError("no such\nthing"))
+    result = invoke("show", "[SM(10)]")
+    assert result.exit_code == 1
+    assert result.output == (
+        "Error: KeyError: 'no such\\nthing'; run with --debug for the traceback\n"
+    )
+    result = invoke("--debug", "show", "[SM(10)]")
+    assert result.exit_code == 1
+    first, *_, last = result.output.splitlines()
+    assert first.startswith("Traceback") and "in broken" in result.output
+    assert last == "Error: KeyError: 'no such\\nthing'"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (MetaqnnError("bad input"), 2, "Error: bad input"),
+        (OSError("no room"), 1, "Error: no room"),
+        (sqlite3.OperationalError("locked"), 1, "Error: the replay memory cannot be read or "),
+    ],
+)
+def test_debug_shows_where_our_own_errors_come_from(invoke, monkeypatch, error, code, line):
+    break_show(monkeypatch, error)
+    plain, traced = invoke("show", "[SM(10)]"), invoke("--debug", "show", "[SM(10)]")
+    assert plain.exit_code == traced.exit_code == code
+    assert plain.output.startswith(line) and plain.output.count("\n") == 1
+    assert traced.output.startswith("Traceback") and "in broken" in traced.output
+    assert traced.output.endswith(plain.output)
+
+
+def test_a_training_that_fails_shows_its_own_traceback(invoke, monkeypatch):
+    def broken(*_, **__):
+        raise ValueError("no such network")
+
+    monkeypatch.setattr("metaqnn.training.loop.train", broken)
+    arguments = ["train", "[SM(10)]", "--device", "cpu"]
+    assert "in broken" in invoke("--debug", *arguments).output
+    (line,) = invoke(*arguments).output.splitlines()
+    assert line == "Error: [SM(10)] failed: ValueError: no such network"
+
+
+def test_usage_is_told_as_before_with_debug_too(invoke):
+    assert invoke("--debug", "show").exit_code == 2
+    assert "Traceback" not in invoke("--debug", "show").output
+    assert invoke("--debug", "show", "--help").exit_code == 0
+
+
 def test_a_changed_budget_is_kept(finished, tmp_path):
     assert finished("resume", "results/r", "--budget", "5", "--quiet").exit_code == 0
     config = tomllib.loads((tmp_path / "results" / "r" / "config.toml").read_text())

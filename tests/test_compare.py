@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -527,6 +528,21 @@ def test_a_search_that_cannot_go_on_ends_the_comparison_and_is_named(tmp_path):
     assert result.exit_code == 1
     line = result.output.strip().splitlines()[-1]
     assert "seed " in line and "10 networks in a row failed" in line and "the table has no" in line
+
+
+def test_an_early_end_leaves_other_child_processes_alone(tmp_path):
+    """They are the caller's."""
+    path = tmp_path / "table.json"
+    path.write_text(json.dumps({"00000000": {"test_acc": [50.0], "mean_acc": 50.0}}))
+    child = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))
+    child.start()
+    try:
+        assert call(tmp_path / "c", str(path), budgets="50").exit_code == 1
+        assert child.is_alive()
+        assert multiprocessing.active_children() == [child]
+    finally:
+        child.kill()
+        child.join()
 
 
 @pytest.mark.slow

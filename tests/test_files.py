@@ -29,7 +29,9 @@ def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space left"):
         write_file(path, "after")
-    with pytest.raises(MetaqnnError, match="file.csv cannot be written: No space left on device$"):
+    with pytest.raises(
+        MetaqnnError, match="file.csv cannot be written: No space left on device; free"
+    ):
         write_output(path, "after")
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]

@@ -1,8 +1,10 @@
 """The arrows between the packages point one way, and --help imports nothing heavy."""
 
 import ast
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,22 @@ def test_the_library_is_imported_at_once_and_its_parts_when_they_are_asked_for()
         "from metaqnn import Search, load"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.slow
+def test_a_wheel_says_that_its_packages_are_typed(tmp_path):
+    """The markers of PEP 561."""
+    source = tmp_path / "source"
+    packages = ("metaqnn", "state_space", "replay")
+    for name in packages:
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q"]
+    subprocess.run([*command, "-w", tmp_path, source], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {f"{name}/py.typed" for name in packages} <= set(names)
 
 
 def test_help_takes_less_than_a_fifth_of_a_second():

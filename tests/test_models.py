@@ -66,7 +66,7 @@ def test_what_is_exported_gives_the_scores_of_the_network(tmp_path, text, shape,
         scores = network(torch.from_numpy(np.float32((images - mean) / deviation))).numpy()
     path = tmp_path / f"net{suffix}"
     export(network, facts, path)
-    model = metaqnn.load(path)
+    model = metaqnn.load(path, trust=True)
     assert model.facts == facts
     assert np.abs(model.scores(images) - scores).max() < 1e-5
     assert model.scores(images[:1]).shape == (1, len(facts.classes))
@@ -84,7 +84,9 @@ def test_source_is_written_for_every_network_of_a_space(tmp_path, name):
         export(network, facts, tmp_path / "net.py")
         images = rng.integers(0, 256, (3, *shape))
         expected = metaqnn.load(tmp_path / "net.safetensors").scores(images)
-        assert np.array_equal(metaqnn.load(tmp_path / "net.py").scores(images), expected)
+        assert np.array_equal(
+            metaqnn.load(tmp_path / "net.py", trust=True).scores(images), expected
+        )
 
 
 @pytest.mark.slow
@@ -119,10 +121,10 @@ def test_images_of_another_shape_are_refused(tmp_path):
 def test_a_broken_file_is_told_in_one_line(tmp_path, suffix):
     path = tmp_path / f"net{suffix}"
     with pytest.raises(MetaqnnError, match=r"^there is no .*net"):
-        metaqnn.load(path)
+        metaqnn.load(path, trust=True)
     path.write_bytes(b"\x00 nothing of use")
     with pytest.raises(MetaqnnError, match=r"^.*net.* cannot be read: [^\n]+$"):
-        metaqnn.load(path)
+        metaqnn.load(path, trust=True)
 
 
 @pytest.mark.slow
@@ -160,7 +162,8 @@ def test_from_a_run_to_predictions(folder, tmp_path, monkeypatch):
         command = ["export", str(folder), "--rank", "2", "--to", f"best{suffix}"]
         done = CliRunner().invoke(main, command)
         assert done.exit_code == 0, done.output
-        done = CliRunner().invoke(main, ["predict", f"best{suffix}", *pictures, "--format", "json"])
+        command = ["predict", f"best{suffix}", *pictures, "--trust", "--format", "json"]
+        done = CliRunner().invoke(main, command)
         assert done.exit_code == 0, done.output
         answers.append(json.loads(done.output))
     model = metaqnn.load("best.onnx")

@@ -14,6 +14,7 @@ from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Job
 from metaqnn.evaluators.train import TrainEvaluator
+from metaqnn.executors.base import Place
 from metaqnn.executors.in_process import InProcess
 from metaqnn.networks.notation import read
 from metaqnn.search.loop import Search
@@ -74,7 +75,7 @@ def test_stopping_rule_and_memory_see_the_recipe_with_the_settings(digits, monke
     )
     network = read(f"{NETWORK} learning-rate=0.02 epochs=3.0 batch-size=50.0")
     train(network, *digits, Recipe(**FAST), 0, stopping=seen.append)
-    assert [(each.learning_rate, each.epochs) for each in seen] == [(0.02, 3)] * 2
+    assert [(each.metrics["learning_rate"], each.epochs) for each in seen] == [(0.02, 3)] * 2
     assert checked == [with_settings(Recipe(**FAST), network.settings)]
     assert checked[0].batch_size == 50
 
@@ -155,7 +156,7 @@ class RateSpace(Space[Chosen]):
 
 def test_a_search_that_decides_the_rate_trains_with_it(tmp_path):
     space, recipe = RateSpace(), Recipe(**FAST)
-    evaluate = TrainEvaluator(DATA, recipe, "cpu")
+    evaluate = TrainEvaluator(DATA, recipe, Place())
     memory = Memory.create(tmp_path / "memory.sqlite", {})
     rules = Rules(seed=0, budget=2, reward=lambda outcome: max(outcome.curve), failure_reward=0.1)
     Search(space, RandomSearch(space, 0), evaluate, InProcess(), memory, rules).run()
@@ -166,5 +167,5 @@ def test_a_search_that_decides_the_rate_trains_with_it(tmp_path):
     for trial, outcome, _ in trained:
         rate = float(trial.walk[0].partition(":")[2])
         assert outcome.metrics["learning_rate"] == rate
-        own = TrainEvaluator(DATA, recipe.model_copy(update={"learning_rate": rate}), "cpu")
+        own = TrainEvaluator(DATA, recipe.model_copy(update={"learning_rate": rate}), Place())
         assert own(Job(read("[SM(10)]"), trial.seed)).curve == outcome.curve

@@ -1,7 +1,4 @@
-"""What makes a training fast computes the same; cost figures; the CUDA graph's bookkeeping."""
-
-from contextlib import nullcontext
-from types import SimpleNamespace
+"""What makes a training fast computes the same; cost figures."""
 
 import pytest
 import torch
@@ -10,8 +7,8 @@ from test_training import DEEP
 from metaqnn.data.options import DataOptions
 from metaqnn.networks.build import Network
 from metaqnn.networks.notation import read
-from metaqnn.training import cuda_graph, peak
-from metaqnn.training.cuda_graph import WARM_UP, GraphedStep
+from metaqnn.training import peak
+from metaqnn.training.adam import fastest
 from metaqnn.training.data import load_split
 from metaqnn.training.epochs import Tally, batches
 from metaqnn.training.loop import train
@@ -51,6 +48,95 @@ def test_our_optimizers_update_as_torch_s_do(name):
         reference.step()
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, other)
+
+
+def without(monkeypatch):
+    monkeypatch.delattr(torch, "_fused_adam_")
+
+
+def with_another_rate(monkeypatch):
+    usual = torch._fused_adam_
+    monkeypatch.setattr(
+        torch, "_fused_adam_", lambda *args, lr, **more: usual(*args, lr=2 * lr, **more)
+    )
+
+
+def with_other_arguments(monkeypatch):
+    monkeypatch.setattr(torch, "_fused_adam_", lambda parameters, gradients: None)
+
+
+def in_torch_only(monkeypatch):
+    """As if torch.optim.Adam called its kernel by another name."""
+    usual, calls = torch._fused_adam_, []
+
+    def once_wrong(*args, **more):
+        calls.append(args)
+        return None if len(calls) == 1 else usual(*args, **more)
+
+    monkeypatch.setattr(torch, "_fused_adam_", once_wrong)
+
+
+@pytest.fixture
+def forgetful():
+    """What was found out of torch's kernel is found out anew."""
+    fastest.cache_clear()
+    yield
+    fastest.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("change", "way"),
+    [
+        (without, "plain"),
+        (with_another_rate, "plain"),
+        (with_other_arguments, "plain"),
+        (in_torch_only, "fused"),
+    ],
+)
+def test_without_torch_s_private_kernel_adam_is_torch_s_own(monkeypatch, forgetful, change, way):
+    data = load_split(DataOptions(train_limit=600))
+    recipe = Recipe(epochs=2, batch_size=32, learning_rate=3e-3, weight_decay=1e-3)
+    curve = train(DEEP, *data, recipe, seed=1).curve
+    assert len(curve) == 2
+    assert fastest(CPU) == "kernel"
+    fastest.cache_clear()
+    change(monkeypatch)
+    assert train(DEEP, *data, recipe, seed=1).curve == pytest.approx(curve, abs=0.02)
+    assert fastest(CPU) == way
+    test_our_optimizers_update_as_torch_s_do("adam")
+
+
+def test_adam_is_plain_where_a_device_has_no_fused_one(monkeypatch, forgetful):
+    def unfused(*args, fused, **more):
+        if fused:
+            raise RuntimeError("`fused=True` requires another device")
+        return usual(*args, fused=fused, **more)
+
+    usual = torch.optim.Adam
+    without(monkeypatch)
+    monkeypatch.setattr(torch.optim, "Adam", unfused)
+    assert fastest(CPU) == "plain"
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_state_of_an_optimizer_is_all_that_its_step_goes_by(name):
+    """Weights and state put back, the same gradients make the same steps."""
+    weights = [torch.linspace(-1, 1, 6), torch.linspace(1, 2, 3)]
+    optimizer = OPTIMIZERS.find(name).from_recipe(weights, Recipe(learning_rate=0.1))
+
+    def step(size):
+        optimizer.clear()
+        for weight in weights:
+            weight.grad = torch.full_like(weight, size)
+        optimizer.step()
+        return [value.clone() for value in (*weights, *optimizer.state())]
+
+    before = step(1.0)
+    after = step(-0.5)
+    assert len(after) > len(weights)
+    for value, old in zip((*weights, *optimizer.state()), before, strict=True):
+        value.copy_(old)
+    assert all(map(torch.equal, step(-0.5), after))
 
 
 def test_pooling_before_relu_changes_neither_scores_nor_gradients(monkeypatch):
@@ -143,64 +229,3 @@ def test_batches_have_all_indices_and_no_single_image_at_the_end(images, size, s
     found = batches(order, size)
     assert [len(batch) for batch in found] == sizes
     assert torch.equal(torch.cat(found), order)
-
-
-class Graph:
-    """A CUDA graph that replays by calling what was recorded."""
-
-    recording = None
-
-    def __init__(self):
-        self.registered, self.calls, self.freed = [], [], False
-
-    def register_generator_state(self, generator):
-        self.registered.append(generator)
-
-    def replay(self):
-        for call in self.calls:
-            call()
-
-    def reset(self):
-        self.freed = True
-
-
-def test_a_graphed_step_trains_on_every_batch_once(monkeypatch):
-    class Recording:
-        def __init__(self, graph):
-            self.graph = graph
-
-        def __enter__(self):
-            Graph.recording = self.graph
-
-        def __exit__(self, *_):
-            Graph.recording = None
-
-    stream = SimpleNamespace(wait_stream=lambda other: None)
-    fakes = {
-        "CUDAGraph": Graph,
-        "graph": Recording,
-        "Stream": lambda: stream,
-        "current_stream": lambda: stream,
-        "stream": lambda other: nullcontext(),
-    }
-    for name, fake in fakes.items():
-        monkeypatch.setattr(cuda_graph.torch.cuda, name, fake)
-    seen = []
-
-    def step(indices):
-        if Graph.recording is not None:
-            Graph.recording.calls.append(lambda: step(indices))
-        else:
-            seen.append(indices.tolist())
-
-    generator = torch.Generator()
-    graphed = GraphedStep(step, 4, generator)
-    order = torch.arange(4 * (WARM_UP + 5) + 3)
-    given = list(torch.split(order, 4)) * 2
-    for batch in given:
-        graphed(batch)
-    assert seen == [batch.tolist() for batch in given]
-    graph = graphed._graph
-    assert graph.registered == [generator]
-    graphed.free()
-    assert graph.freed and graphed._graph is None

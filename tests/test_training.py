@@ -11,6 +11,7 @@ from safetensors.torch import load
 
 import metaqnn
 from metaqnn.data.options import DataOptions
+from metaqnn.errors import MetaqnnError
 from metaqnn.networks.build import Network
 from metaqnn.networks.notation import read
 from metaqnn.training import epochs, loop
@@ -118,9 +119,26 @@ def test_returned_weights_carry_what_it_takes_to_use_them(digits, tmp_path):
     assert deviation.item() == pytest.approx(pixels.std().item(), rel=1e-4)
 
 
+def test_weights_to_start_with_must_have_a_place(digits):
+    start = {"layers.0.0.wieght": torch.zeros(8, 1, 3, 3)}
+    with pytest.raises(MetaqnnError, match=r"'layers\.0\.0\.wieght'.* layers\.0\.0\.weight\?"):
+        train(SMALL, *digits, Recipe(epochs=1), seed=1, start=start)
+
+
 def test_a_loss_that_is_not_finite_is_an_error(digits):
-    with pytest.raises(TrainingDiverged, match="not finite in epoch 2"):
+    # five restarts, each at 0.4 of the rate
+    with pytest.raises(TrainingDiverged, match="not finite in epoch 1, also at the rate 1e.28$"):
         train(SMALL, *digits, Recipe(learning_rate=1e30, restart_below=0), seed=1)
+
+
+def test_a_loss_that_is_not_finite_at_first_starts_again_at_a_lower_rate(digits):
+    recipe = {"learning_rate": 1e30, "restart_below": 0, "restart_factor": 1e-33}
+    assert train(SMALL, *digits, Recipe(epochs=1, **recipe), seed=1).metrics["restarts"] == 1
+    # the majority's share, far over chance, is not what a network of NaN is worth
+    images, labels = digits[1].images, torch.zeros_like(digits[1].labels)
+    same = replace(digits[1], images=images, labels=labels)
+    with pytest.raises(TrainingDiverged, match="epoch 1"):
+        train(SMALL, same, same, Recipe(epochs=1, learning_rate=1e30, restarts=0), seed=1)
 
 
 def test_the_rate_falls_every_five_epochs(monkeypatch, digits):

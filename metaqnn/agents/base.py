@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from metaqnn.errors import MetaqnnError
 from metaqnn.options import Section
 from metaqnn.registry import Table
 from replay import Trial
@@ -109,6 +110,23 @@ AGENTS: Table[type[Agent]] = Table(
     },
     "metaqnn.agents",
 )
+
+
+def restore_agent(
+    agent: Agent, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]
+) -> None:
+    """Restore a new agent from a memory, whoever has written that.
+
+    Raises:
+        MetaqnnError: The snapshot is damaged, or is not of the history.
+    """
+    try:
+        agent.restore(snapshot, history)
+    except MetaqnnError:
+        raise
+    except Exception as error:  # a snapshot from outside can be anything
+        reason = f"{type(error).__name__}: {error}"
+        raise MetaqnnError(f"the agent cannot be restored from the memory: {reason}") from error
 
 
 def generator_to_bytes(generator: np.random.Generator) -> bytes:

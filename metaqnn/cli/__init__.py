@@ -2,13 +2,16 @@
 
 import errno
 import sqlite3
+import traceback
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from metaqnn import __version__
 from metaqnn.errors import MetaqnnError
+from metaqnn.storage import FREE_SPACE, way_on
+from metaqnn.terminal import printable
 
 COMMANDS = {
     "run": "Search for networks that fit a data set.",
@@ -26,6 +29,7 @@ COMMANDS = {
     "space": "Describe a search space: its size and its layers.",
     "show": "Describe a network: its layers, shapes and costs.",
     "datasets": "List the data sets.",
+    "doctor": "Describe this machine and try it, for a report of a fault.",
 }
 """The commands in the order of --help; the command top-k is `top_k` in metaqnn/cli/top_k.py."""
 
@@ -61,23 +65,46 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what a user can cause is told in one line."""
+        """Run a command; whatever goes wrong is told in one line."""
         try:
             return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
         except MetaqnnError as error:
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(error.exit_code)
+            _tell(ctx, error, str(error), error.exit_code)
         except sqlite3.Error as error:
-            click.echo(f"Error: the replay memory cannot be read or written: {error}", err=True)
-            ctx.exit(1)
+            advice = FREE_SPACE if _is_full(error) else ""
+            _tell(ctx, error, f"the replay memory cannot be read or written: {error}{advice}")
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # the reader of our output has gone, as `head` does: not a failure to tell
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(1)
+            _tell(ctx, error, f"{error}{way_on(error)}")
+        except MemoryError as error:
+            _tell(ctx, error, f"there is not enough memory: {error}")
+        except Exception as error:
+            from state_space import IllegalMove  # numpy, which --help does without
+
+            if isinstance(error, IllegalMove):
+                _tell(ctx, error, f"a network is not of the search space: {error}", 2)
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            hint = "" if ctx.params["debug"] else "; run with --debug for the traceback"
+            _tell(ctx, error, reason + hint)
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+
+
+def _tell(ctx: click.Context, error: Exception, line: str, exit_code: int = 1) -> NoReturn:
+    """End with a line, after the traceback where that is asked for."""
+    if ctx.params["debug"]:
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    click.echo(f"Error: {printable(line)}", err=True)
+    ctx.exit(exit_code)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="metaqnn")
-def main() -> None:
+@click.option("--debug", is_flag=True, help="Show where in the code an error comes from.")
+def main(debug: bool) -> None:
     """Design neural networks for your data by reinforcement learning."""

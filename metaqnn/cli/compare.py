@@ -91,7 +91,7 @@ def _make(runs: "list[Run]", evaluator: "Evaluator", jobs: int, folder: Path) ->
     """Make the searches, with a progress bar where there is a terminal."""
     from metaqnn.cli.drive import INTERRUPTED
     from metaqnn.comparison.workers import run_searches
-    from metaqnn.progress import make_bar
+    from metaqnn.terminal import make_bar
 
     done = 0
     with make_bar() as progress:

@@ -14,6 +14,7 @@ from metaqnn.runs.assembly import Parts, assemble
 from metaqnn.runs.creation import create_run
 from metaqnn.runs.run import Run
 from metaqnn.runs.session import open_search, search_with_bar
+from metaqnn.terminal import printable
 from replay import Memory
 
 INTERRUPTED = 130
@@ -42,7 +43,7 @@ def drive(run: Run, *, quiet: bool, command: list[str] | None = None) -> None:
         create_run(parts, command)
     if not quiet and not parts.evaluator.trains:
         for name, value in parts.evaluator.facts.items():
-            click.echo(f"{name}: {value}", err=True)
+            click.echo(printable(f"{name}: {value}"), err=True)
     try:
         with open_search(parts) as search:
             ending = search_with_bar(parts, search, quiet=quiet, observers=observers)

@@ -30,6 +30,8 @@ import click
 def export(source: Path, rank: int | None, final: str | None, target: Path) -> None:
     """Write a trained network of SOURCE, a run's folder or a .safetensors file, to a file.
 
+    A .pt2 or .py file, which can run code when it is read, is never read here.
+
     Whatever the format, the network reads images of values from 0 to 255, and returns the scores of
     the classes before the softmax.
     """

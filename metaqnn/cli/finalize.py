@@ -1,5 +1,6 @@
 """metaqnn finalize."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,19 @@ from metaqnn.executors.ray import RayOptions
 from metaqnn.reports.formats import Format
 from metaqnn.training.presets import NAMES
 from metaqnn.training.recipe import Recipe
+
+
+def parse_scale(
+    context: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, int]:
+    """The numbers by key of texts such as filters=32; a callback of click."""
+    found = {}
+    for value in values:
+        key, _, number = value.partition("=")
+        if not key or not re.fullmatch(r"[1-9][0-9]{0,5}", number):
+            raise click.BadParameter(f"{value!r} is not KEY=NUMBER, such as filters=32")
+        found[key] = int(number)
+    return found
 
 
 @click.command()
@@ -37,6 +51,15 @@ from metaqnn.training.recipe import Recipe
 @click.option(
     "--seeds", default=1, show_default=True, type=click.IntRange(1), help="Trainings of each."
 )
+@click.option(
+    "--scale",
+    "scales",
+    multiple=True,
+    metavar="KEY=NUMBER",
+    callback=parse_scale,
+    help="Make the networks larger than the search did, where the space has such a key; may be "
+    "given several times.",
+)
 @click.option("--name", help="Folder of the trainings, in FOLDER/final.  [default: the recipe's]")
 @format_option
 @section_options(RunOptions, "device", "executor", has_default=False)
@@ -49,6 +72,7 @@ def finalize(
     ensemble: int,
     recipe: str,
     seeds: int,
+    scales: dict[str, int],
     name: str | None,
     form: Format,
     **options: Any,
@@ -67,10 +91,11 @@ def finalize(
     from metaqnn.runs.finals import finalize as train_and_test
     from metaqnn.runs.finals import plan_finals
     from metaqnn.runs.run import open_run
+    from metaqnn.terminal import printable
 
     run = open_run(folder)
     networks = best_networks(run, k)
-    finals = plan_finals(run, recipe, name, given(options))
+    finals = plan_finals(run, recipe, name, given(options), scales)
     try:
         results = train_and_test(finals, networks, seeds, ensemble)
     except KeyboardInterrupt:
@@ -78,5 +103,5 @@ def finalize(
         sys.exit(INTERRUPTED)
     click.echo(render(summarise(results), form))
     for network, reason in results.dropna(subset=["error"])[["network", "error"]].values:
-        click.echo(f"{network} failed: {reason}", err=True)
+        click.echo(printable(f"{network} failed: {reason}"), err=True)
     click.echo(f"\nThe weights, and the results of every training, are in {finals.path}", err=True)

@@ -35,8 +35,9 @@ SEARCH = "search"
 @click.option(
     "--init-from",
     type=click.Path(path_type=Path),
-    help="Begin with the weights of this .safetensors file, but for its heads. Without NETWORK the "
-    "network is that of the file too, with its dropout.",
+    help="Begin with the weights of this .safetensors file, but for its heads; files that can run "
+    "code, such as .pt2 and .py, are never read. Without NETWORK the network is that of the file "
+    "too, with its dropout.",
 )
 @click.option(
     "--to",
@@ -154,7 +155,7 @@ def _train(
     from metaqnn.device import resolve_device
     from metaqnn.errors import TrainingFailed
     from metaqnn.evaluators.base import Job, attempt
-    from metaqnn.progress import make_bar
+    from metaqnn.terminal import make_bar
     from metaqnn.training.loop import train
 
     device = torch.device(resolve_device(config.run.device))
@@ -183,7 +184,10 @@ def _train(
 
         outcome = attempt(evaluate, Job(architecture, config.run.seed, -math.inf))
     if outcome.error:
-        raise TrainingFailed(f"{architecture.text} failed: {outcome.error}")
+        failure = TrainingFailed(f"{architecture.text} failed: {outcome.error}")
+        if outcome.traceback:
+            failure.add_note(outcome.traceback)
+        raise failure
     if outcome.weights is None:
         raise TrainingFailed(
             f"{architecture.text} stayed at chance, also with the rate at "

@@ -3,9 +3,10 @@
 import hashlib
 import json
 import math
+import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, ClassVar, Self
 
@@ -190,10 +191,38 @@ def attempt(evaluator: Evaluate, job: Job) -> Outcome:
     a library costs its own trial and nothing else.
     """
     try:
-        outcome = evaluator(job)
+        outcome = plain_outcome(evaluator(job))
     except Exception as error:
         reason = " ".join(str(error).split())
-        return Outcome(error=f"{type(error).__name__}: {reason}"[:500])
+        text = "".join(traceback.format_exception(error))
+        return Outcome(error=f"{type(error).__name__}: {reason}"[:500], traceback=text)
     if not all(map(math.isfinite, outcome.curve)):
         return Outcome(outcome.metrics, error="the score is not a finite number")
     return outcome
+
+
+def plain_outcome(outcome: Outcome) -> Outcome:
+    """The same in Python's own numbers; what numpy and torch have for one number is taken as that.
+
+    Raises:
+        TypeError: Something is no number; the message names it.
+    """
+    if not isinstance(outcome, Outcome):
+        raise TypeError(f"the evaluator returned {outcome!r:.100}, which is no Outcome")
+    if not isinstance(outcome.curve, Iterable) or isinstance(outcome.curve, str):
+        raise TypeError(f"the curve is {outcome.curve!r:.100}, not a sequence of numbers")
+    curve = (
+        _plain(f"the score of epoch {epoch}", value) for epoch, value in enumerate(outcome.curve, 1)
+    )
+    metrics = {
+        name: _plain(f"the metric {name!r}", value) for name, value in outcome.metrics.items()
+    }
+    return replace(outcome, metrics=metrics, curve=tuple(curve))
+
+
+def _plain(name: str, value: Any) -> float:
+    single = getattr(value, "ndim", None) == 0
+    plain = value.item() if single else value
+    if not isinstance(plain, int | float):
+        raise TypeError(f"{name} is {value!r:.100}, which is no number")
+    return plain

@@ -12,11 +12,15 @@ import numpy as np
 import torch
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.models.checks import check_trust, image_bytes, parse
 from metaqnn.models.model import Facts, Model, Scores
 from metaqnn.models.network import BATCH, Normalised, load_network, save_network
+from metaqnn.models.onnx import read_onnx
 from metaqnn.models.source import write_source
 from metaqnn.networks.build import Network
+from metaqnn.networks.memory import machine_memory
 from metaqnn.registry import need
+from metaqnn.storage import way_on, write_file
 
 
 def export(network: Network, facts: Facts, path: Path) -> None:
@@ -29,7 +33,8 @@ def export(network: Network, facts: Facts, path: Path) -> None:
     try:
         form.write(network, facts, path)
     except OSError as error:
-        raise MetaqnnError(f"{path} cannot be written: {error}") from None
+        reason = f"{error.strerror or error}{way_on(error)}"
+        raise MetaqnnError(f"{path} cannot be written: {reason}") from None
 
 
 def check_target(path: Path) -> None:
@@ -43,33 +48,59 @@ def check_target(path: Path) -> None:
         raise MetaqnnError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
-def load(path: str | Path) -> Model:
+def load(path: str | Path, *, trust: bool = False) -> Model:
     """The network in an exported file, whatever its format.
 
+    Args:
+        path: The file.
+        trust: Whoever made it is trusted: it may run code, as .pt2 and .py files can when they are
+            read. Files of the other formats cannot.
+
     Raises:
-        MetaqnnError: The file is not there, damaged, or something else; or a package is missing.
+        MetaqnnError: The file is not there, damaged, or something else; it can run code and is not
+            trusted; this machine has not the memory for it; or a package is missing.
     """
     path = Path(path)
+    if not trust:
+        check_trust(path, ADVICE)
     form = _format(path)
     if not path.is_file():
         raise MetaqnnError(f"there is no {path}")
-    facts, score = form.read(path)
-    return Model(facts, _batched(score))
+    facts, score = form.read(path, trust)
+    return Model(facts, _batched(path, facts, score))
 
 
-def _batched(score: Scores) -> Scores:
+ADVICE = (
+    "say --trust (trust=True) if you trust whoever made it, or take a .safetensors or .onnx file, "
+    "which run none"
+)
+"""What to do with files that can run code."""
+
+
+def _batched(path: Path, facts: Facts, score: Scores) -> Scores:
+    """The scores of any number of images, no more at once than fit into half of the memory."""
+    size = min(BATCH, max(1, machine_memory() // 2 // image_bytes(facts)))
+
     def scores(images: np.ndarray) -> np.ndarray:
-        parts = [score(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
-        return np.concatenate(parts)
+        try:
+            parts = [score(images[start : start + size]) for start in range(0, len(images), size)]
+            found = np.concatenate(parts)
+        except Exception as error:  # whatever a file's layers do wrong, it is told
+            reason = " ".join(str(error).split())
+            raise MetaqnnError(f"{path} cannot be computed: {reason:.500}") from None
+        wanted = (len(images), len(facts.classes))
+        if found.shape != wanted or not np.isfinite(found).all():
+            raise MetaqnnError(f"{path} is damaged: its scores are not {wanted} finite numbers")
+        return found
 
     return scores
 
 
 def _write_safetensors(network: Network, facts: Facts, path: Path) -> None:
-    path.write_bytes(save_network(network, facts))
+    write_file(path, save_network(network, facts))
 
 
-def _read_safetensors(path: Path) -> tuple[Facts, Scores]:
+def _read_safetensors(path: Path, trust: bool) -> tuple[Facts, Scores]:
     network, facts = load_network(path)
     return facts, _torch_scores(Normalised(network, facts))
 
@@ -77,10 +108,10 @@ def _read_safetensors(path: Path) -> tuple[Facts, Scores]:
 def _write_source(network: Network, facts: Facts, path: Path) -> None:
     weights = path.with_suffix(".safetensors")
     _write_safetensors(network, facts, weights)
-    path.write_text(write_source(facts, weights.name), encoding="utf-8")
+    write_file(path, write_source(facts, weights.name))
 
 
-def _read_source(path: Path) -> tuple[Facts, Scores]:
+def _read_source(path: Path, trust: bool) -> tuple[Facts, Scores]:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None, "a .py file has a loader"
     module = importlib.util.module_from_spec(spec)
@@ -97,18 +128,19 @@ def _write_pt2(network: Network, facts: Facts, path: Path) -> None:
     written = BytesIO()
     extra = {"metaqnn.json": json.dumps(facts.metadata)}
     torch.export.save(_program(network, facts), written, extra_files=extra)
-    path.write_bytes(written.getvalue())
+    write_file(path, written.getvalue())
 
 
-def _read_pt2(path: Path) -> tuple[Facts, Scores]:
+def _read_pt2(path: Path, trust: bool) -> tuple[Facts, Scores]:
     if not zipfile.is_zipfile(path):
         raise MetaqnnError(f"{path} cannot be read: torch.export has not written it")
     extra: dict[str, Any] = {"metaqnn.json": ""}
     try:
         program = torch.export.load(path, extra_files=extra)
-        facts = Facts.from_metadata(json.loads(extra["metaqnn.json"]))
-    except (OSError, RuntimeError, ValueError, MetaqnnError) as error:
-        raise MetaqnnError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+        facts = Facts.from_metadata(dict(parse(extra["metaqnn.json"])))
+    except Exception as error:  # torch raises whatever the file makes it raise
+        reason = " ".join(str(error).split())
+        raise MetaqnnError(f"{path} cannot be read: {reason:.500}") from None
     return facts, _torch_scores(program.module())
 
 
@@ -119,23 +151,16 @@ def _write_onnx(network: Network, facts: Facts, path: Path) -> None:
     )
     assert program is not None, "only the old exporter returns nothing"
     program.model.metadata_props.update(facts.metadata)
-    program.save(path, external_data=False)
+    write_file(path, program.model_proto.SerializeToString())
 
 
 def _check_onnx() -> None:
     need("ONNX", "onnx", "onnx", "onnxscript", "onnxruntime")
 
 
-def _read_onnx(path: Path) -> tuple[Facts, Scores]:
-    need("ONNX", "onnx", "onnxruntime")
-    import onnxruntime
-
-    try:
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        facts = Facts.from_metadata(session.get_modelmeta().custom_metadata_map)
-    except Exception as error:  # onnxruntime's errors share no base class
-        raise MetaqnnError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
-    return facts, lambda images: session.run(["scores"], {"images": images})[0]
+def _read_onnx(path: Path, trust: bool) -> tuple[Facts, Scores]:
+    need("ONNX", "onnx", "onnx", "onnxruntime")
+    return read_onnx(path, trust=trust)
 
 
 def _program(network: Network, facts: Facts) -> torch.export.ExportedProgram:
@@ -154,10 +179,13 @@ def _torch_scores(module: Callable[[torch.Tensor], torch.Tensor]) -> Scores:
 
 
 class Format(NamedTuple):
-    """What writes a file, what reads it, and what sees whether the packages to write are there."""
+    """What writes a file, what reads it, and what sees whether the packages to write are there.
+
+    What reads it takes whether the file is trusted; whatever runs code is only called if it is.
+    """
 
     write: Callable[[Network, Facts, Path], None]
-    read: Callable[[Path], tuple[Facts, Scores]]
+    read: Callable[[Path, bool], tuple[Facts, Scores]]
     check: Callable[[], None] = lambda: None
 
 

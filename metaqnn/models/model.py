@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.models.checks import check_facts, parse, parse_list
 from metaqnn.notebook import render_facts
 from metaqnn.task import Shape
 
@@ -46,11 +47,13 @@ class Facts:
         try:
             architecture = metadata["architecture"]
             names = ("input_shape", "classes", "mean", "deviation")
-            shape, classes, mean, deviation = (tuple(json.loads(metadata[name])) for name in names)
-            contrast = json.loads(metadata["contrast"])
-            return cls(architecture, shape, classes, mean, deviation, contrast)
-        except (KeyError, ValueError, TypeError) as error:
-            raise MetaqnnError(f"no network that metaqnn has exported: {error!r}") from None
+            shape, classes, mean, deviation = (parse_list(metadata[name]) for name in names)
+            contrast = parse(metadata["contrast"])
+            facts = cls(architecture, shape, classes, mean, deviation, contrast)
+            check_facts(facts)
+            return facts
+        except (KeyError, ValueError, TypeError, RecursionError, OverflowError) as error:
+            raise MetaqnnError(f"no network that metaqnn has exported: {error!r:.300}") from None
 
     @property
     def metadata(self) -> dict[str, str]:

@@ -9,13 +9,11 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.models.checks import check_tensors, check_trust, read_architecture
 from metaqnn.models.model import Facts
 from metaqnn.networks.build import Network
-from metaqnn.networks.cost import check_scores
-from metaqnn.networks.notation import read
 from metaqnn.training.data import equalise
 from metaqnn.training.fit import within_memory
-from state_space.notation import NotationError
 
 
 class Normalised(nn.Module):
@@ -82,16 +80,18 @@ def load_network(path: Path) -> tuple[Network, Facts]:
     Raises:
         MetaqnnError: The file is not there, damaged, or something else.
     """
+    check_trust(path, "only .safetensors files are read here, which run none")
     try:
         with safe_open(path, "pt") as file:
             facts = Facts.from_metadata(file.metadata() or {})
-            # such a file cannot be iterated itself
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        architecture = read(facts.architecture)
-        check_scores(architecture, len(facts.classes))
+            names = tuple(file.keys())  # such a file cannot be iterated itself
+            slices = {name: file.get_slice(name) for name in names}
+            check_tensors(facts, {n: (s.get_dtype(), s.get_shape()) for n, s in slices.items()})
+            tensors = {name: file.get_tensor(name) for name in names}
+        architecture = read_architecture(facts.architecture)
         network = Network(architecture, facts.input_shape, torch.Generator())
         network.load_state_dict(tensors)
-    except (OSError, SafetensorError, NotationError, RuntimeError, MetaqnnError) as error:
+    except (OSError, SafetensorError, RuntimeError, MemoryError, MetaqnnError) as error:
         reason = " ".join(str(error).split())
-        raise MetaqnnError(f"{path} cannot be read: {reason}") from None
+        raise MetaqnnError(f"{path} cannot be read: {reason:.500}") from None
     return network.eval(), facts

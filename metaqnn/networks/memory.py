@@ -1,6 +1,8 @@
 """The memory of a training, by arithmetic alone (no torch): the least that it can do with."""
 
+import os
 from math import prod
+from pathlib import Path
 
 from metaqnn.networks.cost import layer_costs, place_ops
 from metaqnn.task import Shape
@@ -40,3 +42,16 @@ def activation_bytes(architecture: Architecture, input_shape: Shape, value: int 
             total += value * prod(op.read)  # side by side in a new place
         total += op.kept(value)
     return total
+
+
+LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where Linux says how many bytes a container may take."""
+
+
+def machine_memory() -> int:
+    """Bytes of main memory: the machine's, or those of the container if they are fewer."""
+    sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in map(Path, LIMITS):
+        if path.is_file() and (limit := path.read_text().strip()).isdecimal():
+            sizes.append(int(limit))
+    return min(sizes)

@@ -23,6 +23,7 @@ from metaqnn.reports.parts import (
 from metaqnn.reports.top_k import PREDICTED, top_k
 from metaqnn.runs.run import Run
 from metaqnn.storage import lock_folder, write_output
+from metaqnn.terminal import printable
 
 OWN_SECTION = ("curves", "heatmap")
 """Figures that do not stand among the others."""
@@ -60,6 +61,7 @@ def render_page(run: Run, *, k: int, refresh: int | None = None) -> str:
     templates = Environment(
         loader=PackageLoader("metaqnn.reports"),
         autoescape=True,
+        finalize=_printable,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -99,3 +101,10 @@ def is_running(run: Run) -> bool:
             return False
     except MetaqnnError:
         return True
+    except OSError:  # where nothing can be written nothing is searched
+        return False
+
+
+def _printable(value: object) -> object:
+    """What the template shows of a value; markup is our own."""
+    return printable(value, "\n\t") if type(value) is str else value

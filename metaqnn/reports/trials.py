@@ -5,8 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from metaqnn.errors import MetaqnnError
 from metaqnn.registry import need
 from metaqnn.reports.distinct import scores
+from metaqnn.reports.formats import as_cells
 from metaqnn.task import Score
 from state_space import Space
 
@@ -58,6 +60,10 @@ def list_trials(trials: pd.DataFrame, space: Space[Any], score: Score) -> pd.Dat
         trials: `Memory.frame`, with the refused ones.
         space: Of the run.
         score: Whose name the column "accuracy" has; the curve is its raw values, higher is better.
+
+    Raises:
+        MetaqnnError: What agents or evaluators recorded under a name of `COLUMNS` is of another
+            kind.
     """
     others = sorted(set(map(str, trials)) - set(COLUMNS))
     table = trials.assign(
@@ -65,7 +71,11 @@ def list_trials(trials: pd.DataFrame, space: Space[Any], score: Score) -> pd.Dat
         accuracy=score.read(scores(trials).where(trials["error"].isna())),
         predicted="predicted" in trials and trials["predicted"].notna(),
     ).reindex(columns=[*COLUMNS, *others])
-    table = table.astype({name: kind for name, kind in COLUMNS.items() if "list" not in kind})
+    kinds = {name: kind for name, kind in COLUMNS.items() if "list" not in kind}
+    try:
+        table = table.astype(kinds)
+    except (TypeError, ValueError) as error:
+        raise MetaqnnError(f"the trials have a value of a wrong kind: {error}") from None
     return table.rename(columns={"accuracy": score.column})
 
 
@@ -75,7 +85,7 @@ def write_csv(table: pd.DataFrame) -> str:
         name: table[name].map(lambda values: " ".join(map(str, values)))
         for name in (name for name, kind in COLUMNS.items() if kind in (TOKENS, CURVE))
     }
-    return table.assign(**joined).to_csv(index=False, lineterminator="\n")
+    return as_cells(table).assign(**joined).to_csv(index=False, lineterminator="\n")
 
 
 def write_parquet(table: pd.DataFrame) -> bytes:

@@ -4,7 +4,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from metaqnn.agents.base import AGENTS, Agent
+from metaqnn.agents.base import AGENTS, Agent, restore_agent
 from metaqnn.agents.experience import Experience, read_experiences
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import EVALUATORS, Evaluator, FunctionEvaluator
@@ -163,6 +163,6 @@ def trained_agent(run: Run) -> Agent:
     memory = run.memory()
     agent = make_agent(run, run.space())
     with memory.moment():  # else the history may be longer than what the snapshot knows
-        agent.restore(memory.snapshot(), memory.history())
+        restore_agent(agent, memory.snapshot(), memory.history())
     memory.close()
     return agent

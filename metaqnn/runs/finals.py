@@ -18,7 +18,6 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator, TrainOptions
 from metaqnn.executors.base import Executor
 from metaqnn.models.network import load_network, probabilities
-from metaqnn.progress import make_bar
 from metaqnn.runs.assembly import make_evaluator, make_executor
 from metaqnn.runs.results import COLUMNS, COUNTS, FINAL, write_results
 from metaqnn.runs.run import Run
@@ -27,10 +26,14 @@ from metaqnn.search.kept_weights import KeptWeights, weights_path
 from metaqnn.search.loop import Search
 from metaqnn.search.rules import Rules
 from metaqnn.storage import lock_folder, named_folder
+from metaqnn.terminal import make_bar, printable
 from metaqnn.training.data import Images, load
 from metaqnn.training.presets import preset
 from replay import Memory
 from state_space import Space
+
+SIZES = ("parameters", "multiply_adds")
+"""Of a network on the scale on which it is trained in the end."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,8 @@ class Finals:
         with closing(self._memory(run, seed)) as memory:
             memory.reopen_failures()
             there = memory.frame()
-            new = networks.loc[~networks["digest"].isin(there["digest"]), "walk"]
+            known = set(there["walk"])
+            new = [walk for walk in networks["walk"] if walk not in known]
             walks = (*there["walk"], *new)
             search = Search(
                 space,
@@ -120,13 +124,15 @@ class Finals:
         rows: list[dict[str, Any]] = []
         for seed in seeds:
             with closing(self._memory(self._seeded(seed), seed)) as memory:
-                trained = memory.frame().set_index("digest")
+                # by walk, for on another scale the network is another one
+                trained = {final["walk"]: final for final in memory.frame().to_dict("records")}
             members: list[np.ndarray] = []
             for network in networks.to_dict("records"):
-                final = trained.loc[network["digest"]]
+                final = trained[network["walk"]]
                 row = {name: network.get(name) for name in COLUMNS} | {"accuracy": network["score"]}
                 failed = not pd.isna(final["error"])
-                row |= {"seed": seed, "seconds": final.get("seconds")}
+                sizes = {name: final[name] for name in SIZES if name in final}
+                row |= {"seed": seed, "seconds": final.get("seconds"), **sizes}
                 row |= {"error": final["error"] if failed else None}
                 path = weights_path(self._weights(seed), final["number"])
                 if path.is_file():
@@ -146,7 +152,7 @@ class Finals:
         return results
 
     def _seeded(self, seed: int) -> Run:
-        return replace(self.run, config=self.run.config.changed({"seed": seed}))
+        return replace(self.run, config=self.run.config.changed({"seed": seed}, self.run.objects))
 
     def _memory(self, run: Run, seed: int) -> Memory:
         path = self.path / f"seed-{seed}.sqlite"
@@ -184,7 +190,13 @@ def make_trainer(run: Run, space: Space[Any]) -> TrainEvaluator:
     return evaluator
 
 
-def plan_finals(run: Run, recipe: str, name: str | None, changes: Mapping[str, Any]) -> Finals:
+def plan_finals(
+    run: Run,
+    recipe: str,
+    name: str | None,
+    changes: Mapping[str, Any],
+    scale: Mapping[str, int] | None = None,
+) -> Finals:
     """Final trainings of a run, none of which is made yet.
 
     Args:
@@ -192,17 +204,26 @@ def plan_finals(run: Run, recipe: str, name: str | None, changes: Mapping[str, A
         recipe: One of `metaqnn.training.presets.NAMES`.
         name: Of the folder; None is the recipe's.
         changes: What is to be different, of the recipe too.
+        scale: How large to make the networks, where that is not as in the search; the folder's
+            usual name then has it too.
 
     Raises:
-        MetaqnnError: An option or the name is impossible.
+        MetaqnnError: An option, the scale or the name is impossible.
     """
     options = run.config.parts["evaluator"]
     if not isinstance(options, TrainOptions):
         raise MetaqnnError(f"{run.path} trains no networks, so none can be trained in the end")
     searched = {**options.recipe.model_dump(), "train_limit": None}
     asked = preset(recipe, searched, run.task.shape[1], changes)
-    path = named_folder(run.path / FINAL, name or recipe)
-    return Finals(replace(run, config=run.config.changed(asked)), path)
+    sizes = [f"{key}-{value}" for key, value in (scale or {}).items()]
+    path = named_folder(run.path / FINAL, name or "-".join([recipe, *sizes]))
+    config = run.config.changed(asked, run.objects)
+    settings = dict(run.space_settings)
+    if scale:
+        settings["scale"] = {**settings.get("scale", {}), **scale}
+    changed = replace(run, config=config, space_settings=settings)
+    changed.space()
+    return Finals(changed, path)
 
 
 def finalize(
@@ -234,7 +255,7 @@ def finalize(
             def observe(event: Event) -> None:
                 nonlocal done
                 done += event.is_new
-                progress.update(task, completed=done, state=event.outcome.error or "")
+                progress.update(task, completed=done, state=printable(event.outcome.error or ""))
 
             try:
                 for seed in range(seeds):

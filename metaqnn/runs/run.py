@@ -15,7 +15,7 @@ from metaqnn.spaces import bind_space
 from metaqnn.storage import read_toml, write_file
 from metaqnn.task import Task
 from replay import BrokenMemory, Memory, WrongRun
-from state_space import Space
+from state_space import Space, scaled
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,10 @@ class Run:
             MetaqnnError: It is not known here.
         """
         if "space" in self.objects:
-            space: Space[Any] = self.objects["space"]
-            return space
+            try:
+                return scaled(self.objects["space"], self.space_settings.get("scale", {}))
+            except ValueError as error:
+                raise MetaqnnError(f"space: {error}") from None
         return bind_space(self.space_settings, self.task.shape, len(self.task.outputs))
 
     def memory(self, path: Path | None = None) -> Memory:

@@ -5,13 +5,13 @@ from contextlib import closing, contextmanager
 from typing import Protocol
 
 from metaqnn.environment import NETWORKS
-from metaqnn.progress import make_bar
 from metaqnn.runs.assembly import Parts
 from metaqnn.runs.run import Run, write_config
 from metaqnn.search.events import Event
 from metaqnn.search.kept_weights import KeptWeights
 from metaqnn.search.loop import Search
 from metaqnn.storage import lock_folder
+from metaqnn.terminal import make_bar
 from replay import Memory
 
 

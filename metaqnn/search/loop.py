@@ -7,7 +7,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any
 
-from metaqnn.agents.base import Agent, Proposal
+from metaqnn.agents.base import Agent, Proposal, restore_agent
 from metaqnn.agents.experience import Experience
 from metaqnn.errors import MetaqnnError, SearchStopped
 from metaqnn.evaluators.base import Evaluate, Job, attempt
@@ -72,7 +72,7 @@ class Search:
         self.stopper = stopper
         self.observe = observe
         history = list(memory.history())
-        agent.restore(memory.snapshot(), history)
+        restore_agent(agent, memory.snapshot(), history)
         own = [(trial, reward) for trial, reward in history if not trial.imported]
         known = list(memory.trained())
         self.trained = {trial.digest for trial, *_ in known}
@@ -173,9 +173,12 @@ class Search:
         self.observe(Event(trial, outcome, reward, len(self.trained), True))
         self._failures = 0 if outcome.error is None else self._failures + 1
         if self._failures >= MOST_FAILURES:
-            raise SearchStopped(
+            stopped = SearchStopped(
                 f"{MOST_FAILURES} networks in a row failed, the last one with: {outcome.error}"
             )
+            if outcome.traceback:
+                stopped.add_note(outcome.traceback)
+            raise stopped
 
     @property
     def stage(self) -> int:

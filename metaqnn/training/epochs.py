@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from metaqnn.networks.build import Network
 from metaqnn.training.augment import augment
-from metaqnn.training.cuda_graph import GraphedStep
+from metaqnn.training.cuda_graph import GraphedStep, Graphs
 from metaqnn.training.data import Images
 from metaqnn.training.optimizers import OPTIMIZERS
 from metaqnn.training.peak import utilisation
@@ -114,6 +114,15 @@ class Steps:
             self.losses += loss.detach()
         self.optimizer.step()
 
+    def state(self) -> dict[str, list[Tensor]]:
+        """What a step changes, as it lies in memory; all is there after the first step."""
+        return {
+            "losses": [self.losses],
+            "weights": list(self.network.parameters()),
+            "batch norms": list(self.network.buffers()),
+            "moments": self.optimizer.state(),
+        }
+
     def autocast(self) -> torch.autocast:
         """The precision of the passes."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.speed.bfloat16)
@@ -158,14 +167,19 @@ def epochs(
     speed: Speed,
     splits: int,
     tally: Tally,
+    graphs: Graphs,
 ) -> Iterator[float]:
     """Train an epoch at a time, and yield the validation accuracy after each.
 
+    After the first it is NaN where the loss is not finite: a lower rate may help.
+
     Raises:
-        TrainingDiverged: The loss stopped being finite.
+        TrainingDiverged: The loss stopped being finite after the first.
+        GraphFailed: The steps cannot be recorded, or replays of them are not to be trusted.
     """
     steps = Steps(network, training, recipe, factor, generator, speed, splits)
-    graph = GraphedStep(steps.step, recipe.batch_size, generator) if speed.cuda_graph else None
+    recorded = speed.cuda_graph and not graphs.proof.failed
+    graph = GraphedStep(steps, recipe.batch_size, graphs) if recorded else None
     try:
         for epoch in range(recipe.epochs):
             start = time.perf_counter()
@@ -175,7 +189,7 @@ def epochs(
             accuracy = steps.accuracy(validation)
             if epoch and not math.isfinite(loss):
                 raise TrainingDiverged(f"the loss is not finite in epoch {epoch + 1}")
-            yield accuracy
+            yield accuracy if math.isfinite(loss) else math.nan
     finally:
         if graph:
             graph.free()

@@ -9,19 +9,23 @@ from operator import attrgetter
 import torch
 from torch import Tensor
 
+from metaqnn.errors import MetaqnnError
 from metaqnn.models.model import Facts
 from metaqnn.models.network import save_network
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import check_scores, size_metrics
 from metaqnn.stopping.base import Progress, StopRule, Verdict
+from metaqnn.training.cuda_graph import GRAPHS, Graphs
 from metaqnn.training.data import Images
 from metaqnn.training.epochs import Tally, TrainingDiverged
 from metaqnn.training.epochs import epochs as _epochs
 from metaqnn.training.fit import check_fit, memory_of, within_memory
+from metaqnn.training.proof import GraphFailed
 from metaqnn.training.recipe import Recipe, with_settings
 from metaqnn.training.speed import Speed
 from replay import Outcome
 from state_space import Architecture
+from state_space.settings import suggestion
 
 __all__ = ["TrainingDiverged", "train"]
 
@@ -39,12 +43,15 @@ def train(
     stopping: StopRule | None = None,
     reward: Callable[[Outcome], float] = attrgetter("best"),
     speed: Speed | None = None,
+    graphs: Graphs = GRAPHS,
 ) -> Outcome:
     """Train a network by the recipe and validate it after every epoch.
 
-    A network that is at chance after its first epoch starts again at a lower learning rate; one
-    that never leaves chance has the curve (chance,). A network that runs out of memory is trained
-    anew with its batches in 2, 4, 8 ... parts, whose gradients are added up.
+    A network that is at chance after its first epoch, or whose loss is not finite then, starts
+    again at a lower learning rate; one that never leaves chance has the curve (chance,). A network
+    that runs out of memory is trained anew with its batches in 2, 4, 8 ... parts, whose gradients
+    are added up. Where recorded steps turn out not to be trusted, it is trained anew without them,
+    and so are all that follow.
 
     Args:
         architecture: Without the dropout that the recipe adds.
@@ -56,13 +63,15 @@ def train(
         keep_last: Return those of the last epoch instead, where the validation images are not apart
             from the training images.
         start: Weights to begin with, by their names in the network's state; others are drawn.
-        stopping: Ends a training that is hopeless.
+        stopping: Ends a training that is hopeless; hears of epochs again that are trained anew.
         reward: Of an outcome, were the training to end with it.
         speed: How the device computes; None is all that it knows.
+        graphs: What records steps, where the speed has CUDA graphs.
 
     Raises:
+        MetaqnnError: The network has no weights of a name in `start`, or its settings are none of
+            the recipe.
         ShapeError: A layer cannot read what comes before it, or the last one scores no classes.
-        MetaqnnError: The network's settings are none of the recipe.
         DoesNotFit: The device's memory is too small even for batches in parts.
         TrainingDiverged: The loss stopped being finite.
     """
@@ -89,11 +98,20 @@ def train(
             factor = recipe.restart_factor**restart
             rate = recipe.rate(0) * factor
             network = Network(dressed, training.shape, generator)
-            network.load_state_dict(start or {}, strict=False)
+            _take_along(network, start or {})
             for accuracy in _epochs(
-                network, training, validation, recipe, factor, generator, speed, splits, tally
+                network,
+                training,
+                validation,
+                recipe,
+                factor,
+                generator,
+                speed,
+                splits,
+                tally,
+                graphs,
             ):
-                if not curve and accuracy <= recipe.restart_below * chance:
+                if not curve and not accuracy > recipe.restart_below * chance:  # or NaN
                     break
                 improved = accuracy > max(curve, default=-math.inf)
                 curve.append(accuracy)
@@ -106,6 +124,10 @@ def train(
                         break
             if curve:
                 break
+        if math.isnan(accuracy):
+            raise TrainingDiverged(
+                f"the loss is not finite in epoch 1, also at the rate {rate:.2g}"
+            )
         metrics = {
             **size,
             "restarts": restart,
@@ -122,7 +144,18 @@ def train(
         return Outcome(metrics, curve=tuple(curve) or (chance,), weights=kept)
 
     with speed.backends(device):
+        try:
+            return within_memory(attempt, recipe.batch_size, device)
+        except GraphFailed as failure:
+            graphs.proof.fail(failure)
+        # behind the except, as the error holds the tensors of the attempt
         return within_memory(attempt, recipe.batch_size, device)
+
+
+def _take_along(network: Network, start: Mapping[str, Tensor]) -> None:
+    for name in network.load_state_dict(start, strict=False).unexpected_keys:
+        known = suggestion(name, network.state_dict())
+        raise MetaqnnError(f"the network has no weights {name!r} to start with{known}")
 
 
 def _weights(network: Network, training: Images) -> bytes:

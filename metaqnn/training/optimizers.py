@@ -33,6 +33,10 @@ class Optimizer(Protocol):
         """Update the weights that have a gradient."""
         ...
 
+    def state(self) -> "list[Tensor]":
+        """All that a step changes besides the weights, as it lies in memory."""
+        ...
+
 
 OPTIMIZERS: Table[type[Optimizer]] = Table(
     "optimizer",

@@ -58,3 +58,8 @@ class Sgd:
     def step(self) -> None:
         """Update the weights that have a gradient."""
         self._optimizer.step()
+
+    def state(self) -> list[Tensor]:
+        """All that a step changes besides the weights, as it lies in memory."""
+        values = (state.get("momentum_buffer") for state in self._optimizer.state.values())
+        return [value for value in values if value is not None]

@@ -14,6 +14,12 @@ import torch
 from metaqnn.errors import MetaqnnError
 from metaqnn.training.data import Images, Part
 
+BROKEN = (
+    *(OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error),
+    MemoryError,  # its header claims more than there is
+)
+"""What a damaged npz file raises."""
+
 
 def digits(part: Part, path: Path | None, image_size: int | None, download: bool) -> Images:
     """scikit-learn's 1,797 scans, 8x8; a stratified fifth, 360 images, is the test part."""
@@ -69,7 +75,7 @@ def npz(part: Part, path: Path | None, image_size: int | None, download: bool) -
                     f"{path} has no array {' and no '.join(missing)}, only {', '.join(arrays)}"
                 )
             x, y = (arrays[name] for name in names)
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except BROKEN as error:
         raise MetaqnnError(f"{path} cannot be read as an npz file: {error}") from None
     labels = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):

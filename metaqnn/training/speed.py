@@ -32,7 +32,9 @@ class Speed:
     def of(cls, device: torch.device) -> Self:
         """All that a device knows."""
         if device.type == "cuda":
-            return cls(bfloat16=True, tf32=True, benchmark=True, cuda_graph=True)
+            # both came with Ampere; before it bfloat16 is emulated, and slower than float32
+            new = torch.cuda.get_device_capability(device)[0] >= 8
+            return cls(bfloat16=new, tf32=new, benchmark=True, cuda_graph=True)
         return cls()
 
     @property
@@ -42,16 +44,23 @@ class Speed:
 
     @contextmanager
     def backends(self, device: torch.device) -> Iterator[None]:
-        """Torch's switches of the whole process as this speed wants them, and then as before."""
+        """Torch's switches of the whole process as this speed wants them, and then as before.
+
+        A GPU is the current one too: streams and recordings are made on that, wherever tensors lie.
+        """
         if device.type != "cuda":
             yield
             return
         precision = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("high" if self.tf32 else "highest")
         try:
-            with torch.backends.cudnn.flags(
-                enabled=True, benchmark=self.benchmark, allow_tf32=self.tf32
-            ):
+            flags = torch.backends.cudnn.flags(
+                enabled=True,
+                benchmark=self.benchmark,
+                deterministic=torch.backends.cudnn.deterministic,
+                allow_tf32=self.tf32,
+            )
+            with torch.cuda.device(device), flags:
                 yield
         finally:
             torch.set_float32_matmul_precision(precision)

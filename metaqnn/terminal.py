@@ -1,0 +1,73 @@
+r"""What terminals show: a progress bar, and text from outside as terminals and tables may have it.
+
+Names of classes and files, networks and errors can hold characters that move a terminal's cursor,
+colour it or write its title, and cells that a spreadsheet takes for formulas.
+"""
+
+import sys
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+HIDDEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+"""Categories of characters that are no text: control, format (right-to-left too), surrogates."""
+
+JOINERS = "\u200c\u200d"
+"""Format characters that some scripts and emoji are written with."""
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""How cells begin that a spreadsheet may compute."""
+
+
+def printable(text: str, keep: str = "") -> str:
+    r"""The text with all that is no text as a visible escape, such as \x1b or \n.
+
+    Args:
+        text: Of wherever it comes.
+        keep: Characters to be left as they are.
+    """
+    return "".join(
+        letter.encode("unicode_escape").decode() if _is_hidden(letter, keep) else letter
+        for letter in text
+    )
+
+
+def as_cell(text: str) -> str:
+    """The same as the cell of a table of CSV; an apostrophe before what would be a formula."""
+    return f"'{printable(text)}" if text.startswith(FORMULA) else printable(text)
+
+
+def _is_hidden(letter: str, keep: str) -> bool:
+    return (
+        not (" " <= letter <= "~")
+        and letter not in keep
+        and letter not in JOINERS
+        and unicodedata.category(letter) in HIDDEN
+    )
+
+
+def make_bar(*, quiet: bool = False) -> "Progress":
+    """A bar on standard error, where that is a terminal; its tasks have a field `state`."""
+    from rich.console import Console  # where there is a bar, for --help answers at once
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}", style="bold", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[state]}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True, quiet=quiet or not sys.stderr.isatty()),
+        speed_estimate_period=86_400,  # a network may take many minutes
+    )

@@ -35,6 +35,45 @@ def test_packages_know_only_what_they_may(package):
         assert imported(module) <= ALLOWED[package], module
 
 
+FLOORS = (
+    {"errors", "options", "registry", "task", "storage", "device", "terminal", "notebook"},
+    {"environment", "data", "networks", "spaces"},
+    {"agents", "executors", "stopping"},
+    {"training", "models"},
+    {"evaluators"},
+    {"search"},
+    {"config"},
+    {"runs"},
+    {"reports"},
+    {"comparison"},
+    {"api", "cli"},
+)
+"""Modules and folders of metaqnn; each knows those on its own floor and below."""
+
+UPWARDS = {("notebook", "reports")}  # a figure as a picture, once a notebook shows it
+
+
+def test_no_module_of_metaqnn_knows_a_higher_floor():
+    floors = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+    for path in (ROOT / "metaqnn").rglob("[!_]*.py"):
+        own = path.relative_to(ROOT / "metaqnn").parts[0].removesuffix(".py")
+        for other in known_folders(ast.parse(path.read_text())):
+            is_below = floors[other] <= floors[own] or (own, other) in UPWARDS
+            assert is_below, f"{path} imports metaqnn.{other}"
+
+
+def known_folders(tree: ast.AST) -> set[str]:
+    """The modules and folders of metaqnn that are imported, within functions too."""
+    found: set[str] = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("metaqnn."):
+            found.add(node.module.split(".")[1])
+        found |= known_folders(node)
+    return found
+
+
 HELP = (
     "import sys, time; from metaqnn.cli import main\n"
     "try: main(['--help'])\n"

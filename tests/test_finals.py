@@ -162,9 +162,10 @@ def test_a_network_that_fails_costs_itself_only_and_is_tried_again(folder, monke
     assert "ensemble of 3" in again["network"].tolist()
 
 
-def test_a_network_that_stays_at_chance_says_so(folder):
+def test_a_network_that_stays_at_chance_is_tested_all_the_same(folder):
     results, _ = finalize(folder, "chance", "-k", "1", "--restart-below", "10", "--restarts", "0")
-    assert results["error"].tolist() == ["it stayed at chance, at every learning rate"]
+    assert results["error"].isna().all()
+    assert results["test_error"].between(0, 0.95).all()
 
 
 def test_the_final_weights_can_be_exported(folder):

@@ -16,6 +16,7 @@ from metaqnn.networks.build import Network
 from metaqnn.networks.notation import read
 from metaqnn.training import epochs, loop
 from metaqnn.training.adam import FusedAdam
+from metaqnn.training.chance import Chance
 from metaqnn.training.data import Images, load_split
 from metaqnn.training.loop import TrainingDiverged, train
 from metaqnn.training.recipe import Recipe
@@ -84,7 +85,9 @@ def test_at_chance_it_starts_again_at_a_lower_rate(monkeypatch, digits):
 
 def test_five_restarts_in_vain_give_chance(monkeypatch, digits):
     factors = scripted(monkeypatch, [[0.12]] * 6)
-    outcome = train(SMALL, *digits, Recipe(), seed=1)
+    outcome = train(SMALL, *digits, Recipe(), seed=1, keep_above=0)
+    assert outcome.weights is not None
+    assert outcome.metrics["reached"] == 0.12
     assert len(factors) == 6
     assert factors[-1] == pytest.approx(0.4**5)
     assert outcome.curve == (0.1,)
@@ -255,8 +258,44 @@ def images(count, classes=10):
     )
 
 
-def test_chance_is_one_over_the_classes(monkeypatch):
-    scripted(monkeypatch, [[0.37]] * 6)
-    two = images(20, 2)
-    network = read("[SM(2)]")
-    assert train(network, two, two, Recipe(), seed=1).curve == (0.5,)
+def test_of_few_classes_chance_is_the_commonest_and_its_noise(monkeypatch):
+    """Of 80 images, half of each class: 0.5 and twice sqrt(0.25 / 80), after 50 steps of 5."""
+    two = images(80, 2)
+    rule = Chance.of(Recipe(batch_size=16), two, two)
+    assert (rule.epoch, rule.trains_on) == (10, True)
+    assert rule.limit == pytest.approx(0.5 + 0.1118, abs=1e-4)
+
+
+def test_what_fails_at_every_rate_is_trained_on_at_the_first(monkeypatch):
+    two = images(80, 2)
+    recipe = Recipe(batch_size=1, epochs=2)  # 80 steps an epoch
+    factors = scripted(monkeypatch, [[0.61, 0.9]] * 6 + [[0.55, 0.56]])
+    outcome = train(read("[SM(2)]"), two, two, recipe, seed=1, keep_above=0)
+    assert factors == pytest.approx([1, 0.4, 0.16, 0.064, 0.0256, 0.01024, 1])
+    assert outcome.curve == (0.55, 0.56)
+    assert outcome.metrics["at_chance"] == 1
+    assert outcome.weights is not None
+    scripted(monkeypatch, [[0.61, 0.9]] * 6 + [[0.55, 0.99]])
+    assert "at_chance" not in train(read("[SM(2)]"), two, two, recipe, seed=1).metrics
+
+
+@pytest.mark.parametrize("majority", [0.97, 0.6])
+def test_the_majority_s_answer_is_chance_where_classes_are_not_balanced(majority):
+    ten = images(1000)
+    labels = torch.where(torch.arange(1000) < 1000 * majority, 0, ten.labels)
+    rule = Chance.of(Recipe(batch_size=10), ten, replace(ten, labels=labels))
+    share = float((labels == 0).float().mean())
+    assert rule.trains_on
+    assert rule.limit == pytest.approx(share + 2 * (share * (1 - share) / 1000) ** 0.5)
+
+
+def test_trainings_of_a_few_steps_are_not_judged():
+    few = images(40, 4)
+    assert Chance.of(Recipe(epochs=20), few, few).epoch == 0  # 20 steps in all
+    assert Chance.of(Recipe(epochs=200), few, few).epoch == 50
+    assert Chance.of(Recipe(epochs=200, restart_below=0), few, few).epoch == 0
+
+
+def test_the_paper_s_rule_holds_where_it_was_made():
+    ten = images(2560)
+    assert Chance.of(Recipe(), ten, ten) == Chance(1, pytest.approx(0.15), trains_on=False)

@@ -112,7 +112,7 @@ def test_a_network_that_fails_is_one_line_and_exit_1(few):
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: [C(8,3,1), SM(10)] failed: TrainingDiverged")
     result = invoke("train", "[SM(10)]", "--epochs", "1", "--restart-below", "10")
-    assert result.exit_code == 1
+    assert result.exit_code == 0
     assert "stayed at chance" in result.stderr
 
 

@@ -6,6 +6,7 @@ import sys
 import click
 
 from metaqnn.environment import check_content
+from metaqnn.reports.chance import advise
 from metaqnn.reports.distinct import distinct
 from metaqnn.reports.observers import make_observers
 from metaqnn.reports.stopping import Savings
@@ -70,6 +71,8 @@ def _summarise(parts: Parts, memory: Memory, ending: str) -> None:
         click.echo(render(best, score, "table") + "\n")
     if parts.stopper and parts.evaluator.epochs:
         click.echo(f"{Savings.of(trials, parts.evaluator.epochs)}.")
+    if hint := advise(trained):
+        click.echo(hint)
     refused = len({trial.digest for trial in memory.refused()})
     click.echo(
         f"{len(trained)} networks trained, {trained['error'].notna().sum()} of them failed; "

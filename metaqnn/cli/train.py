@@ -148,7 +148,7 @@ def _train(
     """Train with a progress bar where there is a terminal.
 
     Raises:
-        TrainingFailed: The network failed, or stayed at chance.
+        TrainingFailed: The network failed.
     """
     import torch
 
@@ -188,10 +188,12 @@ def _train(
         if outcome.traceback:
             failure.add_note(outcome.traceback)
         raise failure
-    if outcome.weights is None:
-        raise TrainingFailed(
+    if "at_chance" in outcome.metrics:
+        click.echo(
             f"{architecture.text} stayed at chance, also with the rate at "
-            f"{outcome.metrics['learning_rate']:.2g}; try another --learning-rate"
+            f"{outcome.metrics['learning_rate']:.2g}; try another --learning-rate, a smaller "
+            "--batch-size or more --epochs",
+            err=True,
         )
     return outcome
 

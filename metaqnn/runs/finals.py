@@ -140,8 +140,6 @@ class Finals:
                     members.append(predicted)
                     row |= {"weights": str(path.relative_to(self.path))}
                     row |= test_error(predicted, images.labels)
-                elif not failed:
-                    row |= {"error": "it stayed at chance, at every learning rate"}
                 rows.append(row)
             if len(members) > 1 and ensemble > 1:
                 mean = np.mean(members[:ensemble], axis=0)

@@ -15,6 +15,7 @@ from metaqnn.models.network import save_network
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import check_scores, size_metrics
 from metaqnn.stopping.base import Progress, StopRule, Verdict
+from metaqnn.training.chance import Chance
 from metaqnn.training.cuda_graph import GRAPHS, Graphs
 from metaqnn.training.data import Images
 from metaqnn.training.epochs import Tally, TrainingDiverged
@@ -47,11 +48,11 @@ def train(
 ) -> Outcome:
     """Train a network by the recipe and validate it after every epoch.
 
-    A network that is at chance after its first epoch, or whose loss is not finite then, starts
-    again at a lower learning rate; one that never leaves chance has the curve (chance,). A network
-    that runs out of memory is trained anew with its batches in 2, 4, 8 ... parts, whose gradients
-    are added up. Where recorded steps turn out not to be trusted, it is trained anew without them,
-    and so are all that follow.
+    A network that has learnt nothing, as `Chance` judges it, or whose loss is not finite after its
+    first epoch, starts again at a lower learning rate. The metric at_chance says that none helped.
+    A network that runs out of memory is trained anew with its batches in 2, 4, 8 ... parts, whose
+    gradients are added up. Where recorded steps turn out not to be trusted, it is trained anew
+    without them, and so are all that follow.
 
     Args:
         architecture: Without the dropout that the recipe adds.
@@ -87,16 +88,20 @@ def train(
         training = replace(training, contrast=True)
     value = 2 if speed.bfloat16 else 4
     check_fit(dressed, training.shape, recipe, value, memory_of(device))
+    rule = Chance.of(recipe, training, validation)
+    factors = [recipe.restart_factor**restart for restart in range(recipe.restarts + 1)]
+    if rule.trains_on:
+        factors.append(1.0)
 
     def attempt(splits: int) -> Outcome:
         generator = torch.Generator(device).manual_seed(seed)
-        curve: list[float] = []
-        weights = None
-        verdict: Verdict | None = None
         tally = Tally()
-        for restart in range(recipe.restarts + 1):
-            factor = recipe.restart_factor**restart
+        for restart, factor in enumerate(factors):
+            curve: list[float] = []
+            weights = None
+            verdict: Verdict | None = None
             rate = recipe.rate(0) * factor
+            last, failed = restart == len(factors) - 1, False
             network = Network(dressed, training.shape, generator)
             _take_along(network, start or {})
             for accuracy in _epochs(
@@ -111,7 +116,10 @@ def train(
                 tally,
                 graphs,
             ):
-                if not curve and not accuracy > recipe.restart_below * chance:  # or NaN
+                if not curve and math.isnan(accuracy):  # a lower rate may help
+                    break
+                failed = rule.fails([*curve, accuracy]) and not (last and rule.trains_on)
+                if failed:
                     break
                 improved = accuracy > max(curve, default=-math.inf)
                 curve.append(accuracy)
@@ -122,12 +130,16 @@ def train(
                     verdict = stopping(Progress(known, recipe.epochs, tuple(curve)))
                     if verdict and not verdict.goes_on:
                         break
-            if curve:
+            if not failed and not math.isnan(accuracy):
                 break
         if math.isnan(accuracy):
             raise TrainingDiverged(
                 f"the loss is not finite in epoch 1, also at the rate {rate:.2g}"
             )
+        if failed:  # as in the paper, it counts as chance
+            curve = [chance]
+            if reward(Outcome(size, tuple(curve))) > keep_above:
+                weights = _weights(network, training)
         metrics = {
             **size,
             "restarts": restart,
@@ -136,12 +148,14 @@ def train(
             "seconds": time.perf_counter() - began,
             **tally.metrics(int(size["multiply_adds"]), device),
             **(verdict.metrics if verdict else {}),
+            **({"at_chance": 1} if failed or rule.stays(curve) else {}),
+            **({"reached": accuracy} if failed else {}),
         }
-        if keep_last and curve:
+        if keep_last:
             weights = _weights(network, training)
         # the weights of a stopped training do not reach what is predicted of it
         kept = None if verdict and "predicted" in verdict.metrics else weights
-        return Outcome(metrics, curve=tuple(curve) or (chance,), weights=kept)
+        return Outcome(metrics, curve=tuple(curve), weights=kept)
 
     with speed.backends(device):
         try:

@@ -62,7 +62,9 @@ class RunOptions(Section):
         False, description="Write files for TensorBoard into the run's folder."
     )
     replay_from: str | None = Field(
-        None, description="Learn first from this replay_database.csv[.gz] of the 2017 code."
+        None,
+        description="Learn first from another run's folder, as far as its networks are in this "
+        "space, or from a replay_database.csv[.gz] of the 2017 code.",
     )
 
     FREE: ClassVar = ("executor", "budget", "device", "keep", "tensorboard", "replay_from")

@@ -15,7 +15,8 @@ from metaqnn.task import Task
 from metaqnn.task import read_task as _read_task
 
 ENVIRONMENT = "environment.json"
-MEMORY = "memory.sqlite"
+MEMORY_SUFFIX = ".sqlite"
+MEMORY = f"memory{MEMORY_SUFFIX}"
 CONFIG = "config.toml"
 SPACE = "space.toml"
 NETWORKS = "networks"

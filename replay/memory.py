@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,11 @@ class Memory:
             _compare(path, {key: known.get(key) for key in configuration}, configuration)
         return memory
 
+    def copy(self, path: Path) -> None:
+        """Write all of it to a new file, of one moment, whatever another process writes."""
+        with closing(connect(path)) as copied:
+            self._connection.backup(copied)
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
@@ -171,6 +176,21 @@ class Memory:
             ).rowcount
             if changed != 1:
                 raise ValueError(f"trial {trial.number} is unknown or has finished already")
+            self.end(trial)
+
+    def begin(self, trial: Trial) -> int:
+        """Record that a trial's training begins; returns how often it had begun and never ended."""
+        key = f"begun {trial.number}"
+        with self.transaction():
+            rows = self._rows("SELECT value FROM run WHERE key = ?", key)
+            before = int(rows[0][0]) if rows else 0
+            self._connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (key, before + 1))
+        return before
+
+    def end(self, trial: Trial) -> None:
+        """Record that a trial's training, if it had begun, has ended, in whatever way."""
+        with self.transaction():
+            self._connection.execute("DELETE FROM run WHERE key = ?", (f"begun {trial.number}",))
 
     def reopen_failures(self) -> None:
         """Count the trials of this run that failed as still to be trained."""

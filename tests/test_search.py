@@ -18,7 +18,7 @@ from metaqnn.agents.base import AGENTS, Proposal
 from metaqnn.errors import SearchStopped
 from metaqnn.search.kept_weights import KeptWeights
 from metaqnn.search.rules import Rules
-from replay import Outcome
+from replay import Memory, Outcome
 from state_space import count_architectures
 
 HERE = Path(__file__).parent
@@ -266,6 +266,7 @@ class Threads:
 
     def __init__(self, slots):
         self.slots = slots
+        self.isolates = True
         self.pool = ThreadPoolExecutor(slots)
         self.submit = self.pool.submit
         self.shutdown = self.pool.shutdown
@@ -314,3 +315,43 @@ def test_a_proposal_that_equals_a_running_one_waits_for_it(path):
     assert frame["walk"].tolist() == [("SM(10)",), ("SM(10)",), ("GAP(10)", "SM(10)")]
     assert frame["reward"][0] == frame["reward"][1]
     assert frame["finished"].all()
+
+
+def kills_its_process(job):
+    """A network that ends the process, as the kernel does for lack of memory."""
+    if job.architecture.text.count("C(") == 0:
+        os._exit(137)
+    return hash_score(job)
+
+
+def test_a_network_that_ends_the_process_twice_has_failed(tmp_path):
+    path = tmp_path / "m.sqlite"
+    code = (
+        "from pathlib import Path; from searches import make_search\n"
+        "from test_search import kills_its_process\n"
+        f"make_search(Path({str(path)!r}), 'random', budget=12, evaluator=kills_its_process).run()"
+    )
+    ended = []
+    while not ended or ended[-1] != 0:
+        ended.append(subprocess.run([sys.executable, "-c", code], cwd=HERE).returncode)
+        assert len(ended) < 40
+    memory = Memory.open(path)
+    frame = memory.frame()
+    failed = frame["error"].notna()
+    assert failed.any() and not failed.all()
+    assert len(ended) == 2 * failed.sum() + 1
+    assert frame.loc[failed, "error"].str.contains("begun twice and never ended").all()
+    assert memory.unfinished() == []
+    memory.close()
+
+
+def test_ctrl_c_is_no_end_of_the_process(path):
+    def interrupted(job):
+        raise KeyboardInterrupt
+
+    for _ in range(4):
+        with pytest.raises(KeyboardInterrupt):
+            make_search(path, "random", budget=2, evaluator=interrupted).run()
+    search = make_search(path, "random", budget=2)
+    search.run()
+    assert search.memory.frame()["error"].isna().all()

@@ -13,7 +13,7 @@ from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.model_selection import KFold, cross_val_predict
 
-from metaqnn.agents.experience import read_experiences
+from metaqnn.agents.experience import read_log as read_rows
 from metaqnn.environment import MEMORY
 from metaqnn.environment import read_task as read_run_task
 from metaqnn.errors import MetaqnnError
@@ -149,11 +149,10 @@ def read_log(path: Path, space: Space[Any]) -> list[Recorded]:
     """The rows of a replay database of the 2017 code; in it, failed trainings stand at chance.
 
     Raises:
-        MetaqnnError: See `read_experiences`.
+        MetaqnnError: See `metaqnn.agents.experience.read_log`.
     """
     return [
-        (space.architecture(walk), max(outcome.curve))
-        for walk, outcome in read_experiences(path, space)
+        (space.architecture(walk), max(outcome.curve)) for walk, outcome in read_rows(path, space)
     ]
 
 

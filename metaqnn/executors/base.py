@@ -39,9 +39,11 @@ class Executor(Protocol):
 
     Attributes:
         slots: How many calls run at once.
+        isolates: A call that ends its process does not end the search.
     """
 
     slots: int
+    isolates: bool
 
     def submit(self, fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Start a call."""

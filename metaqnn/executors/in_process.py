@@ -37,6 +37,7 @@ class InProcess:
 
     Options = InProcessOptions
     slots = 1
+    isolates = False
 
     @classmethod
     def place(cls, options: InProcessOptions, device: str) -> Place:

@@ -23,6 +23,7 @@ class Processes:
     """
 
     Options = ExecutorOptions
+    isolates = True
 
     def __init__(
         self, environments: Sequence[Mapping[str, str]], timeout: float | None = None

@@ -49,6 +49,7 @@ class Ray:
     """
 
     Options = RayOptions
+    isolates = True
 
     def __init__(
         self,

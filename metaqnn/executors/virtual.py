@@ -32,6 +32,8 @@ class Virtual:
             left out.
     """
 
+    isolates = True
+
     def __init__(
         self,
         slots: int,

@@ -19,8 +19,7 @@ def advise(trained: pd.DataFrame) -> str | None:
             "another --learning-rate, a smaller --batch-size or more --epochs, and look with "
             "`metaqnn check` at what was read."
         )
-    best = succeeded["reward"].idxmax()
-    if at_chance[best]:
+    if at_chance[succeeded["reward"] == succeeded["reward"].max()].all():
         return (
             "The best network is no better than an answer that never changes: look with `metaqnn "
             "check` at how many images each class has."

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,15 @@ from typing import Any
 import tomli_w
 
 from metaqnn.config import Objects, RunConfig, of_chosen
-from metaqnn.environment import CONFIG, MEMORY, NETWORKS, SPACE, read_task, write_environment
+from metaqnn.environment import (
+    CONFIG,
+    MEMORY,
+    MEMORY_SUFFIX,
+    NETWORKS,
+    SPACE,
+    read_task,
+    write_environment,
+)
 from metaqnn.errors import MetaqnnError
 from metaqnn.spaces import bind_space
 from metaqnn.storage import read_toml, write_file
@@ -77,8 +86,10 @@ class Run:
         if source is None:
             return None
         name = option.replace("_", "-")
-        copy = self.path / "".join([name, *Path(source).suffixes[-2:]])
-        return copy if self.path.exists() else Path(source)
+        if not self.path.exists():
+            return Path(source)
+        copy = self.path / f"{name}{MEMORY_SUFFIX}"  # of a run its memory
+        return copy if copy.exists() else self.path / "".join([name, *Path(source).suffixes[-2:]])
 
 
 def make_folder(run: Run, command: list[str], facts: Mapping[str, Any]) -> None:
@@ -95,7 +106,11 @@ def make_folder(run: Run, command: list[str], facts: Mapping[str, Any]) -> None:
         for option in run.config.inputs():
             source, copy = run.input_file(option), made.input_file(option)
             assert source is not None and copy is not None, "the option has a value"
-            shutil.copyfile(source, copy)
+            if source.is_dir():
+                with closing(Memory.open(source / MEMORY)) as memory:
+                    memory.copy(copy.with_name(f"{option.replace('_', '-')}{MEMORY_SUFFIX}"))
+            else:
+                shutil.copyfile(source, copy)
         write_config(made)
         (building / SPACE).write_text(tomli_w.dumps(run.space_settings), encoding="utf-8")
         write_environment(building, command, facts, run.task)

@@ -29,6 +29,15 @@ MOST_WAITING = 20
 """So many proposals in a row of running networks, and the agent is not asked until one is done."""
 
 
+MOST_BEGINNINGS = 2
+"""So often a training that takes the search's own process with it is begun."""
+
+NEVER_ENDED = (
+    "its training was begun twice and never ended: it ended the process, maybe for lack of memory; "
+    "--executor processes keeps such a network away from the search"
+)
+
+
 class Search:
     """A search of one run; make it anew, over the same memory, to resume.
 
@@ -115,13 +124,22 @@ class Search:
         running: dict[Future[Outcome], Trial] = {}
         while True:
             while len(running) < self.executor.slots and (trial := self.ask()):
-                future = self.executor.submit(attempt, self.evaluator, self._job(trial))
-                running[future] = trial
+                if not self.executor.isolates and self.memory.begin(trial) >= MOST_BEGINNINGS:
+                    self.tell(trial, Outcome(error=NEVER_ENDED))
+                    continue
+                running[self._submit(trial)] = trial
             if not running:
                 return self.ending or ""
             finished = self.executor.wait(running)
             for future in sorted(finished, key=lambda done: running[done].number):
                 self.tell(running.pop(future), _result(future))
+
+    def _submit(self, trial: Trial) -> Future[Outcome]:
+        try:
+            return self.executor.submit(attempt, self.evaluator, self._job(trial))
+        except BaseException:  # Ctrl-C ends a training as it should be ended
+            self.memory.end(trial)
+            raise
 
     def ask(self) -> Trial | None:
         """The next trial whose network is to be trained; None where `ending` says why not.

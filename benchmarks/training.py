@@ -27,12 +27,13 @@ from plain import plain_training
 from training_gpu import gpu
 
 from metaqnn.config import RunConfig
+from metaqnn.data.images import Images
+from metaqnn.data.parts import load_split
 from metaqnn.networks import build, modules
 from metaqnn.networks.notation import read
 from metaqnn.registry import Table
 from metaqnn.spaces import bind_space, read_space
 from metaqnn.training import epochs
-from metaqnn.training.data import Images, load_split
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.speed import Speed

@@ -1,12 +1,13 @@
 """A search as notebooks and programs use it: `metaqnn.Search`."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 
 from metaqnn.agents.base import Agent
@@ -353,12 +354,15 @@ class Search:
 
 
 def keywords(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that have a value, paths as text."""
-    return {
-        name: os.fspath(value) if isinstance(value, os.PathLike) else value
-        for name, value in options.items()
-        if value is not None
-    }
+    """The options that have a value, as Python's own."""
+    return {name: plain(value) for name, value in options.items() if value is not None}
+
+
+def plain(value: Any) -> Any:
+    """What notebooks have, numpy's numbers and arrays and paths, as Python's own."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def _objects(**parts: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -378,6 +382,7 @@ def own_task(
     Raises:
         MetaqnnError: Shape or classes make no sense.
     """
+    shape, classes = plain(shape), plain(classes)
     sizes = tuple(shape) if isinstance(shape, Sequence) else ()
     if (
         len(sizes) != 3
@@ -385,7 +390,8 @@ def own_task(
         or not all(isinstance(size, int) and size > 0 for size in sizes)
     ):
         raise MetaqnnError(f"shape is {shape!r}, not (channels, size, size), such as (1, 28, 28)")
-    names = tuple(map(str, range(classes) if isinstance(classes, int) else classes or ()))
+    given = range(classes) if isinstance(classes, int) else classes
+    names = tuple(map(str, given if isinstance(given, Iterable) else ()))
     if len(names) < 2:
         raise MetaqnnError(f"classes is {classes!r}, not a number from 2 on or a list of names")
     return classification(sizes, names) if score is None else Task(sizes, names, score)

@@ -73,7 +73,7 @@ class TrainEvaluator(Evaluator):
             size = options.data.image_size or entry.shape[1]
             names = tuple(map(str, range(entry.classes)))
             return classification((entry.shape[0], size, size), names)
-        from metaqnn.training.data import load_split
+        from metaqnn.data.parts import load_split
 
         training, _ = load_split(options.data)
         return classification(training.shape, training.classes)

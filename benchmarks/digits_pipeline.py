@@ -22,7 +22,7 @@ from sklearn.svm import SVC
 
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load
-from metaqnn.reports.finals import FINAL, RESULTS
+from metaqnn.runs.results import FINAL, RESULTS
 
 AGENTS = ("q-learning", "random")
 KINDS = ("best network", "ensemble")

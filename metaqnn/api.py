@@ -354,7 +354,7 @@ class Search:
 
 
 def keywords(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that have a value, as Python has them."""
+    """The options that have a value, as Python's own."""
     return {name: plain(value) for name, value in options.items() if value is not None}
 
 

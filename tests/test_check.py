@@ -296,8 +296,8 @@ def test_images_keep_what_is_known_of_them_on_their_way_to_a_worker(tmp_path):
     from metaqnn.training.job import _unpack, pack_split
 
     dataset = write_npz(tmp_path / "a.npz", x_train=PIXELS * 3.0, y_train=LABELS)
-    config = DataOptions(dataset=dataset)
-    for sent, images in zip(pack_split(config), load_split(config), strict=True):
+    options = DataOptions(dataset=dataset)
+    for sent, images in zip(pack_split(options), load_split(options), strict=True):
         made = _unpack(sent)
         assert made.preparation == images.preparation
         assert torch.equal(made.images, images.images)

@@ -163,7 +163,7 @@ def test_the_source_of_graphs_computes_the_same(graph):
     except ShapeError:
         return
     facts = Facts(graph.text, shape, classes, (0.0, 0.0), (1.0, 1.0))
-    images = np.random.default_rng(0).normal(size=(3, *shape)).astype(np.float32)
+    images = np.random.default_rng(0).uniform(0, 255, (3, *shape)).astype(np.float32)
     with TemporaryDirectory() as folder:
         export(network, facts, Path(folder) / "net.py")
         scores = metaqnn.load(Path(folder) / "net.py", trust=True).scores(images)

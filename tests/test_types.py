@@ -32,8 +32,8 @@ def test_numbers_and_paths(tmp_path):
     write_npz(tmp_path / "a.npz", x_train=PIXELS[:, ::1], y_train=LABELS)
     numbers = {"budget": np.int64(2), "weight_decay": np.float32(0.5)}
     made = search(tmp_path, dataset=tmp_path / "a.npz", **numbers)
-    assert made._run.config.run.budget == 2
     options = made._run.config.parts["evaluator"]
+    assert made._run.config.run.budget == 2
     assert options.recipe.weight_decay == 0.5
     assert options.data.dataset == f"npz:{tmp_path / 'a.npz'}"
 

@@ -34,9 +34,9 @@ def check(dataset: str, form: str, **options: Any) -> None:
     from metaqnn.data.check import describe_classes, summarise
     from metaqnn.data.parts import load, load_split
     from metaqnn.errors import MetaqnnError
-    from metaqnn.terminal import printable
 
-    config = RunConfig.from_flat({**given(options), "dataset": dataset}).parts["evaluator"].data
+    options = {**given(options), "dataset": dataset}
+    config = RunConfig.from_flat(options).parts["evaluator"].data
     training, validation = load_split(config)
     test, problem = None, None
     try:
@@ -47,7 +47,6 @@ def check(dataset: str, form: str, **options: Any) -> None:
     if form == "json":
         click.echo(json.dumps(asdict(summary), indent=2))
     else:
-        told = "\n".join([*summary.lines, "", describe_classes(summary)])
-        click.echo(printable(told, keep="\n"))
+        click.echo("\n".join([*summary.lines, "", describe_classes(summary)]))
     if problem:
         raise problem

@@ -105,6 +105,6 @@ def finalize(
     for network, reason in results.dropna(subset=["error"])[["network", "error"]].values:
         click.echo(printable(f"{network} failed: {reason}"), err=True)
     if results["test_error"].isna().all() and results["error"].isna().any():
-        dataset = run.config.parts["evaluator"].data.dataset
-        click.echo(printable(f"{dataset} has no test images: no test error is known"), err=True)
+        name = printable(run.config.parts["evaluator"].data.dataset)
+        click.echo(f"{name} has no test images: no test error is known", err=True)
     click.echo(f"\nThe weights, and the results of every training, are in {finals.path}", err=True)

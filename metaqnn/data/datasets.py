@@ -125,7 +125,7 @@ def full_name(name: str) -> str:
     kind, colon, path = name.partition(":")
     if colon and kind.lower() in FILE_DATASETS:
         return f"{kind.lower()}:{path}"
-    if name in DATASETS.names():
+    if name in DATASETS:
         return name
     place = Path(name).expanduser()
     if place.suffix.lower() in (".npz", ".npy"):

@@ -9,11 +9,11 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from metaqnn.data.images import equalise
+from metaqnn.device import within_memory
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.checks import check_tensors, check_trust, read_architecture
 from metaqnn.models.model import Facts
 from metaqnn.networks.build import Network
-from metaqnn.training.fit import within_memory
 
 
 class Normalised(nn.Module):

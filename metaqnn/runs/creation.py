@@ -101,4 +101,5 @@ def create_run(parts: Parts, command: list[str]) -> None:
             f"{run.path} exists: `metaqnn resume {run.path}` goes on with it, "
             "--name chooses another name"
         )
-    make_folder(run, command, parts.evaluator.facts)
+    data = parts.evaluator.data() if run.config.run.budget else None
+    make_folder(run, command, parts.evaluator.facts, data)

@@ -307,7 +307,7 @@ def test_images_keep_what_is_known_of_them_on_their_way_to_a_worker(tmp_path):
 
 
 def test_names_that_could_move_the_cursor_are_told_as_text(tmp_path):
-    root = write_folder(tmp_path / "a", names=("\x1b[2Jant", "bee"), parts=("train",))
+    root = write_folder(tmp_path / "a", names=("\x1b[2Jant\nall is well", "bee"), parts=("train",))
     done = invoke("check", root)
     assert done.exit_code == 0, done.output
-    assert "\x1b" not in done.output and r"\x1b[2Jant" in done.output
+    assert "\x1b" not in done.output and r"\x1b[2Jant\nall is well" in done.output

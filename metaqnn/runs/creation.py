@@ -89,8 +89,13 @@ def _stem(config: RunConfig, objects: Objects | None) -> str:
     return find_evaluator(config.run.evaluator).stem(config.parts["evaluator"], space)
 
 
-def create_run(parts: Parts, command: list[str]) -> None:
+def create_run(parts: Parts, command: list[str], *, reads_data: bool = True) -> None:
     """Make the folder of a run whose parts are there, whole or not at all.
+
+    Args:
+        parts: Of the run.
+        command: That was called.
+        reads_data: Whether the data are here to be read; else somebody trains on them elsewhere.
 
     Raises:
         MetaqnnError: The name is taken, or the folder cannot be written.
@@ -101,5 +106,5 @@ def create_run(parts: Parts, command: list[str]) -> None:
             f"{run.path} exists: `metaqnn resume {run.path}` goes on with it, "
             "--name chooses another name"
         )
-    data = parts.evaluator.data() if run.config.run.budget else None
+    data = parts.evaluator.data() if reads_data and run.config.run.budget else None
     make_folder(run, command, parts.evaluator.facts, data)

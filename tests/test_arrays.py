@@ -370,6 +370,6 @@ def test_a_zip_file_that_lies_about_sizes(tmp_path):
 
 
 def test_no_more_memory_than_the_machine_has(tmp_path, monkeypatch):
-    monkeypatch.setattr("metaqnn.data.arrays.memory_of_machine", lambda: 5000)
+    monkeypatch.setattr("metaqnn.data.arrays.machine_memory", lambda: 5000)
     dataset = write_npz(tmp_path / "a.npz", x_train=PIXELS, y_train=LABELS)
     assert "x_train needs" in refusal(dataset) and "this machine has" in refusal(dataset)

@@ -494,3 +494,24 @@ def test_probabilities_of_the_final_test_are_those_of_the_model(tmp_path):
     test = load(config(root), "test")
     tested = probabilities(network, facts, test.images, torch.device("cpu"))
     assert np.allclose(tested, model.probabilities(test.images), atol=1e-6)
+
+
+def test_what_takes_long_shows_a_bar_unless_it_is_to_be_quiet(tmp_path, monkeypatch):
+    import io
+
+    from metaqnn.data import reading
+    from metaqnn.terminal import quietly
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    root = write_folder(tmp_path, parts=("train",))
+    monkeypatch.setattr(reading, "PATIENCE", -1.0)
+    shown = []
+    for quiet in (False, True):
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        with quietly(quiet):
+            load(config(root), "train")
+        shown.append("reading pictures" in sys.stderr.getvalue())
+    assert shown == [True, False]

@@ -14,6 +14,7 @@ import metaqnn
 from metaqnn.cli import main
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load
+from metaqnn.data.prediction import prepare
 from metaqnn.data.preparation import UNTOLD, Preparation
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.formats import FORMATS, export
@@ -118,6 +119,9 @@ def test_files_of_before_are_read_as_before():
     images = torch.tensor([[[[0.5, 99.5], [7.0, 255.0]]]])
     expected = network((images - 9) / 3)
     assert torch.equal(Normalised(network, facts)(images), expected)
+    # whatever its numbers are, they are taken as they stand
+    for array in (np.full((1, 1, 2, 2), 0.5), np.full((1, 1, 2, 2), -2.5)):
+        assert np.array_equal(prepare(array, (1, 2, 2), UNTOLD), array.astype(np.float32))
 
 
 @pytest.mark.parametrize(

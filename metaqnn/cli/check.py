@@ -34,6 +34,7 @@ def check(dataset: str, form: str, **options: Any) -> None:
     from metaqnn.data.check import describe_classes, summarise
     from metaqnn.data.parts import load, load_split
     from metaqnn.errors import MetaqnnError
+    from metaqnn.terminal import printable
 
     options = {**given(options), "dataset": dataset}
     config = RunConfig.from_flat(options).parts["evaluator"].data
@@ -47,6 +48,7 @@ def check(dataset: str, form: str, **options: Any) -> None:
     if form == "json":
         click.echo(json.dumps(asdict(summary), indent=2))
     else:
-        click.echo("\n".join([*summary.lines, "", describe_classes(summary)]))
+        told = "\n".join([*summary.lines, "", describe_classes(summary)])
+        click.echo(printable(told, keep="\n"))
     if problem:
         raise problem

@@ -35,6 +35,7 @@ def predict(model: Path, pictures: tuple[Path, ...], trust: bool, form: Format) 
     from metaqnn.data.inputs import read_inputs
     from metaqnn.errors import MetaqnnError
     from metaqnn.models.formats import load
+    from metaqnn.terminal import printable
 
     loaded = load(model, trust=trust)
     shape, preparation = loaded.facts.input_shape, loaded.facts.preparation
@@ -56,6 +57,6 @@ def predict(model: Path, pictures: tuple[Path, ...], trust: bool, form: Format) 
         found["probability"] = found["probability"].map("{:.2%}".format)
         click.echo(render_cells(found, form, ("picture", "class")))
     for problem in broken:
-        click.echo(f"left out: {problem}", err=True)
+        click.echo(printable(f"left out: {problem}"), err=True)
     if broken:
         sys.exit(1)

@@ -13,6 +13,7 @@ from typing import IO
 import numpy as np
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.networks.memory import machine_memory
 
 IMAGES = ("x", "images", "image", "imgs", "img", "data", "pixels", "inputs")
 LABELS = ("y", "labels", "label", "targets", "target", "classes")
@@ -226,10 +227,10 @@ def _reader(
                 f"{what} says of itself that it is {shape} of {dtype}, {wanted:,} bytes, but has "
                 f"{max(0, size - header):,}"
             )
-        elif wanted > memory_of_machine():
+        elif wanted > machine_memory():
             problem = (
                 f"{what} needs {wanted / 1e9:,.3g} GB, this machine has "
-                f"{memory_of_machine() / 1e9:,.3g} GB"
+                f"{machine_memory() / 1e9:,.3g} GB"
             )
         if problem:
             raise MetaqnnError(f"{path} cannot be read as an npz file: {problem}")
@@ -240,11 +241,3 @@ def _reader(
                 return np.lib.format.read_array(stream, allow_pickle=False)
 
     return read
-
-
-def memory_of_machine() -> float:
-    """Bytes of memory; infinite where the system does not say."""
-    try:
-        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):
-        return math.inf

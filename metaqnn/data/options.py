@@ -1,5 +1,6 @@
 """The options of data sets."""
 
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator
@@ -49,13 +50,16 @@ class DataOptions(Section):
         False, description="Go on without pictures that cannot be read, and count them."
     )
 
-    FREE: ClassVar = ("data_dir", "download")
-    CHANGEABLE: ClassVar = ("data_dir",)
+    # a data set is known by its content, not by its place
+    FREE: ClassVar = ("dataset", "data_dir", "download")
+    CHANGEABLE: ClassVar = ("dataset", "data_dir")
 
     @field_validator("dataset")
     @classmethod
     def _with_kind(cls, name: str) -> str:
-        return full_name(name)
+        kind, colon, path = full_name(name).partition(":")
+        # a run may be gone on with from elsewhere
+        return f"{kind}:{Path(path).expanduser().absolute()}" if colon and path else name
 
     @field_validator("transparency", "colour")
     @classmethod

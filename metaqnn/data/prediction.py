@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from metaqnn.data.layout import as_read
-from metaqnn.data.preparation import Preparation, grey_levels, resized, units
-from metaqnn.data.scale import as_trained
+from metaqnn.data.preparation import UNTOLD, Preparation, grey_levels, resized, units
+from metaqnn.data.scale import as_trained, find_range
 from metaqnn.errors import MetaqnnError
 from metaqnn.task import Shape
 
@@ -36,7 +36,11 @@ def prepare(images: Any, shape: Shape, preparation: Preparation) -> np.ndarray:
     if read is None:
         wanted = ", ".join(map(str, shape))
         raise MetaqnnError(f"the images must have the shape (n, {wanted}), not {x.shape}")
-    read = as_trained(read, preparation, "the array of images", "the training images")
+    name = "the array of images"
+    if preparation == UNTOLD:
+        find_range(read, name)
+    else:
+        read = as_trained(read, preparation, name, "the training images")
     if read.shape[1:] == shape and preparation.factor == 1:
         return np.ascontiguousarray(read, np.float32)
     if read.shape[1:] == shape:

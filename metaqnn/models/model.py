@@ -41,7 +41,7 @@ class Facts:
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     contrast: bool = False
-    preparation: Preparation = Preparation()
+    preparation: Preparation = UNTOLD
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> Self:

@@ -13,6 +13,7 @@ from metaqnn.runs.run import Run, make_folder
 from metaqnn.spaces import made_for, read_space
 from metaqnn.storage import free_folder, named_folder
 from metaqnn.task import Task
+from metaqnn.terminal import quietly
 
 
 class OutputOptions(Section):
@@ -54,7 +55,8 @@ def plan_run(
     output, flat = split_output(options)
     config = RunConfig.from_flat(flat, objects)
     settings = read_space(config.run.space) if settings is None else settings
-    task = task or find_task(config, settings, objects)
+    with quietly(output.quiet):
+        task = task or find_task(config, settings, objects)
     results = Path(output.results_dir)
     path = (
         named_folder(results, output.name)
@@ -99,4 +101,5 @@ def create_run(parts: Parts, command: list[str]) -> None:
             f"{run.path} exists: `metaqnn resume {run.path}` goes on with it, "
             "--name chooses another name"
         )
-    make_folder(run, command, parts.evaluator.facts)
+    data = parts.evaluator.data() if run.config.run.budget else None
+    make_folder(run, command, parts.evaluator.facts, data)

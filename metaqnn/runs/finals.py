@@ -16,6 +16,7 @@ from metaqnn.agents.random import RandomSearch
 from metaqnn.data.images import Images
 from metaqnn.data.parts import load
 from metaqnn.device import resolve_device
+from metaqnn.environment import read_data
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator, TrainOptions
 from metaqnn.executors.base import Executor
@@ -243,8 +244,8 @@ def finalize(
     """
     run = finals.run
     evaluator = make_trainer(run, run.space())
-    evaluator.check(run.task)
-    images = load(evaluator.data, "test")  # else they are found missing after hours
+    evaluator.check(run.task, read_data(run.path))
+    images = load(evaluator.images, "test")  # else they are found missing after hours
     done = 0
     with finals.lock():
         executor = make_executor(run, evaluator)

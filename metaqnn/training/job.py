@@ -53,7 +53,7 @@ def pack_split(data: DataOptions) -> tuple[Packed, Packed]:
 def _split_on_device(evaluator: "TrainEvaluator") -> tuple[Images, Images]:
     device = torch.device(resolve_device(evaluator.place.device))
     if evaluator.packed is None:
-        training, validation = load_split(evaluator.data)
+        training, validation = load_split(evaluator.images)
     else:
         training, validation = map(_unpack, evaluator.packed)
     if evaluator.whole:

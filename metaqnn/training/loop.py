@@ -176,5 +176,7 @@ def _take_along(network: Network, start: Mapping[str, Tensor]) -> None:
 def _weights(network: Network, training: Images) -> bytes:
     mean, deviation = (tuple(values.flatten().tolist()) for values in training.statistics)
     text, shape, classes = network.architecture.text, training.shape, training.classes
-    facts = Facts(text, shape, classes, mean, deviation, training.contrast, training.preparation)
-    return save_network(network, facts)
+    return save_network(
+        network,
+        Facts(text, shape, classes, mean, deviation, training.contrast, training.preparation),
+    )

@@ -304,3 +304,10 @@ def test_images_keep_what_is_known_of_them_on_their_way_to_a_worker(tmp_path):
         batch = made.images[:3].clone()
         made.normalise(made.images[:3])
         assert torch.equal(made.images[:3], batch)  # normalising leaves the images as they are
+
+
+def test_names_that_could_move_the_cursor_are_told_as_text(tmp_path):
+    root = write_folder(tmp_path / "a", names=("\x1b[2Jant\nall is well", "bee"), parts=("train",))
+    done = invoke("check", root)
+    assert done.exit_code == 0, done.output
+    assert "\x1b" not in done.output and r"\x1b[2Jant\nall is well" in done.output

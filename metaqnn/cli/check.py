@@ -48,7 +48,6 @@ def check(dataset: str, form: str, **options: Any) -> None:
     if form == "json":
         click.echo(json.dumps(asdict(summary), indent=2))
     else:
-        told = "\n".join([*summary.lines, "", describe_classes(summary)])
-        click.echo(printable(told, keep="\n"))
+        click.echo("\n".join([*map(printable, summary.lines), "", describe_classes(summary)]))
     if problem:
         raise problem

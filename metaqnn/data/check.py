@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from metaqnn.data.images import Images
+from metaqnn.terminal import printable
 
 FEW_LEVELS = 16
 """Grey levels between the darkest and the brightest pixel that are too few to be meant."""
@@ -157,7 +158,9 @@ def describe_classes(summary: Summary) -> str:
     from tabulate import tabulate
 
     parts = summary.classes
-    rows = [[name, *(parts[part].get(name, 0) for part in parts)] for name in parts["train"]]
+    rows = [
+        [printable(name), *(parts[part].get(name, 0) for part in parts)] for name in parts["train"]
+    ]
     return tabulate(rows, headers=["class", *parts], disable_numparse=[0])
 
 

@@ -100,8 +100,10 @@ class TrainEvaluator(Evaluator):
 
         return run_job(self, job)
 
-    def data(self) -> Mapping[str, Any]:
-        """What was read of the data set, and what it is known by."""
+    def data(self) -> Mapping[str, Any] | None:
+        """What was read of the data set, and what it is known by; None of images of somebody's."""
+        if self.images.dataset == "own":
+            return None
         from metaqnn.data.check import summarise
         from metaqnn.data.parts import load_split
 

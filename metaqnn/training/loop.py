@@ -176,7 +176,5 @@ def _take_along(network: Network, start: Mapping[str, Tensor]) -> None:
 def _weights(network: Network, training: Images) -> bytes:
     mean, deviation = (tuple(values.flatten().tolist()) for values in training.statistics)
     text, shape, classes = network.architecture.text, training.shape, training.classes
-    return save_network(
-        network,
-        Facts(text, shape, classes, mean, deviation, training.contrast, training.preparation),
-    )
+    facts = Facts(text, shape, classes, mean, deviation, training.contrast, training.preparation)
+    return save_network(network, facts)

@@ -223,10 +223,9 @@ def test_short_is_twice_as_long_and_changes_of_the_rate_count():
 
 def test_what_is_missing_is_found_before_anything_is_trained(tmp_path):
     """Images of the run's training, of another shape, or for testing; and nothing is recorded."""
-    rng = np.random.default_rng(0)
 
     def write(size, **more):
-        pixels = rng.integers(0, 256, (40, size, size), np.uint8)
+        pixels = np.random.default_rng(0).integers(0, 256, (40, size, size), np.uint8)
         load_split.cache_clear()
         np.savez(tmp_path / "own.npz", x_train=pixels, y_train=np.arange(40) % 4, **more)
 

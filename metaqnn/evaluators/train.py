@@ -100,11 +100,8 @@ class TrainEvaluator(Evaluator):
 
         return run_job(self, job)
 
-    def data(self) -> Mapping[str, Any] | None:
-        """What was read of the data set, and what it is known by; None of images of somebody's."""
-        return None if self.images.dataset == "own" else self._data()
-
-    def _data(self) -> Mapping[str, Any]:
+    def data(self) -> Mapping[str, Any]:
+        """What was read of the data set, and what it is known by."""
         from metaqnn.data.check import summarise
         from metaqnn.data.parts import load_split
 
@@ -127,7 +124,7 @@ class TrainEvaluator(Evaluator):
         if data is not None:
             from metaqnn.data.fingerprint import differences
 
-            if told := differences(data["fingerprint"], self._data()["fingerprint"]):
+            if told := differences(data["fingerprint"], self.data()["fingerprint"]):
                 raise MetaqnnError(
                     f"{self.images.dataset} has other data than those of the run: "
                     f"{'; '.join(told)}; --dataset says where those are now"

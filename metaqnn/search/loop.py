@@ -123,16 +123,25 @@ class Search:
         self._asked.clear()
         running: dict[Future[Outcome], Trial] = {}
         while True:
-            while len(running) < self.executor.slots and (trial := self.ask()):
-                if not self.executor.isolates and self.memory.begin(trial) >= MOST_BEGINNINGS:
-                    self.tell(trial, Outcome(error=NEVER_ENDED))
-                    continue
+            while len(running) < self.executor.slots and (trial := self._next()):
                 running[self._submit(trial)] = trial
             if not running:
                 return self.ending or ""
             finished = self.executor.wait(running)
             for future in sorted(finished, key=lambda done: running[done].number):
                 self.tell(running.pop(future), _result(future))
+
+    def _next(self) -> Trial | None:
+        """The next trial to be trained here; one that has ended this process twice is not."""
+        doomed: Trial | None = None
+        while True:
+            with self.memory.transaction():  # one for both
+                trial = self.ask()
+                if trial is not None and not self.executor.isolates:
+                    doomed = trial if self.memory.begin(trial) >= MOST_BEGINNINGS else None
+            if trial is None or doomed is None:
+                return trial
+            self.tell(doomed, Outcome(error=NEVER_ENDED))
 
     def _submit(self, trial: Trial) -> Future[Outcome]:
         try:

@@ -9,10 +9,9 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.models.formats import export, load
 from metaqnn.models.model import Model
 from metaqnn.models.network import load_network
-from metaqnn.notebook import Figures
 from metaqnn.reports.distinct import distinct
 from metaqnn.reports.figures.findings import Findings
-from metaqnn.reports.figures.gallery import draw_figure, draw_figures
+from metaqnn.reports.figures.gallery import Figures, draw_figure, draw_figures
 from metaqnn.reports.finals import add_test_errors
 from metaqnn.reports.state import describe_state, render_state
 from metaqnn.reports.top_k import top_k, weights_file

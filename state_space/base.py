@@ -23,6 +23,10 @@ class IllegalMove(ValueError):
     """A walk takes a token that is not an option, stops too early or goes on too long."""
 
 
+class TooManyStates(ValueError):
+    """A space has more than `MOST_STATES` states, so that they cannot be gone through."""
+
+
 @dataclass(frozen=True)
 class Decision:
     """One decision.
@@ -273,7 +277,11 @@ def space_size(space: Space[Any], stage: int = 0) -> int | None:
 
 
 def enumerate_rows(space: Space[State], stage: int = 0) -> dict[Observation, Decision]:
-    """All rows of the Q-table that a walk can reach, with their decisions, breadth first."""
+    """All rows of the Q-table that a walk can reach, with their decisions, breadth first.
+
+    Raises:
+        TooManyStates: They are more than can be gone through.
+    """
     start = space.initial_state(stage)
     rows: dict[Observation, Decision] = {}
     seen = {start}
@@ -290,5 +298,7 @@ def enumerate_rows(space: Space[State], stage: int = 0) -> dict[Observation, Dec
                 if successor not in seen:
                     seen.add(successor)
                     following.append(successor)
+        if len(seen) > MOST_STATES:
+            raise TooManyStates(f"the space has more than {MOST_STATES:,} states")
         frontier = following
     return rows

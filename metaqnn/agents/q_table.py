@@ -9,7 +9,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from metaqnn.errors import MetaqnnError
-from state_space import Observation, Space, Token, enumerate_rows, legal_walk
+from state_space import (
+    Observation,
+    Space,
+    Token,
+    TooManyStates,
+    enumerate_rows,
+    legal_walk,
+)
 
 Trajectory = list[tuple[int, int]]
 """The moves of a walk, the last one first, as (row of the table, index of the Q-value)."""
@@ -208,10 +215,14 @@ class QTable:
         Its index counts the lines of its file, from 0 behind the heading.
 
         Raises:
-            MetaqnnError: A column is missing, or a pair does not exist in the space.
+            MetaqnnError: A column is missing, a pair does not exist in the space, or its states
+                are too many to know all rows.
         """
         stage = 0
-        known = enumerate_rows(self.space)
+        try:
+            known = enumerate_rows(self.space)
+        except TooManyStates as error:
+            raise MetaqnnError(f"a Q-table cannot be taken over: {error}") from None
         observation_type: Any = type(next(iter(known)))
         columns = [*observation_type._fields, "action", "q"]
         missing = [name for name in columns if name not in frame]

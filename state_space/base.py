@@ -282,23 +282,19 @@ def enumerate_rows(space: Space[State], stage: int = 0) -> dict[Observation, Dec
     Raises:
         TooManyStates: They are more than can be gone through.
     """
-    start = space.initial_state(stage)
     rows: dict[Observation, Decision] = {}
-    seen = {start}
-    frontier = [start]
+    frontier = [space.initial_state(stage)]
+    seen = set(frontier)
     while frontier:
-        following = []
+        following: list[State] = []
         for state in frontier:
-            decision = space.decision(state)
-            if decision is None:
+            if (decision := space.decision(state)) is None:
                 continue
             rows[space.observation(state)] = decision
-            for token in decision.options:
-                successor = space.step(state, token)
-                if successor not in seen:
-                    seen.add(successor)
-                    following.append(successor)
-        if len(seen) > MOST_STATES:
-            raise TooManyStates(f"the space has more than {MOST_STATES:,} states")
+            successors = dict.fromkeys(space.step(state, token) for token in decision.options)
+            following += [successor for successor in successors if successor not in seen]
+            seen |= successors.keys()
+            if len(seen) > MOST_STATES:
+                raise TooManyStates(f"the space has more than {MOST_STATES:,} states")
         frontier = following
     return rows

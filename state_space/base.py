@@ -293,7 +293,7 @@ def enumerate_rows(space: Space[State], stage: int = 0) -> dict[Observation, Dec
             rows[space.observation(state)] = decision
             successors = dict.fromkeys(space.step(state, token) for token in decision.options)
             following += [successor for successor in successors if successor not in seen]
-            seen |= successors.keys()
+            seen.update(successors)
             if len(seen) > MOST_STATES:
                 raise TooManyStates(f"the space has more than {MOST_STATES:,} states")
         frontier = following

@@ -13,6 +13,7 @@ from pydantic import (
     ValidationError,
 )
 
+from metaqnn.agents.bayesian import BayesianOptions
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
 from metaqnn.agents.sections import (
     PRACTICAL_BELOW,
@@ -105,6 +106,7 @@ class RunConfig(Section):
     reinforce: ReinforceConfig = ReinforceConfig()
     evolution: EvolutionConfig = EvolutionConfig()
     local_search: LocalSearchConfig = LocalSearchConfig()
+    bayesian: BayesianOptions = BayesianOptions()
     evaluation: EvaluatorConfig = EvaluatorConfig()
     rewards: RewardConfig = RewardConfig()
     start_from: Annotated[tuple[str, ...], Field(strict=False)] = Field(

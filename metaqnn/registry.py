@@ -29,6 +29,7 @@ AGENTS = {
     "q-learning": "metaqnn.agents.q_learning:QLearning",
     "reinforce": "metaqnn.agents.reinforce:Reinforce",
     "evolution": "metaqnn.agents.evolution:Evolution",
+    "bayesian": "metaqnn.agents.bayesian:Bayesian",
     "local-search": "metaqnn.agents.local_search:LocalSearch",
     "random": "metaqnn.agents.random:RandomSearch",
 }

@@ -21,7 +21,7 @@ from metaqnn.agents.base import Agent, Proposal, generator_from_bytes, generator
 from metaqnn.agents.gaussian_process import Floats, Hyperparameters, Posterior, fit
 from metaqnn.agents.known import TRIES
 from metaqnn.agents.mutation import mutate, neighbours
-from metaqnn.agents.walk_features import Columns, Walk, WalkFeatures
+from metaqnn.agents.walk_features import Walk, WalkFeatures
 from metaqnn.registry import check_name
 from metaqnn.sections import NotNegative, Section
 from replay import Trial
@@ -97,7 +97,6 @@ class Bayesian(Agent):
         self._told: set[str] = set()  # digests of networks that need no other proposal
         self._pending: dict[str, Walk] = {}  # by digest, the last proposal last
         self._observations: dict[tuple[str, float], Walk] = {}  # in the order told
-        self._points: list[Columns] = []  # of the observations
         self._rewards: list[float] = []
         self._near: dict[tuple[Walk, int], list[Walk]] = {}  # of the parents of the last proposal
         self._fitted: tuple[int, Hyperparameters] | None = None
@@ -143,17 +142,16 @@ class Bayesian(Agent):
         """The candidates, the most promising first."""
         hyperparameters = self._hyperparameters()
         chosen = representative(self._rewards, MOST_POINTS)
-        points = [self._points[at] for at in chosen]
+        walks = list(self._observations.values())
+        points = [walks[at] for at in chosen]
         targets = normal_scores(self._rewards)[chosen]
-        pending = list(self._pending.values())[-MOST_PENDING:]
-        points += [self.features.columns(walk) for walk in pending]
-        others = [self.features.columns(walk) for walk in candidates]
+        points += list(self._pending.values())[-MOST_PENDING:]
         covariances = partial(self._covariances, hyperparameters)
         known = covariances(points, points)
         posterior = Posterior(known, targets, hyperparameters.noise)
-        means, reduction = posterior.predict(covariances(points, others))
+        means, reduction = posterior.predict(covariances(points, candidates))
         if self.options.acquisition == "thompson":
-            uncertain = covariances(others, others) - reduction.T @ reduction
+            uncertain = covariances(candidates, candidates) - reduction.T @ reduction
             values = sample(means, uncertain, self.generator)
         else:
             variances = hyperparameters.amplitude - (reduction * reduction).sum(0)
@@ -166,7 +164,7 @@ class Bayesian(Agent):
         return (candidates[at] for at in np.argsort(-values, kind="stable"))
 
     def _covariances(
-        self, hyperparameters: Hyperparameters, ones: list[Columns], others: list[Columns]
+        self, hyperparameters: Hyperparameters, ones: list[Walk], others: list[Walk]
     ) -> Floats:
         return hyperparameters.covariances(self.features.distances(ones, others))
 
@@ -181,7 +179,8 @@ class Bayesian(Agent):
         if self._fitted is None or self._fitted[0] != number:
             rewards = self._rewards[:number]
             chosen = representative(rewards, MOST_FITTED)
-            points = [self._points[at] for at in chosen]
+            walks = list(self._observations.values())
+            points = [walks[at] for at in chosen]
             distances = self.features.distances(points, points)
             self._fitted = number, fit(distances, normal_scores(rewards)[chosen])
         return self._fitted[1]
@@ -193,7 +192,6 @@ class Bayesian(Agent):
             self._pending.pop(trial.digest, None)
         if (trial.digest, reward) not in self._observations:
             self._observations[trial.digest, reward] = trial.walk
-            self._points.append(self.features.columns(trial.walk))
             self._rewards.append(reward)
 
     def snapshot(self) -> bytes:

@@ -1,6 +1,7 @@
 """What a regression sees of walks of any kind and length: counts in groups, and distances."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -12,15 +13,32 @@ from state_space import Space, Token, random_walk
 
 Floats = npt.NDArray[np.float64]
 Walk = tuple[Token, ...]
-Columns = tuple[tuple[int, ...], ...]
+Attributes = Mapping[Token, tuple[tuple[str, Any], ...]]
+"""What a token says: ("filters", 64), ("field", 3), ..."""
+
+Columns = tuple[npt.NDArray[np.intp], ...]
 """Of one walk: for every group the columns of what occurs, as often as it occurs."""
 
-GROUPS = ("places", "tokens", "pairs", "attributes")
-"""Which token is at which place; how often each token occurs; how often it follows each other one;
-how often each value of an attribute of the tokens occurs, such as 64 of a layer's filters."""
+
+def attributes(walk: Walk, known: Attributes) -> Iterable[Any]:
+    """Every attribute of every token."""
+    return (each for token in walk for each in known[token])
+
+
+GROUPS: dict[str, Callable[[Walk, Attributes], Iterable[Any]]] = {
+    "places": lambda walk, _: enumerate(walk),
+    "tokens": lambda walk, _: walk,
+    "pairs": lambda walk, _: pairwise(walk),
+    "attributes": attributes,
+}
+"""What occurs in a walk: which token at which place, each token, each followed by each other, and
+each value of an attribute of the tokens, such as 64 of a layer's filters."""
 
 SAMPLE = 300
 """So many random walks say how far walks of a space usually lie apart."""
+
+CACHED = 10_000
+"""Of so many walks the columns are kept."""
 
 
 class WalkFeatures:
@@ -32,49 +50,46 @@ class WalkFeatures:
 
     def __init__(self, space: Space[Any]) -> None:
         """Sample the space, always in the same way."""
-        self._attributes = {
-            token: tuple(zip(action._fields, action, strict=True))  # type: ignore[attr-defined]
+        self._attributes: Attributes = {
+            token: tuple(space.action(token)._asdict().items())  # type: ignore[attr-defined]
             for tokens in space.vocabulary.values()
             for token in tokens
-            for action in [space.action(token)]
         }
-        self._columns: tuple[dict[Any, int], ...] = tuple({} for _ in GROUPS)
+        self._known: tuple[dict[Any, int], ...] = tuple({} for _ in GROUPS)
+        self._columns = lru_cache(CACHED)(self._find_columns)
         generator = np.random.default_rng(0)
-        walks = [self.columns(random_walk(space, generator)) for _ in range(SAMPLE)]
+        walks = [random_walk(space, generator) for _ in range(SAMPLE)]
         self._units = np.ones(len(GROUPS))
         means = self.distances(walks, walks).mean((1, 2))
         self._units[means > 0] = means[means > 0]  # else the group is the same in all walks
 
-    def columns(self, walk: Walk) -> Columns:
-        """What occurs in a walk."""
-        occurring: tuple[Iterator[Any], ...] = (
-            enumerate(walk),
-            iter(walk),
-            pairwise(walk),
-            (each for token in walk for each in self._attributes[token]),
-        )
-        return tuple(
-            tuple(known.setdefault(each, len(known)) for each in found)
-            for known, found in zip(self._columns, occurring, strict=True)
-        )
-
-    def distances(self, ones: Sequence[Columns], others: Sequence[Columns]) -> Floats:
+    def distances(self, ones: Sequence[Walk], others: Sequence[Walk]) -> Floats:
         """The squared Euclidean distances, (groups, ones, others)."""
+        # what occurs is known before anything is counted, so that all have the same columns
+        left, right = [[self._columns(walk) for walk in walks] for walks in (ones, others)]
         found = np.empty((len(GROUPS), len(ones), len(others)))
-        for group in range(len(GROUPS)):
-            left, right = self._counts(ones, group), self._counts(others, group)
+        for group, known in enumerate(self._known):
+            some, more = (_count([walk[group] for walk in rows], known) for rows in (left, right))
             # products of counts are whole numbers, so sums in any order are exact
-            lengths = [counts.multiply(counts).sum(1).A1 for counts in (left, right)]
-            found[group] = np.add.outer(*lengths) - 2 * (left @ right.toarray().T)
+            lengths = [counts.multiply(counts).sum(1).A1 for counts in (some, more)]
+            found[group] = np.add.outer(*lengths) - 2 * (some @ more.toarray().T)
         return found / self._units[:, None, None]
 
-    def _counts(self, walks: Sequence[Columns], group: int) -> csr_matrix:
-        rows = [walk[group] for walk in walks]
-        ends = np.cumsum([0, *map(len, rows)])
-        columns = np.fromiter((column for row in rows for column in row), int, ends[-1])
-        counts = csr_matrix(
-            (np.ones(len(columns), np.float32), columns, ends),
-            (len(rows), len(self._columns[group])),
+    def _find_columns(self, walk: Walk) -> Columns:
+        return tuple(
+            np.array([known.setdefault(each, len(known)) for each in occurring], np.intp)
+            for known, occurring in zip(
+                self._known,
+                (occurring(walk, self._attributes) for occurring in GROUPS.values()),
+                strict=True,
+            )
         )
-        counts.sum_duplicates()
-        return counts
+
+
+def _count(rows: Sequence[npt.NDArray[np.intp]], known: Sized) -> csr_matrix:
+    """How often every walk has what occurs, (walks, known)."""
+    ends = np.cumsum([0, *map(len, rows)])
+    ones = np.ones(ends[-1], np.float32)
+    counts = csr_matrix((ones, np.concatenate(rows), ends), (len(rows), len(known)))
+    counts.sum_duplicates()
+    return counts

@@ -41,10 +41,8 @@ class Hyperparameters:
     noise: float
 
     def covariances(self, distances: Floats) -> Floats:
-        """Those of the function, for squared distances (groups, ones, others)."""
-        covariances: Floats = self.amplitude * np.exp(
-            -0.5 * np.tensordot(np.array(self.relevances), distances, 1)
-        )
+        """Those of the function, for squared distances that the relevances have weighed."""
+        covariances: Floats = self.amplitude * np.exp(-0.5 * distances)
         return covariances
 
 
@@ -103,6 +101,9 @@ class Posterior:
     A point whose observation is not there yet counts with the one that is expected: it changes no
     mean, but makes its neighbourhood less uncertain (Desautels, Krause & Burdick 2014,
     "Parallelizing Exploration-Exploitation Tradeoffs with Gaussian Process Bandit Optimization").
+
+    Attributes:
+        fitted: The means at the points that were observed.
     """
 
     def __init__(self, covariances: Floats, targets: Floats, noise: float) -> None:
@@ -117,6 +118,8 @@ class Posterior:
         self._observed = len(targets)
         block = self._lower[: self._observed, : self._observed]
         self._whitened = solve_triangular(block, targets, lower=True)
+        weights = solve_triangular(block, self._whitened, lower=True, trans="T")
+        self.fitted: Floats = targets - noise * weights
 
     def predict(self, covariances: Floats) -> tuple[Floats, Floats]:
         """The means at other points, and what takes their uncertainty away: `reduction`.

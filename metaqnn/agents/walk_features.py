@@ -1,6 +1,6 @@
 """What a regression sees of walks of any kind and length: counts in groups, and distances."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -15,9 +15,6 @@ Floats = npt.NDArray[np.float64]
 Walk = tuple[Token, ...]
 Attributes = Mapping[Token, tuple[tuple[str, Any], ...]]
 """What a token says: ("filters", 64), ("field", 3), ..."""
-
-Columns = tuple[npt.NDArray[np.intp], ...]
-"""Of one walk: for every group the columns of what occurs, as often as it occurs."""
 
 
 def attributes(walk: Walk, known: Attributes) -> Iterable[Any]:
@@ -40,6 +37,10 @@ SAMPLE = 300
 CACHED = 10_000
 """Of so many walks the columns are kept."""
 
+FINEST = 2.0**-30
+"""Weights are multiples of this, so that sums of counts that they weigh are exact, in any order:
+a search that is resumed meets walks in another order, and must not differ in the last digit."""
+
 
 class WalkFeatures:
     """Counts of what occurs in a space's walks.
@@ -56,40 +57,47 @@ class WalkFeatures:
             for token in tokens
         }
         self._known: tuple[dict[Any, int], ...] = tuple({} for _ in GROUPS)
+        self._groups: list[int] = []  # of every column
         self._columns = lru_cache(CACHED)(self._find_columns)
         generator = np.random.default_rng(0)
         walks = [random_walk(space, generator) for _ in range(SAMPLE)]
         self._units = np.ones(len(GROUPS))
-        means = self.distances(walks, walks).mean((1, 2))
+        means = self.distances_by_group(walks).mean((1, 2))
         self._units[means > 0] = means[means > 0]  # else the group is the same in all walks
 
-    def distances(self, ones: Sequence[Walk], others: Sequence[Walk]) -> Floats:
-        """The squared Euclidean distances, (groups, ones, others)."""
+    def distances(
+        self, ones: Sequence[Walk], others: Sequence[Walk], relevances: npt.ArrayLike
+    ) -> Floats:
+        """The squared distances, (ones, others), each group weighed with its relevance."""
         # what occurs is known before anything is counted, so that all have the same columns
-        left, right = [[self._columns(walk) for walk in walks] for walks in (ones, others)]
-        found = np.empty((len(GROUPS), len(ones), len(others)))
-        for group, known in enumerate(self._known):
-            some, more = (_count([walk[group] for walk in rows], known) for rows in (left, right))
-            # products of counts are whole numbers, so sums in any order are exact
-            lengths = [counts.multiply(counts).sum(1).A1 for counts in (some, more)]
-            found[group] = np.add.outer(*lengths) - 2 * (some @ more.toarray().T)
-        return found / self._units[:, None, None]
+        rows = [[self._columns(walk) for walk in walks] for walks in (ones, others)]
+        left, right = (_count(each, len(self._groups)) for each in rows)
+        weights = np.rint(np.asarray(relevances) / self._units / FINEST) * FINEST
+        weights = weights[self._groups]
+        lengths = [counts.multiply(counts) @ weights for counts in (left, right)]
+        distances: Floats = np.add.outer(*lengths)
+        distances -= 2 * (left @ (right.toarray() * weights).T)
+        return distances
 
-    def _find_columns(self, walk: Walk) -> Columns:
-        return tuple(
-            np.array([known.setdefault(each, len(known)) for each in occurring], np.intp)
-            for known, occurring in zip(
-                self._known,
-                (occurring(walk, self._attributes) for occurring in GROUPS.values()),
-                strict=True,
-            )
-        )
+    def distances_by_group(self, walks: Sequence[Walk]) -> Floats:
+        """The squared distances between the walks, (groups, walks, walks)."""
+        return np.stack([self.distances(walks, walks, only) for only in np.eye(len(GROUPS))])
+
+    def _find_columns(self, walk: Walk) -> npt.NDArray[np.intp]:
+        """Those of what occurs in the walk, each as often as it occurs."""
+        columns = []
+        for group, (known, occurring) in enumerate(zip(self._known, GROUPS.values(), strict=True)):
+            for each in occurring(walk, self._attributes):
+                if each not in known:
+                    known[each] = len(self._groups)
+                    self._groups.append(group)
+                columns.append(known[each])
+        return np.array(columns, np.intp)
 
 
-def _count(rows: Sequence[npt.NDArray[np.intp]], known: Sized) -> csr_matrix:
-    """How often every walk has what occurs, (walks, known)."""
+def _count(rows: Sequence[npt.NDArray[np.intp]], columns: int) -> csr_matrix:
+    """How often every walk has what occurs, (walks, columns)."""
     ends = np.cumsum([0, *map(len, rows)])
-    ones = np.ones(ends[-1], np.float32)
-    counts = csr_matrix((ones, np.concatenate(rows), ends), (len(rows), len(known)))
+    counts = csr_matrix((np.ones(ends[-1]), np.concatenate(rows), ends), (len(rows), columns))
     counts.sum_duplicates()
     return counts

@@ -304,7 +304,7 @@ def test_pending_networks_make_their_neighbours_less_attractive():
     first = [agents[0].ask().walk for _ in range(12)]
     # the same candidates would be ranked the same if pending networks did not count
     for walk in first:
-        agents[1]._told.add(MACRO.architecture(walk).digest)
+        agents[1].known.told.add(MACRO.architecture(walk).digest)
     agents[1].generator = Bayesian(MACRO, 3).generator
     agents[0].generator = Bayesian(MACRO, 3).generator
     assert agents[0].ask().walk != agents[1].ask().walk

@@ -6,7 +6,6 @@ matters more than the model does (White, Neiswanger & Savani 2021, "BANANAS",
 https://arxiv.org/abs/1910.11858; Schneider et al. 2021, https://arxiv.org/abs/2107.07343).
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
@@ -16,9 +15,9 @@ from pydantic import Field, PositiveInt, field_validator
 from scipy.linalg import cholesky
 from scipy.special import ndtr
 
-from metaqnn.agents.base import Agent, Proposal, generator_from_bytes, generator_to_bytes
+from metaqnn.agents.base import Agent, Proposal
 from metaqnn.agents.gaussian_process import Floats
-from metaqnn.agents.known import TRIES
+from metaqnn.agents.known import TRIES, KnownWalks
 from metaqnn.agents.mutation import mutate, neighbours
 from metaqnn.agents.walk_features import Walk
 from metaqnn.agents.walk_model import WalkModel
@@ -88,8 +87,7 @@ class Bayesian(Agent):
         self.options = options
         self.generator = np.random.default_rng(seed)
         self.model = WalkModel(space)
-        self._told: set[str] = set()  # digests of networks that need no other proposal
-        self._pending: dict[str, Walk] = {}  # by digest, the last proposal last
+        self.known = KnownWalks(space)
         self._near: dict[tuple[Walk, int], list[Walk]] = {}  # of the parents of the last proposal
 
     @classmethod
@@ -102,12 +100,7 @@ class Bayesian(Agent):
         candidates: Iterable[Walk] = ()
         if len(self.model.rewards) >= self.options.model_after:
             candidates = self._ranked(self._candidates(stage))
-        for walk in chain(candidates, self._random_walks(stage, TRIES)):
-            digest = self.space.architecture(walk).digest
-            if digest not in self._told and digest not in self._pending:
-                break
-        self._pending[digest] = walk
-        return Proposal(walk)
+        return Proposal(self.known.propose(chain(candidates, self._random_walks(stage, TRIES))))
 
     def _random_walks(self, stage: int, number: int) -> Iterator[Walk]:
         return (random_walk(self.space, self.generator, stage) for _ in range(number))
@@ -131,7 +124,7 @@ class Bayesian(Agent):
 
     def _ranked(self, candidates: list[Walk]) -> Iterator[Walk]:
         """The candidates, the most promising first."""
-        found = self.model.predict(candidates, list(self._pending.values()))
+        found = self.model.predict(candidates, list(self.known.pending.values()))
         match self.options.acquisition:
             case "ucb":
                 values = found.means + self.options.confidence * found.deviations
@@ -144,26 +137,19 @@ class Bayesian(Agent):
     def tell(self, trial: Trial, reward: float) -> None:
         """The network is an observation, unless its reward was told before."""
         if not trial.imported:
-            self._told.add(trial.digest)
-            self._pending.pop(trial.digest, None)
+            self.known.tell(trial.digest)
         self.model.tell(trial.walk, trial.digest, reward)
 
     def snapshot(self) -> bytes:
         """The generator, and what is proposed and not told yet."""
-        content = {
-            "generator": generator_to_bytes(self.generator).decode(),
-            "pending": [[digest, *walk] for digest, walk in self._pending.items()],
-        }
-        return json.dumps(content).encode()
+        return self.known.snapshot(self.generator)
 
     def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
         """Tell the history again, which draws nothing, and take the rest back."""
         for trial, reward in history:
             self.tell(trial, reward)
         if snapshot is not None:
-            content = json.loads(snapshot)
-            self.generator = generator_from_bytes(content["generator"].encode())
-            self._pending = {digest: tuple(walk) for digest, *walk in content["pending"]}
+            self.generator = self.known.restore(snapshot)
 
 
 def expected_improvement(means: Floats, deviations: Floats, best: float) -> Floats:

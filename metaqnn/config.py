@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from metaqnn.agents.bayesian import BayesianOptions
+from metaqnn.agents.progressive import ProgressiveOptions
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
 from metaqnn.agents.sections import (
     PRACTICAL_BELOW,
@@ -107,6 +108,7 @@ class RunConfig(Section):
     evolution: EvolutionConfig = EvolutionConfig()
     local_search: LocalSearchConfig = LocalSearchConfig()
     bayesian: BayesianOptions = BayesianOptions()
+    progressive: ProgressiveOptions = ProgressiveOptions()
     evaluation: EvaluatorConfig = EvaluatorConfig()
     rewards: RewardConfig = RewardConfig()
     start_from: Annotated[tuple[str, ...], Field(strict=False)] = Field(

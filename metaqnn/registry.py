@@ -30,6 +30,7 @@ AGENTS = {
     "reinforce": "metaqnn.agents.reinforce:Reinforce",
     "evolution": "metaqnn.agents.evolution:Evolution",
     "bayesian": "metaqnn.agents.bayesian:Bayesian",
+    "progressive": "metaqnn.agents.progressive:Progressive",
     "local-search": "metaqnn.agents.local_search:LocalSearch",
     "random": "metaqnn.agents.random:RandomSearch",
 }

@@ -12,8 +12,8 @@ from replay import Trial
 from state_space import legal_walk, random_walk
 
 
-def trial(number, walk, space, imported=False):
-    return Trial(number, walk, 0, space.architecture(walk).digest, 0, {}, imported)
+def trial(number, walk, space, imported=False, stage=0):
+    return Trial(number, walk, stage, space.architecture(walk).digest, 0, {}, imported)
 
 
 def score(walk):
@@ -25,8 +25,9 @@ def search(agent, space, steps, start=0):
     """Ask and tell; returns what was told."""
     told = []
     for number in range(start, start + steps):
-        walk = agent.ask().walk
-        told.append((trial(number, walk, space), score(walk)))
+        proposal = agent.ask()
+        walk = proposal.walk
+        told.append((trial(number, walk, space, stage=proposal.stage or 0), score(walk)))
         agent.tell(*told[-1])
     return told
 
@@ -34,7 +35,7 @@ def search(agent, space, steps, start=0):
 def test_proposals_are_legal(make_agent, space):
     agent = make_agent(space)
     for told, _ in search(agent, space, 30):
-        assert list(legal_walk(space, told.walk))
+        assert list(legal_walk(space, told.walk, told.stage))
 
 
 @pytest.mark.slow

@@ -17,10 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A complete walk, and what the agent says of it, such as its epsilon."""
+    """A complete walk, and what the agent says of it.
+
+    Attributes:
+        walk: Legal in its stage.
+        note: What a person may want to know of the proposal, such as its epsilon.
+        stage: Of the walk, where the agent grows the space by itself; else that of the search.
+    """
 
     walk: tuple[Token, ...]
     note: Mapping[str, float] = field(default_factory=dict)
+    stage: int | None = None
 
 
 class Agent(ABC):

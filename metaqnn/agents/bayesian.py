@@ -49,7 +49,7 @@ class BayesianOptions(Section):
     """Options of the agent bayesian."""
 
     model_after: PositiveInt = Field(
-        10, description="Bayesian: random networks before the model proposes."
+        5, description="Bayesian: random networks before the model proposes."
     )
     acquisition: str = Field(
         "ucb",
@@ -57,7 +57,7 @@ class BayesianOptions(Section):
         "(a sample of the posterior).",
     )
     confidence: NotNegative = Field(
-        2.0, description="Of the acquisition ucb: deviations added to the mean."
+        3.0, description="Of the acquisition ucb: deviations added to the mean."
     )
 
     @field_validator("acquisition")

@@ -3,17 +3,19 @@
     metaqnn compare results/macro --agent q-learning --agent random --budgets 50,100,200 \
         --space macro --evaluator table --table FILE
     python benchmarks/optuna_samplers.py results/macro --sampler tpe --seeds 20
-    metaqnn compare ...     # the first command again: the table and the figure have optuna-tpe too
+    metaqnn compare ...     # the first command again: the table and the figure have it too
 
 The folder of the comparison says what is searched, for how long and by what it is scored. As in
 metaqnn's own loop a network's noise depends on the seed and the network alone, and a network that
 was met before costs nothing: the sampler is told its reward again, until it has repeated itself
 1,000 times in a row. Every position of a walk is a categorical parameter, so the options must be
-the same whatever came before, as they are in NAS-Bench-Macro. Samplers have their defaults. A
-search that is there already is not made again.
+the same whatever came before, as they are in NAS-Bench-Macro. Samplers have their defaults, which
+differ between versions of Optuna, so its version is part of the label: optuna-tpe-5.0.0. A search
+that is there already is not made again.
 """
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ import pandas as pd
 from metaqnn.comparison import open_comparison
 from metaqnn.evaluators.base import Evaluator, Job
 from metaqnn.rules import Rules
-from metaqnn.search import PATIENCE, training_seed
+from metaqnn.search import PATIENCE
 from metaqnn.searches import search_path, write_search
 from state_space import Space
 
@@ -45,10 +47,10 @@ def main(folder: Path, sampler: str, seeds: int, first_seed: int) -> None:
     space, evaluator, rules = base.space(), base.evaluator(), base.rules()
     budget = comparison.budgets[-1]
     for seed in range(first_seed, first_seed + seeds):
-        path = search_path(folder, f"optuna-{sampler}", budget, seed)
+        path = search_path(folder, f"optuna-{sampler}-{optuna.__version__}", budget, seed)
         if not path.exists():
             chosen = SAMPLERS[sampler](seed=seed)
-            found = search(space, evaluator, rules, chosen, seed, budget)
+            found = search(space, evaluator, replace(rules, seed=seed), chosen, budget)
             write_search(path, found)
             click.echo(f"seed {seed}: {len(found)} networks, best {found['reward'].max():.2%}")
 
@@ -58,7 +60,6 @@ def search(
     evaluator: Evaluator,
     rules: Rules,
     sampler: optuna.samplers.BaseSampler,
-    seed: int,
     budget: int,
 ) -> pd.DataFrame:
     """A search as `metaqnn.searches.run_search` gives it."""
@@ -71,7 +72,7 @@ def search(
         repeats += 1
         if architecture.digest not in rows:
             repeats = 0
-            outcome = evaluator(Job(architecture, training_seed(seed, architecture.digest)))
+            outcome = evaluator(Job(architecture, rules.training_seed(architecture.digest)))
             rows[architecture.digest] = {
                 "number": len(rows) + 1,
                 "reward": rules.reward(outcome),

@@ -45,6 +45,7 @@ AGENTS: dict[str, dict[str, Any]] = {
     "q-learning, paper": {"agent": "q-learning", "q-preset": "paper"},
     "q-learning, practical": {"agent": "q-learning", "q-preset": "practical"},
     "reinforce": {"agent": "reinforce"},
+    "bayesian": {"agent": "bayesian"},
 }
 
 WINDOW = 100

@@ -245,7 +245,7 @@ def costs(searches: pd.DataFrame) -> list[dict[str, Any]]:
     """Mean additional regret with its confidence interval, a row an agent and number of workers."""
     by_seed = searches.pivot(index="seed", columns=["agent", "workers", "budget"], values="regret")
     rows = []
-    for label in AGENTS:
+    for label in searches["agent"].unique():
         for workers in WORKERS[1:]:
             row: dict[str, Any] = {"agent": label, "workers": workers}
             for budget in BUDGETS:

@@ -12,7 +12,7 @@ from metaqnn.agents.gaussian_process import Floats, Hyperparameters, Posterior, 
 from metaqnn.agents.walk_features import Walk, WalkFeatures
 from state_space import Space
 
-MOST_POINTS = 400
+MOST_POINTS = 300
 """The model is of so many observations at most, and"""
 
 MOST_FITTED = 200

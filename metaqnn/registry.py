@@ -74,10 +74,7 @@ class Table(Collection[str], Generic[T]):
             MetaqnnError: It is unknown; the message gives the nearest.
         """
         if name.endswith(MADE):
-            raise MetaqnnError(
-                f"the {self.kind} {name} was made by a program, which must give it again: "
-                f"metaqnn.Search.open(FOLDER, {self.kind.rpartition(' ')[2]}=...)"
-            )
+            raise not_here(self.kind, name)
         is_place = self.group is not None and ":" in name
         if name not in self.places and not is_place and name not in self._offered():
             raise MetaqnnError(f"there is no {self.kind} {name!r}{suggestion(name, self.names())}")
@@ -91,6 +88,15 @@ class Table(Collection[str], Generic[T]):
     def names(self) -> list[str]:
         """All names, those of installed packages included."""
         return [*self.places, *(name for name in self._offered() if name not in self.places)]
+
+
+def not_here(kind: str, name: str) -> MetaqnnError:
+    """A part that a program has made itself is not known to others."""
+    role = kind.rpartition(" ")[2]
+    return MetaqnnError(
+        f"the {kind} {name} was made by a program, which must give it again: "
+        f"metaqnn.Search.open(FOLDER, {role}=...)"
+    )
 
 
 def check_name(kind: str, known: Iterable[str], name: str) -> str:

@@ -35,6 +35,11 @@ def preset_names() -> list[str]:
     )
 
 
+def space_names() -> list[str]:
+    """The named spaces, and the kinds of spaces of installed packages."""
+    return [*preset_names(), *(kind for kind in SPACES.names() if kind not in SPACES)]
+
+
 def read_space(name: str) -> dict[str, Any]:
     """The mapping of a preset, of a TOML file, or of a kind of space that has no keys to set.
 
@@ -45,10 +50,9 @@ def read_space(name: str) -> dict[str, Any]:
         return read_toml(Path(str(PRESETS / f"{name}.toml")))
     if name.endswith(".toml") or "/" in name:
         return read_toml(Path(name))
-    foreign = [kind for kind in SPACES.names() if kind not in SPACES]
-    if name in foreign or ":" in name:
+    if name in space_names() or ":" in name:
         return {"space": name}
-    raise MetaqnnError(f"there is no space {name!r}{suggestion(name, [*preset_names(), *foreign])}")
+    raise MetaqnnError(f"there is no space {name!r}{suggestion(name, space_names())}")
 
 
 def made_for(mapping: Mapping[str, Any]) -> Task:

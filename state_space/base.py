@@ -23,6 +23,10 @@ class IllegalMove(ValueError):
     """A walk takes a token that is not an option, stops too early or goes on too long."""
 
 
+class TooManyStates(ValueError):
+    """A space has more than `MOST_STATES` states, so that they cannot be gone through."""
+
+
 @dataclass(frozen=True)
 class Decision:
     """One decision.
@@ -273,22 +277,24 @@ def space_size(space: Space[Any], stage: int = 0) -> int | None:
 
 
 def enumerate_rows(space: Space[State], stage: int = 0) -> dict[Observation, Decision]:
-    """All rows of the Q-table that a walk can reach, with their decisions, breadth first."""
-    start = space.initial_state(stage)
+    """All rows of the Q-table that a walk can reach, with their decisions, breadth first.
+
+    Raises:
+        TooManyStates: They are more than can be gone through.
+    """
     rows: dict[Observation, Decision] = {}
-    seen = {start}
-    frontier = [start]
+    frontier = [space.initial_state(stage)]
+    seen = set(frontier)
     while frontier:
-        following = []
+        following: list[State] = []
         for state in frontier:
-            decision = space.decision(state)
-            if decision is None:
+            if (decision := space.decision(state)) is None:
                 continue
             rows[space.observation(state)] = decision
-            for token in decision.options:
-                successor = space.step(state, token)
-                if successor not in seen:
-                    seen.add(successor)
-                    following.append(successor)
+            successors = dict.fromkeys(space.step(state, token) for token in decision.options)
+            following += [successor for successor in successors if successor not in seen]
+            seen |= successors.keys()
+            if len(seen) > MOST_STATES:
+                raise TooManyStates(f"the space has more than {MOST_STATES:,} states")
         frontier = following
     return rows

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -37,38 +38,67 @@ def test_packages_know_only_what_they_may(package):
 
 FLOORS = (
     {"errors", "options", "registry", "task", "storage", "device", "terminal", "notebook"},
-    {"environment", "data", "networks", "spaces"},
+    {"environment", "networks"},
+    {"data"},
+    {"spaces"},
     {"agents", "executors", "stopping"},
-    {"training", "models"},
+    {"models"},
+    {"training"},
     {"evaluators"},
-    {"search"},
+    {"search", "testing"},
     {"config"},
     {"runs"},
     {"reports"},
     {"comparison"},
     {"api", "cli"},
 )
-"""Modules and folders of metaqnn; each knows those on its own floor and below."""
+"""Modules and folders of metaqnn; each knows those on its own floor and below.
+
+So no part knows the configuration of a run, which is made of the options of all."""
+
+MODULES = sorted((ROOT / "metaqnn").rglob("*.py"))
 
 
 def test_no_module_of_metaqnn_knows_a_higher_floor():
     floors = {name: floor for floor, names in enumerate(FLOORS) for name in names}
-    for path in (ROOT / "metaqnn").rglob("[!_]*.py"):
+    for path in (path for path in MODULES if not path.name.startswith("_")):
         own = path.relative_to(ROOT / "metaqnn").parts[0].removesuffix(".py")
-        for other in known_folders(ast.parse(path.read_text())):
-            assert floors[other] <= floors[own], f"{path} imports metaqnn.{other}"
+        for other, _ in known_modules(ast.parse(path.read_text())):
+            name = other.split(".")[1]
+            assert floors[name] <= floors[own], f"{path} imports {other}"
 
 
-def known_folders(tree: ast.AST) -> set[str]:
-    """The modules and folders of metaqnn that are imported, within functions too."""
-    found: set[str] = set()
+def test_imports_go_in_no_circle():
+    """Those of modules while they are imported, and those of folders among each other."""
+    modules: dict[str, set[str]] = {}
+    folders: dict[str, set[str]] = {}
+    for path in MODULES:
+        own = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        known = known_modules(ast.parse(path.read_text()))
+        modules[own] = {other for other, is_late in known if not is_late} - {own}
+        folder = ".".join(own.split(".")[:2])
+        folders.setdefault(folder, set()).update(".".join(each.split(".")[:2]) for each, _ in known)
+        folders[folder].discard(folder)
+    TopologicalSorter(modules).prepare()
+    TopologicalSorter(folders).prepare()
+
+
+def known_modules(tree: ast.AST, is_late: bool = False) -> set[tuple[str, bool]]:
+    """The modules of metaqnn that are imported, and whether only once a function is called."""
+    found: set[tuple[str, bool]] = set()
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
             continue
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("metaqnn."):
-            found.add(node.module.split(".")[1])
-        found |= known_folders(node)
+            found.add((str(node.module), is_late))
+        found |= known_modules(node, is_late or isinstance(node, ast.FunctionDef))
     return found
+
+
+def test_modules_are_short_and_have_a_folder():
+    for path in (*MODULES, *(ROOT / "state_space").rglob("*.py"), *(ROOT / "replay").rglob("*.py")):
+        assert len(path.read_text().splitlines()) <= 300, path
+    assert len([path for path in MODULES if path.parent.name == "metaqnn"]) < 16
 
 
 HELP = (

@@ -9,7 +9,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from metaqnn.errors import MetaqnnError
-from state_space import Observation, Space, Token, enumerate_rows, legal_walk
+from state_space import (
+    Decision,
+    Observation,
+    Space,
+    Token,
+    TooManyStates,
+    enumerate_rows,
+    legal_walk,
+)
 
 Trajectory = list[tuple[int, int]]
 """The moves of a walk, the last one first, as (row of the table, index of the Q-value)."""
@@ -208,10 +216,11 @@ class QTable:
         Its index counts the lines of its file, from 0 behind the heading.
 
         Raises:
-            MetaqnnError: A column is missing, or a pair does not exist in the space.
+            MetaqnnError: A column is missing, a pair does not exist in the space, or its states
+                are too many to know all rows.
         """
         stage = 0
-        known = enumerate_rows(self.space)
+        known = _all_rows(self.space, stage)
         observation_type: Any = type(next(iter(known)))
         columns = [*observation_type._fields, "action", "q"]
         missing = [name for name in columns if name not in frame]
@@ -225,7 +234,7 @@ class QTable:
             observation = observation_type(*fields)
             while observation not in known and self.space.grows(stage):
                 stage += 1
-                known |= enumerate_rows(self.space, stage)
+                known |= _all_rows(self.space, stage)
             decision = known.get(observation)
             if decision is None or action not in decision.options:
                 raise MetaqnnError(
@@ -239,6 +248,13 @@ class QTable:
             values[index] = float(q)
             self._visits[index] = visits[record[0]]
         self.set_values(np.array(values))
+
+
+def _all_rows(space: Space[Any], stage: int) -> dict[Observation, Decision]:
+    try:
+        return enumerate_rows(space, stage)
+    except TooManyStates as error:
+        raise MetaqnnError(f"a Q-table cannot be taken over: {error}") from None
 
 
 def _fields(record: Observation) -> dict[str, Any]:

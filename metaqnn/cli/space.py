@@ -17,12 +17,12 @@ from metaqnn.task import Shape
 )
 @click.option("--classes", type=click.IntRange(2), help="Number of classes.  [default: likewise]")
 def space(name: str | None, input_shape: Shape | None, classes: int | None) -> None:
-    """Describe the space NAME, a preset or a TOML file; without NAME, list the presets."""
-    from metaqnn.spaces import bind_space, made_for, preset_names, read_space
-    from state_space import enumerate_rows
+    """Describe the space NAME, a preset or a TOML file; without NAME, list the known ones."""
+    from metaqnn.spaces import bind_space, made_for, read_space, space_names
+    from state_space import TooManyStates, enumerate_rows
 
     if name is None:
-        click.echo("\n".join(preset_names()))
+        click.echo("\n".join(space_names()))
         return
     settings = read_space(name)
     usual = made_for(settings)
@@ -30,15 +30,17 @@ def space(name: str | None, input_shape: Shape | None, classes: int | None) -> N
     bound = bind_space(settings, input_shape, classes)
     images = "x".join(map(str, input_shape))
     click.echo(f"space               {name}, for {images} images of {classes} classes")
-    size = bound.size()
-    if size is None:
-        click.echo("architectures       more than can be counted by states")
-    else:
+    try:
         rows = enumerate_rows(bound)
+    except TooManyStates:
+        pass  # only their number is not told
+    else:
         pairs = sum(len(decision.options) for decision in rows.values())
         click.echo(f"states              {len(rows):,} (rows of the Q-table)")
         click.echo(f"state-action pairs  {pairs:,}")
-        click.echo(f"architectures       {size:,}")
+    size = bound.size()
+    known = "more than can be counted by states" if size is None else f"{size:,}"
+    click.echo(f"architectures       {known}")
     for kind, tokens in bound.vocabulary.items():
         by_op: dict[str, list[str]] = {}
         for token in tokens:

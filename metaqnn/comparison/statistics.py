@@ -51,9 +51,18 @@ class Measure:
         """With its unit."""
         score = f"expected {self.score.word}" if self.column == "expected" else self.score.name
         if self.optimum is not None:
-            unit = "points" if self.score.unit == "%" else self.score.unit
-            return f"regret in {unit} of {score}" if unit else f"regret of {score}"
+            return f"regret in {self.unit} of {score}" if self.unit else f"regret of {score}"
         return f"{score} in {self.score.unit}" if self.score.unit else score
+
+    @property
+    def unit(self) -> str:
+        """Of differences."""
+        return "points" if self.score.unit == "%" else self.score.unit
+
+    @property
+    def digits(self) -> int:
+        """Behind the decimal point."""
+        return self.score.digits + (self.optimum is not None)
 
     @property
     def better(self) -> str:
@@ -179,11 +188,10 @@ def render(table: pd.DataFrame, measure: Measure, reference: str, form: Format) 
     """The table of `compare` as text; csv and json carry all digits."""
     if form == "csv" or form == "json":
         return render_exactly(table, form)
-    digits = 2 if measure.optimum is None else 3
     parts = []
     for choice, rows in table.groupby("choice", sort=False):
         cells = [
-            _cell([row["median"], row["mean"]], row["low"], row["high"], digits)
+            _cell([row["median"], row["mean"]], row["low"], row["high"], measure.digits)
             for row in rows.to_dict("records")
         ]
         name = measure.name[0].upper() + measure.name[1:]
@@ -194,13 +202,19 @@ def render(table: pd.DataFrame, measure: Measure, reference: str, form: Format) 
     if "difference" in table:
         rows = table[(table["choice"] == "handed over") & table["difference"].notna()]
         cells = [
-            _cell([row["difference"]], row["difference_low"], row["difference_high"], digits, "+")
+            _cell(
+                [row["difference"]],
+                *(row["difference_low"], row["difference_high"]),
+                *(measure.digits, "+"),
+            )
             for row in rows.to_dict("records")
         ]
-        side = "above" if measure.optimum is None else "below"
+        side = "above" if measure.better == "higher" else "below"
+        unit = f"{measure.unit[0].upper()}{measure.unit[1:]}, " if measure.unit else ""
+        start = f"{unit}{side} 0 is better"
         parts.append(
             f"{TITLES['handed over']}: difference to {reference} with the same seeds.\n"
-            f"Points, {side} 0 is better: mean [95 % interval].\n\n"
+            f"{start[0].upper()}{start[1:]}: mean [95 % interval].\n\n"
             + _grid(rows, cells, "pairs", form)
         )
     return "\n\n".join(parts)

@@ -56,6 +56,8 @@ def load(config: DataOptions, part: Part) -> Images | None:
             f"the images of {config.dataset} are {height}x{width}, not square; "
             "say with --image-size to which height and width to resize them"
         )
+    if not images.origin.parts:
+        images = replace(images, origin=replace(images.origin, parts={part: images.counts}))
     return look_for_faults(images, f"the {PARTS[part]} of {config.dataset}")
 
 

@@ -3,14 +3,13 @@
 All have the signature of `metaqnn.data.parts.Source`.
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from metaqnn.data.images import Images, Origin
+from metaqnn.data.images import Images
 from metaqnn.data.options import DataOptions
 from metaqnn.data.preparation import Preparation, resized
 from metaqnn.errors import MetaqnnError
@@ -98,5 +97,4 @@ def _images(
     preparation = Preparation(size=None if wanted == (height, width) else (height, width))
     images = resized(pixels, wanted)
     places = torch.from_numpy(labels.astype(np.int64))
-    made = Images(images, places, classes, preparation=preparation)
-    return replace(made, origin=Origin({"train": made.counts}))
+    return Images(images, places, classes, preparation=preparation)

@@ -39,8 +39,9 @@ def render_cells(
     frame: "pd.DataFrame", form: Literal["table", "markdown"], left: Collection[str]
 ) -> str:
     """A table for people, as it stands; the columns in `left` are aligned there."""
+    bar = r"\|" if form == "markdown" else "|"
     return tabulate(
-        {name: [printable(str(cell)) for cell in frame[name]] for name in frame},
+        {name: [printable(str(cell)).replace("|", bar) for cell in frame[name]] for name in frame},
         headers="keys",
         tablefmt="pipe" if form == "markdown" else "simple",
         colalign=["left" if name in left else "right" for name in frame] if len(frame) else None,

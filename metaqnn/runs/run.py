@@ -20,6 +20,7 @@ from metaqnn.environment import (
     write_environment,
 )
 from metaqnn.errors import MetaqnnError
+from metaqnn.registry import MADE, not_here
 from metaqnn.spaces import bind_space
 from metaqnn.storage import read_toml, write_file
 from metaqnn.task import Task
@@ -66,7 +67,28 @@ class Run:
                 return scaled(self.objects["space"], self.space_settings.get("scale", {}))
             except ValueError as error:
                 raise MetaqnnError(f"space: {error}") from None
+        name = str(self.space_settings.get("space", ""))
+        if name.endswith(MADE):
+            return self._guess_space(name)
         return bind_space(self.space_settings, self.task.shape, len(self.task.outputs))
+
+    def _guess_space(self, name: str) -> Space[Any]:
+        """The space that a program had made, if that needs to be told nothing.
+
+        Raises:
+            MetaqnnError: Its networks are others.
+        """
+        with closing(self.memory()) as memory:
+            known = [trial for trial, _, _ in memory.trained()]
+        try:
+            space = bind_space(self.space_settings, self.task.shape, len(self.task.outputs))
+            if "scale" not in self.space_settings:
+                found = [space.architecture(trial.walk).digest for trial in known]
+                if found != [trial.digest for trial in known]:
+                    raise not_here("space", name)
+        except (MetaqnnError, ValueError):
+            raise not_here("space", name) from None
+        return space
 
     def memory(self, path: Path | None = None) -> Memory:
         """The memory in the folder, or in a file that is as much the run's.

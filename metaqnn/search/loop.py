@@ -28,7 +28,6 @@ PATIENCE = 1000
 MOST_WAITING = 20
 """So many proposals in a row of running networks, and the agent is not asked until one is done."""
 
-
 MOST_BEGINNINGS = 2
 """So often a training that takes the search's own process with it is begun."""
 

@@ -1,0 +1,1 @@
+"""Parts for metaqnn that are not its own."""

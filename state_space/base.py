@@ -139,6 +139,13 @@ class Space(ABC, Generic[State]):
             ValueError: The text is malformed, or not an architecture of this space.
         """
 
+    def starts(self) -> tuple[tuple[Token, ...], ...]:
+        """Walks of networks that people designed, which a search may begin with.
+
+        Unless the space says more there are none. `text` makes of each what `--start-from` takes.
+        """
+        return ()
+
 
 def check_scale(space: Space[Any], scale: Mapping[str, int] | None) -> dict[str, int]:
     """The scale of a space's networks, with other values where they are given.

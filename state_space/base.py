@@ -140,10 +140,7 @@ class Space(ABC, Generic[State]):
         """
 
     def starts(self) -> tuple[tuple[Token, ...], ...]:
-        """Walks of networks that people designed, which a search may begin with.
-
-        Unless the space says more there are none. `text` makes of each what `--start-from` takes.
-        """
+        """Walks of networks made by hand to begin with; `text` gives what `--start-from` takes."""
         return ()
 
 

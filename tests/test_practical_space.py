@@ -8,8 +8,11 @@ from conftest import refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metaqnn import load
 from metaqnn.cli import main
 from metaqnn.errors import MetaqnnError
+from metaqnn.models.formats import FORMATS, export
+from metaqnn.models.model import Facts
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import check_scores, layer_costs, total_cost
 from metaqnn.spaces import bind_space, read_space
@@ -145,6 +148,31 @@ def test_impossible_files_are_refused():
         practical(blocs=["1"])
     with pytest.raises(MetaqnnError, match="pictures must be at least 4x4, not 3x3"):
         practical((1, 3, 3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4 | x1 pool 1 bottleneck 5x5 se | x1.5 stride 1 separable 3x3 se | mean fc64 drop0.4",
+        "2 | x1 pool 1 inverted 5x5 se | x1.5 pool 2 plain 3x3 se | max",
+        "2 | x1 stride 1 residual 3x3 se | x2 pool 1 residual 5x5 | max drop0.2",
+    ],
+)
+def test_all_blocks_come_back_from_every_format(text, tmp_path):
+    shape = (1, 8, 8)
+    space = practical(shape)
+    architecture = space.architecture(space.parse(text))
+    network = Network(architecture, shape, torch.Generator().manual_seed(0)).eval()
+    facts = Facts(architecture.text, shape, tuple("abcdefghij"), (0.0,), (1.0,))
+    images = np.random.default_rng(0).normal(size=(3, *shape)).astype(np.float32)
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(images)).numpy()
+    for suffix in FORMATS:
+        export(network, facts, tmp_path / f"net{suffix}")
+        # these run code, the others are read with care
+        loaded = load(tmp_path / f"net{suffix}", trust=suffix in (".pt2", ".py"))
+        assert np.abs(loaded.scores(images) - expected).max() < 1e-5
 
 
 def test_metaqnn_space_shows_it():

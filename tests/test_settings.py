@@ -105,6 +105,13 @@ def test_what_is_no_setting_is_refused(digits, settings, problem):
     assert str(error.value).startswith(problem)
 
 
+def test_how_the_rate_falls_is_no_setting_where_it_goes_in_one_cycle(digits):
+    recipe = Recipe(**FAST, schedule="one-cycle")
+    with pytest.raises(MetaqnnError, match="sets decay-every, which one cycle does not have"):
+        train(read(f"{NETWORK} decay-every=2.0"), *digits, recipe, 0)
+    assert with_settings(recipe, {"learning-rate": 0.5}).step_rate(0, 10) == pytest.approx(0.5 / 25)
+
+
 def invoke(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 

@@ -196,6 +196,10 @@ def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
         raise MetaqnnError(
             f"the network sets momentum, which {recipe.optimizer} does not have; only sgd has it"
         )
+    falls = sorted(changes.keys() & {"decay", "decay_every"})
+    if falls and recipe.schedule == ONE_CYCLE:
+        name = falls[0].replace("_", "-")
+        raise MetaqnnError(f"the network sets {name}, which one cycle does not have; only steps do")
     rates = {"rates": None} if changes.keys() & FALL else {}
     return _changed(recipe, {**changes, **rates})
 

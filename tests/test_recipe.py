@@ -23,7 +23,7 @@ from metaqnn.training.speed import Speed
 CPU = torch.device("cpu")
 
 
-@settings(deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(epochs=st.integers(1, 40), steps=st.integers(2, 30), peak=st.sampled_from([1e-3, 5e-3, 0.1]))
 def test_one_cycle_is_torch_s(epochs, steps, peak):
     recipe = Recipe(schedule="one-cycle", learning_rate=peak, epochs=epochs)

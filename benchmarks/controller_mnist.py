@@ -28,7 +28,7 @@ from matplotlib import pyplot  # noqa: E402  # behind the choice of backend
 
 LAST = 20
 SPACE = Path(__file__).with_name("mnist-skip.toml")
-AGENTS = {"reinforce": ("#0072B2", "-"), "random": ("#D55E00", "--")}
+COLOURS = {"reinforce": ("#0072B2", "-"), "random": ("#D55E00", "--")}
 """The agents with colour and line (Okabe & Ito's palette)."""
 
 OPTIONS = {
@@ -42,13 +42,20 @@ OPTIONS = {
     "learning-rate": 3e-3,
     "keep": 0,
     "device": "cpu",
-    "controller-batch": 8,
-    "controller-rate": 0.03,
-    "controller-decay": 0.0,
-    "entropy": 2e-3,
-    "baseline-decay": 0.95,
-    "logit-bound": 0.0,
 }
+
+AGENTS: dict[str, dict[str, float]] = {
+    "reinforce": {
+        "controller-batch": 8,
+        "controller-rate": 0.03,
+        "controller-decay": 0.0,
+        "entropy": 2e-3,
+        "baseline-decay": 0.95,
+        "logit-bound": 0.0,
+    },
+    "random": {},
+}
+"""The options of the agents."""
 
 
 @click.command()
@@ -82,7 +89,8 @@ def run(folder: Path, data_dir: str, budget: int, agent: str, seed: int) -> None
     if (folder / name).exists():
         command = ["resume", str(folder / name), "--quiet"]
     else:
-        given = {**OPTIONS, "agent": agent, "seed": seed, "budget": budget, "data-dir": data_dir}
+        given = {**OPTIONS, "agent": agent, **AGENTS[agent]}
+        given |= {"seed": seed, "budget": budget, "data-dir": data_dir}
         options = [word for key, value in given.items() for word in (f"--{key}", str(value))]
         command = ["run", "--results-dir", str(folder), "--name", name, "--quiet", *options]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -109,7 +117,7 @@ def draw(table: pd.DataFrame, folder: Path) -> None:
     figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     titles = {"last_20": f"mean of the last {LAST} networks", "best": "best so far"}
     for axis, (column, title) in zip(axes, titles.items(), strict=True):
-        for agent, (colour, line) in AGENTS.items():
+        for agent, (colour, line) in COLOURS.items():
             seeds = table[table["agent"] == agent].pivot(
                 index="networks", columns="seed", values=column
             )

@@ -21,8 +21,8 @@ import pandas as pd
 from sklearn.svm import SVC
 
 from metaqnn.data.options import DataOptions
-from metaqnn.reports.finals import FINAL, RESULTS
-from metaqnn.training.data import load
+from metaqnn.data.parts import load
+from metaqnn.runs.results import FINAL, RESULTS
 
 AGENTS = ("q-learning", "random")
 KINDS = ("best network", "ensemble")

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
+from metaqnn.data.images import Images
 from metaqnn.data.options import DataOptions
-from metaqnn.training.data import Images, load_split
+from metaqnn.data.parts import load_split
 
 EPOCHS = {"A": 30, "B": 40, "C": 40}
 BATCH = 64

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metaqnn.agents.reinforce import Reinforce
+from metaqnn.agents.reinforce import Reinforce, ReinforceOptions
 from metaqnn.evaluators.bandit import BanditEvaluator
 from metaqnn.evaluators.base import Job
 from metaqnn.spaces import bind_space, read_space
@@ -91,16 +91,15 @@ def main(seeds: int, updates: int, out: Path) -> None:
 
 def learn(setting: Setting, seed: int, updates: int) -> npt.NDArray[np.float64]:
     """The probabilities of the six right decisions after 0, 1, ... updates; (updates + 1, 6)."""
-    agent = Reinforce(
-        SPACE,
-        seed,
-        batch=setting.batch,
-        rate=setting.rate,
-        decay=setting.decay,
+    options = ReinforceOptions(
+        controller_batch=setting.batch,
+        controller_rate=setting.rate,
+        controller_decay=setting.decay,
         baseline_decay=setting.baseline_decay,
         entropy=0.0,
-        bound=0.0,
+        logit_bound=0.0,
     )
+    agent = Reinforce(SPACE, seed, options)
     evaluator = BanditEvaluator()
     generator = np.random.default_rng([seed, 1])  # u is drawn anew at every pull
     found = [agent.policy.probabilities(BEST)]

@@ -14,6 +14,7 @@ search that is there already is not made again.
 """
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ import pandas as pd
 from metaqnn.comparison.plan import open_comparison
 from metaqnn.comparison.searches import search_path, write_search
 from metaqnn.evaluators.base import Evaluator, Job
-from metaqnn.search.loop import PATIENCE, training_seed
+from metaqnn.runs.assembly import make_rules
+from metaqnn.search.loop import PATIENCE
 from metaqnn.search.rules import Rules
 from state_space import Space
 
@@ -41,16 +43,19 @@ def main(folder: Path, sampler: str, seeds: int, first_seed: int) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     comparison = open_comparison(folder)
-    base = comparison.base
-    space, evaluator, rules = base.space(), base.evaluator(), base.rules()
-    budget = comparison.budgets[-1]
+    base, budget = comparison.base, comparison.budgets[-1]
+    space, score = base.space(), base.task.score
+    rules = make_rules(base, space)
     for seed in range(first_seed, first_seed + seeds):
         path = search_path(folder, f"optuna-{sampler}", budget, seed)
         if not path.exists():
             chosen = SAMPLERS[sampler](seed=seed)
-            found = search(space, evaluator, rules, chosen, seed, budget)
-            write_search(path, found)
-            click.echo(f"seed {seed}: {len(found)} networks, best {found['reward'].max():.2%}")
+            own = replace(rules, seed=seed, budget=budget)
+            found = search(space, comparison.evaluator, own, chosen)
+            write_search(path, found, score)
+            click.echo(
+                f"seed {seed}: {len(found)} networks, best {score.show(found['score'].max())}"
+            )
 
 
 def search(
@@ -58,24 +63,23 @@ def search(
     evaluator: Evaluator,
     rules: Rules,
     sampler: optuna.samplers.BaseSampler,
-    seed: int,
-    budget: int,
 ) -> pd.DataFrame:
     """A search as `metaqnn.comparison.searches.run_search` gives it."""
     study = optuna.create_study(direction="maximize", sampler=sampler)
     rows: dict[str, dict[str, Any]] = {}
     repeats = 0
-    while len(rows) < budget and repeats < PATIENCE:
+    while len(rows) < rules.budget and repeats < PATIENCE:
         trial = study.ask()
         architecture = space.architecture(suggest(space, trial))
         repeats += 1
         if architecture.digest not in rows:
             repeats = 0
-            outcome = evaluator(Job(architecture, training_seed(seed, architecture.digest)))
+            seed = rules.training_seed(architecture.digest)
+            outcome = evaluator(Job(architecture, seed))
             rows[architecture.digest] = {
                 "number": len(rows) + 1,
                 "reward": rules.reward(outcome),
-                "accuracy": max(outcome.curve),
+                "score": outcome.best,
                 "expected": outcome.metrics["expected"],
                 "network": architecture.text,
             }

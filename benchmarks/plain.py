@@ -5,9 +5,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
+from metaqnn.data.images import Images
 from metaqnn.networks.cost import place_ops
 from metaqnn.networks.ops import DROPOUT
-from metaqnn.training.data import Images
 from metaqnn.training.recipe import Recipe
 from state_space import Architecture
 

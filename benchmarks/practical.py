@@ -11,8 +11,8 @@ import time
 import torch
 
 from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load_split
 from metaqnn.spaces import bind_space
-from metaqnn.training.data import load_split
 from metaqnn.training.loop import train
 from metaqnn.training.presets import PAPER, PRACTICAL, practical
 from metaqnn.training.recipe import Recipe

@@ -35,14 +35,13 @@ import click
 import numpy as np
 import pandas as pd
 
-from metaqnn.options import StoppingConfig
 from metaqnn.reports.stopping import Savings
 from metaqnn.runs.run import Run, open_run
 from metaqnn.stopping.base import Progress, Stopper
 from metaqnn.stopping.halving import Halving
-from metaqnn.stopping.predictor import Predictor, features, fit
+from metaqnn.stopping.predictor import Predictor, PredictorOptions, features, fit
+from metaqnn.task import Score
 from replay import Outcome, Trial
-from state_space import Architecture
 
 Recorded = tuple[Trial, Outcome]
 
@@ -84,8 +83,7 @@ def replay(run: Run, out: Path, orders: int, rival: int, after: int) -> None:
     """Write the tables."""
     recorded = [(trial, outcome) for trial, outcome, _ in run.memory().trained()]
     recorded = [entry for entry in recorded if entry[1].error is None]
-    space, epochs = run.space(), run.config.recipe.epochs
-    networks = {trial.digest: space.architecture(trial.walk) for trial, _ in recorded}
+    epochs, score = epochs_of(run), run.task.score
     rules, by_epoch = [], []
     for order in range(orders):
         if order:
@@ -93,8 +91,8 @@ def replay(run: Run, out: Path, orders: int, rival: int, after: int) -> None:
             again = [recorded[position] for position in shuffled]
         else:
             again = recorded
-        for name, stopper in stoppers(rival, after, epochs):
-            told = list(train_again(again, networks, run, stopper))
+        for name, stopper in stoppers(rival, after, epochs, score):
+            told = list(train_again(again, epochs, stopper))
             rules.append({"rule": name, "order": order, **figures(again, told, after, epochs)})
             click.echo(f"order {order}: {name}", err=True)
         by_epoch.append(predictions([outcome for _, outcome in again], after, epochs))
@@ -102,28 +100,24 @@ def replay(run: Run, out: Path, orders: int, rival: int, after: int) -> None:
     write(pd.concat(by_epoch), "epochs seen", out / "predictor-epochs")
 
 
-def stoppers(rival: int, after: int, epochs: int) -> Iterable[tuple[str, Stopper]]:
+def stoppers(rival: int, after: int, epochs: int, score: Score) -> Iterable[tuple[str, Stopper]]:
     """What is compared, by name."""
     for delta in (0.9, 0.95, 0.99):
-        options = StoppingConfig(delta=delta, rival=rival, predictor_after=after)
-        yield f"predictor, delta {delta}", Predictor(options, epochs)
+        options = PredictorOptions(delta=delta, rival=rival, predictor_after=after)
+        yield f"predictor, delta {delta}", Predictor.from_options(options, epochs, score)
     for factor in (2, 3):
         yield f"halving, factor {factor}", Halving(factor, 1, epochs)
 
 
-def train_again(
-    recorded: Sequence[Recorded], networks: dict[str, Architecture], run: Run, stopper: Stopper
-) -> Iterable[Outcome]:
+def train_again(recorded: Sequence[Recorded], epochs: int, stopper: Stopper) -> Iterable[Outcome]:
     """What would have come of the networks, with one worker."""
-    epochs = run.config.recipe.epochs
     for trial, outcome in recorded:
         rule = stopper.rule(trial)
         told = outcome
         # one that never left chance is not looked at, as in the training loop
         for seen in range(1, epochs) if rule and len(outcome.curve) == epochs else ():
             curve = outcome.curve[:seen]
-            rate = outcome.metrics["learning_rate"]
-            verdict = rule(Progress(networks[trial.digest], run.shape, rate, epochs, curve))
+            verdict = rule(Progress(outcome.metrics, epochs, curve))
             if verdict:
                 metrics = {**outcome.metrics, **verdict.metrics}
                 told = Outcome(metrics, outcome.curve if verdict.goes_on else curve)
@@ -162,7 +156,10 @@ def predictions(outcomes: Sequence[Outcome], after: int, epochs: int) -> pd.Data
     for seen, regressor in fit(full[:after], epochs).items():
         best = pd.Series([max(outcome.curve[:seen]) for outcome in full[after:]])
         predicted = pd.Series(
-            [regressor.predict(_features(outcome, seen)) for outcome in full[after:]]
+            [
+                regressor.predict(features(outcome.curve[:seen], outcome.metrics))
+                for outcome in full[after:]
+            ]
         )
         predicted = predicted.clip(lower=best, upper=1.0)
         rows.append(
@@ -177,9 +174,10 @@ def predictions(outcomes: Sequence[Outcome], after: int, epochs: int) -> pd.Data
     return pd.DataFrame(rows)
 
 
-def _features(outcome: Outcome, seen: int) -> np.ndarray:
-    names = ("nodes", "parameters", "multiply_adds", "learning_rate")
-    return features(outcome.curve[:seen], *(outcome.metrics[name] for name in names))
+def epochs_of(run: Run) -> int:
+    """How many a training takes in full."""
+    epochs: int = run.config.values()["epochs"]
+    return epochs
 
 
 def write(rows: pd.DataFrame, key: str, path: Path) -> None:
@@ -218,7 +216,7 @@ def search(folder: Path, seeds: Iterable[int], budget: int) -> pd.DataFrame:
             subprocess.run([sys.executable, "-m", "metaqnn", *command], env=environment, check=True)
             run = open_run(folder / name)
             trials = run.memory().frame().query("first")
-            savings = Savings.of(trials, run.config.recipe.epochs)
+            savings = Savings.of(trials, epochs_of(run))
             stopped = "predicted" in trials
             measured = trials["predicted"].isna() if stopped else trials["first"]
             rows.append(

@@ -15,7 +15,7 @@ from typing import Any
 import click
 import torch
 
-from metaqnn.agents.reinforce import Reinforce
+from metaqnn.agents.reinforce import Reinforce, ReinforceOptions
 from metaqnn.spaces import bind_space
 from replay import Trial
 
@@ -44,7 +44,8 @@ def median_milliseconds(function: Callable[[], Any], repeats: int) -> float:
 def main(repeats: int, batch: int) -> None:
     """Print the times of a proposal, an update and a snapshot."""
     torch.set_num_threads(1)
-    agent = Reinforce(bind_space(SPACE, (3, 32, 32), 10), 0, batch=batch)
+    space = bind_space(SPACE, (3, 32, 32), 10)
+    agent = Reinforce(space, 0, ReinforceOptions(controller_batch=batch))
 
     def tell_a_batch() -> None:
         for number, walk in enumerate(walks):

@@ -17,6 +17,7 @@ import hashlib
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -28,13 +29,13 @@ from tabulate import tabulate
 
 from metaqnn.comparison.statistics import mean_interval
 from metaqnn.config import RunConfig
-from metaqnn.evaluators.base import Job
-from metaqnn.evaluators.table import TableEvaluator
+from metaqnn.evaluators.base import Evaluator, Job
 from metaqnn.executors.virtual import Virtual
-from metaqnn.registry import find_agent
+from metaqnn.runs.assembly import make_agent, make_evaluator, make_rules
+from metaqnn.runs.creation import plan_run
+from metaqnn.runs.run import Run
 from metaqnn.search.loop import Search
-from metaqnn.search.rules import Rules
-from metaqnn.spaces import bind_space, read_space
+from metaqnn.spaces import made_for, read_space
 from replay import Memory, Outcome
 from state_space import Space
 
@@ -85,17 +86,17 @@ def simulate(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A search with its memory in a folder; its row of each file."""
     options = {**AGENTS[label], "space": "metaqnn-cifar10", "budget": networks, "seed": seed}
-    config = RunConfig.from_flat({**options, "dataset": "cifar10"})
-    space = bind_space(read_space(config.space), (3, 32, 32), 10)
-    agent = find_agent(config.agent).from_config(config, space)
+    task = made_for(read_space("metaqnn-cifar10"))
+    run, _ = plan_run(options, {"evaluator": additive_score}, task)
+    space = run.space()
+    agent, rules = make_agent(run, space), make_rules(run, space)
     memory = Memory.create(folder / "memory.sqlite", {})
-    rules = Rules.from_config(config, space, (3, 32, 32), 10)
     began, computing = time.perf_counter(), time.process_time()
     search = Search(space, agent, additive_score, executor, memory, rules)
     ending = search.run()
     seconds, computed = time.perf_counter() - began, time.process_time() - computing
     trials, snapshot = memory.frame(), memory.snapshot() or b""
-    aged = ages(memory, config.reinforce.controller_batch)
+    aged = ages(memory, run.config)
     memory.close()
     milliseconds = 1000 * np.array(executor.thinking[1:])
     full = milliseconds[: len(milliseconds) // WINDOW * WINDOW].reshape(-1, WINDOW)
@@ -145,8 +146,9 @@ def additive_score(job: Job) -> Outcome:
     return Outcome(curve=(sum(scores) / len(scores),))
 
 
-def ages(memory: Memory, batch: int) -> dict[str, float]:
+def ages(memory: Memory, config: RunConfig) -> dict[str, float]:
     """How many updates of the policy lie between proposing a trial and learning from it."""
+    batch = config.values().get("controller_batch", 1)  # an agent without has no updates
     found = [
         told // batch - trial.note["update"]
         for told, (trial, _) in enumerate(memory.history())
@@ -165,8 +167,9 @@ def regret(table: str, agents: tuple[str, ...], seeds: int, first_seed: int, out
     """Measure what asynchrony costs, against one worker."""
     out.mkdir(parents=True, exist_ok=True)
     options = {"space": "macro", "evaluator": "table", "table": table}
-    space = bind_space(read_space("macro"), (3, 32, 32), 10)
-    evaluator = TableEvaluator.from_config(RunConfig.from_flat(options), space, (3, 32, 32))
+    base, _ = plan_run(options)
+    space = base.space()
+    evaluator = make_evaluator(base, space)
     path = out / "asynchrony.csv"
     for seed in range(first_seed, first_seed + seeds):
         there = set(pd.read_csv(path)["seed"]) if path.exists() else set()
@@ -174,7 +177,8 @@ def regret(table: str, agents: tuple[str, ...], seeds: int, first_seed: int, out
             rows = []
             for label in agents or AGENTS:
                 for workers in WORKERS:
-                    rows += regrets(label, workers, seed, options, space, evaluator)
+                    own = {**options, **AGENTS[label], "seed": seed}
+                    rows += regrets(label, workers, own, base, space, evaluator)
             add_rows(path, rows)
             click.echo(f"seed {seed}", err=True)
     text = render(pd.read_csv(path))
@@ -185,10 +189,10 @@ def regret(table: str, agents: tuple[str, ...], seeds: int, first_seed: int, out
 def regrets(
     label: str,
     workers: int,
-    seed: int,
     options: Mapping[str, Any],
+    base: Run,
     space: Space[Any],
-    evaluator: TableEvaluator,
+    evaluator: Evaluator,
 ) -> list[dict[str, Any]]:
     """A row a budget: the regret of the network handed over, in points, and what it took.
 
@@ -197,21 +201,21 @@ def regrets(
     """
     rows: list[dict[str, Any]] = []
     for budget in reversed(BUDGETS):
-        planned = RunConfig.from_flat({**options, **AGENTS[label], "seed": seed, "budget": budget})
-        agent = find_agent(planned.agent).from_config(planned, space)
+        run = replace(base, config=RunConfig.from_flat({**options, "budget": budget}))
+        agent = make_agent(run, space)
         if not rows or agent.plans_for_budget:
             memory = Memory.create(Path(":memory:"), {})
             executor = Virtual(workers)
-            rules = Rules.from_config(planned, space, (3, 32, 32), 10)
-            Search(space, agent, evaluator, executor, memory, rules).run()
+            Search(space, agent, evaluator, executor, memory, make_rules(run, space)).run()
             trials = memory.frame()
-            aged = ages(memory, planned.reinforce.controller_batch)
+            aged = ages(memory, run.config)
             memory.close()
         first = trials[trials["first"]].head(budget)
         best = first[first["error"].isna()].sort_values("reward", ascending=False, kind="stable")
         assert evaluator.optimum is not None, "a table has an optimum"
         rows.append(
-            {"agent": label, "workers": workers, "budget": budget, "seed": seed}
+            {"agent": label, "workers": workers, "budget": budget}
+            | {"seed": run.config.run.seed}
             | {"regret": 100 * (evaluator.optimum - best["expected"].iloc[0])}
             | {"networks": len(first), "hours": max(executor.ends[:budget]) / 3600}
             | {"repeats": len(trials) - trials["digest"].nunique(), **aged}
@@ -244,7 +248,7 @@ def costs(searches: pd.DataFrame) -> list[dict[str, Any]]:
     """Mean additional regret with its confidence interval, a row an agent and number of workers."""
     by_seed = searches.pivot(index="seed", columns=["agent", "workers", "budget"], values="regret")
     rows = []
-    for label in AGENTS:
+    for label in searches["agent"].unique():
         for workers in WORKERS[1:]:
             row: dict[str, Any] = {"agent": label, "workers": workers}
             for budget in BUDGETS:

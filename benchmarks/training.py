@@ -27,11 +27,13 @@ from plain import plain_training
 from training_gpu import gpu
 
 from metaqnn.config import RunConfig
-from metaqnn.networks import build, layers
+from metaqnn.data.images import Images
+from metaqnn.data.parts import load_split
+from metaqnn.networks import build, modules
 from metaqnn.networks.notation import read
+from metaqnn.registry import Table
 from metaqnn.spaces import bind_space, read_space
 from metaqnn.training import epochs
-from metaqnn.training.data import Images, load_split
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.speed import Speed
@@ -59,7 +61,8 @@ def load(name: str, data_dir: str | None, epochs_: int) -> tuple[Images, Images,
     config = RunConfig.from_flat(
         {"dataset": name, "epochs": epochs_, "restarts": 0, "restart-below": 0.0, **limits}
     )
-    return *load_split(config.data), config.recipe
+    options = config.parts["evaluator"]
+    return *load_split(options.data), options.recipe
 
 
 def draw(space: str, shape: tuple[int, ...], networks: int, first: int) -> list[Architecture]:
@@ -172,7 +175,7 @@ def cpu(
             file.write(text + "\n")
 
 
-class SlowDropout(layers.Dropout):
+class SlowDropout(modules.Dropout):
     """Draws from a Bernoulli distribution, as torch's own dropout does."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -194,7 +197,7 @@ class LibraryAdam:
 
     @classmethod
     def from_recipe(cls, parameters: Any, recipe: Recipe) -> "LibraryAdam":
-        """See `metaqnn.training.epochs.Optimizer`."""
+        """See `metaqnn.training.optimizers.Optimizer`."""
         return cls(parameters, recipe)
 
     def step(self) -> None:
@@ -205,12 +208,13 @@ class LibraryAdam:
 
 def steps_of_cpu() -> dict[str, tuple[Speed, Any, str, Any]]:
     """Every step as (speed, object, attribute, its value without the step)."""
-    nothing = (layers, "Dropout", layers.Dropout)
+    library: Table[Any] = Table("optimizer", {"adam": LibraryAdam})
+    nothing = (modules, "Dropout", modules.Dropout)
     return {
         "channels last": (Speed(channels_last=False), *nothing),
         "losses read after an epoch": (Speed(late=False), *nothing),
-        "Adam without bookkeeping": (Speed(), epochs, "find_optimizer", lambda name: LibraryAdam),
-        "dropout from uniform numbers": (Speed(), layers, "Dropout", SlowDropout),
+        "Adam without bookkeeping": (Speed(), epochs, "OPTIMIZERS", library),
+        "dropout from uniform numbers": (Speed(), modules, "Dropout", SlowDropout),
         "pooling before ReLU": (
             Speed(),
             build.Network,

@@ -19,11 +19,11 @@ import click
 import numpy as np
 import torch
 
+from metaqnn.data.images import Images
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import total_cost
 from metaqnn.spaces import bind_space, read_space
 from metaqnn.training.cuda_graph import GRAPHS, WARM_UP, GraphedStep
-from metaqnn.training.data import Images
 from metaqnn.training.epochs import Steps
 from metaqnn.training.peak import utilisation
 from metaqnn.training.proof import COMPARED

@@ -12,18 +12,15 @@ import time
 import click
 import numpy as np
 
-from metaqnn.config import RunConfig
-from metaqnn.evaluators.base import Job, attempt
+from metaqnn.evaluators.base import Evaluator, Job, attempt
 from metaqnn.executors.processes import Processes
 from metaqnn.networks.cost import total_cost
-from metaqnn.registry import find_evaluator
-from metaqnn.spaces import bind_space, read_space
+from metaqnn.runs.assembly import make_evaluator
+from metaqnn.runs.creation import plan_run
 from state_space import random_walk
 
-SHAPE, CLASSES = (1, 8, 8), 10
 
-
-def measure(executor: Processes, evaluator, jobs: list[Job]) -> float:
+def measure(executor: Processes, evaluator: Evaluator, jobs: list[Job]) -> float:
     """Seconds until all networks are trained."""
     start = time.perf_counter()
     for future in [executor.submit(attempt, evaluator, job) for job in jobs]:
@@ -37,12 +34,12 @@ def measure(executor: Processes, evaluator, jobs: list[Job]) -> float:
 @click.option("--rounds", default=3, show_default=True)
 def main(networks: int, rounds: int) -> None:
     """Print networks an hour, and the ratios."""
-    config = RunConfig.from_flat({"executor": "processes", "device": "cpu"})
-    space = bind_space(read_space(config.space), SHAPE, CLASSES)
-    evaluator = find_evaluator("train").from_config(config, space, SHAPE)
+    run, _ = plan_run({"executor": "processes", "device": "cpu"})
+    space = run.space()
+    evaluator = make_evaluator(run, space)
     rng = np.random.default_rng(0)
     jobs = [Job(space.architecture(random_walk(space, rng)), seed) for seed in range(networks)]
-    jobs.sort(key=lambda job: -total_cost(job.architecture, SHAPE).multiply_adds)
+    jobs.sort(key=lambda job: -total_cost(job.architecture, run.task.shape).multiply_adds)
     print("| round | start | 1 worker, networks/h | 2 workers, networks/h | ratio |")
     print("|---|---|---|---|---|")
     for number in range(1, rounds + 1):

@@ -1,8 +1,7 @@
 """A search as notebooks and programs use it: `metaqnn.Search`."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -13,33 +12,27 @@ from metaqnn.agents.base import Agent
 from metaqnn.environment import check_content
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
-from metaqnn.models.formats import export, load
-from metaqnn.models.model import Model
-from metaqnn.models.network import load_network
-from metaqnn.notebook import Figures, show_live
-from metaqnn.registry import check_name, place_of
-from metaqnn.reports.distinct import distinct
-from metaqnn.reports.figures.findings import Findings
-from metaqnn.reports.figures.gallery import draw_figure, draw_figures
-from metaqnn.reports.finals import add_test_errors, summarise
+from metaqnn.notebook import show_live
+from metaqnn.registry import check_name
+from metaqnn.reports.finals import summarise
 from metaqnn.reports.observers import make_observers
-from metaqnn.reports.state import describe_state, render_state
-from metaqnn.reports.top_k import best_networks, top_k, weights_file
-from metaqnn.reports.trials import list_trials
-from metaqnn.runs.assembly import Parts, assemble, trained_agent
+from metaqnn.reports.top_k import best_networks
+from metaqnn.reports.view import View
+from metaqnn.runs.assembly import Parts, assemble
 from metaqnn.runs.creation import create_run, plan_run
 from metaqnn.runs.finals import finalize, plan_finals
+from metaqnn.runs.keywords import keywords, own_task, split_objects
 from metaqnn.runs.run import Run, open_run
 from metaqnn.runs.session import open_search, search_with_bar, teach
 from metaqnn.search.asked import Asked
 from metaqnn.search.loop import Search as Loop
-from metaqnn.task import Score, Task, classification
+from metaqnn.task import Score
 from metaqnn.training.presets import NAMES
 from state_space import Space
 from state_space.settings import suggestion
 
 
-class Search:
+class Search(View):
     """A search and its folder.
 
     `run` searches on its own; with `ask` and `tell` somebody trains the networks in a way of their
@@ -77,7 +70,7 @@ class Search:
         Raises:
             MetaqnnError: An option is unknown or impossible, or the name is taken.
         """
-        objects, given = _objects(space=space, agent=agent, evaluator=evaluator)
+        objects, given = split_objects(space=space, agent=agent, evaluator=evaluator)
         given |= keywords(options)
         own = shape is not None or classes is not None
         if own and given.setdefault("dataset", "own") != "own" and "evaluator" not in objects:
@@ -97,7 +90,7 @@ class Search:
         command = ["metaqnn.Search", *(f"{name}={value!r}" for name, value in given.items())]
         parts = assemble(run)
         make_observers(run, parts.space)
-        create_run(parts, command)
+        create_run(parts, command, reads_data=not own)
         parts.executor.shutdown()
         self._take(run)
 
@@ -123,7 +116,7 @@ class Search:
         Raises:
             MetaqnnError: The folder is not that of a run, or an option unknown or impossible.
         """
-        objects, _ = _objects(space=space, agent=agent, evaluator=evaluator)
+        objects, _ = split_objects(space=space, agent=agent, evaluator=evaluator)
         run = open_run(Path(folder), objects)
         known = [name for name, key in run.config.keys().items() if key.is_changeable]
         given = keywords(options)
@@ -140,11 +133,6 @@ class Search:
         self._parts: Parts | None = None
         self._held = ExitStack()
         self.ending: str | None = None
-
-    @property
-    def folder(self) -> Path:
-        """The folder."""
-        return self._run.path
 
     def run(self, budget: int | None = None, *, quiet: bool = False) -> str:
         """Search until the budget is spent, and return why it ended.
@@ -254,40 +242,6 @@ class Search:
                 self._held, self._loop, self._parts = held.pop_all(), loop, parts
         return self._loop
 
-    def trials(self) -> pd.DataFrame:
-        """Every proposal: its network, what came of it, metrics and curve, in a row."""
-        with closing(self._run.memory()) as memory:
-            return list_trials(memory.frame(refused=True), self._run.space(), self._run.task.score)
-
-    def best(self, k: int = 5) -> pd.DataFrame:
-        """The best k networks, as `metaqnn top-k` has them."""
-        networks = add_test_errors(distinct(self._frame()), self._run)
-        return top_k(networks, self._run.space(), k, self._run.task.score)
-
-    def figures(self, *names: str) -> Figures:
-        """The figures of these names, or all that have something to show; a dict.
-
-        Raises:
-            MetaqnnError: There is no such figure, or nothing that it could show.
-        """
-        findings = Findings.of(self._run)
-        if names:
-            return Figures({name: draw_figure(name, findings) for name in names})
-        return Figures(draw_figures(findings)[0])
-
-    def q_table(self) -> pd.DataFrame:
-        """What Q-learning has learnt, a row a state and action.
-
-        Raises:
-            MetaqnnError: The agent has no Q-table.
-        """
-        learnt = trained_agent(self._run).knowledge()
-        if learnt is None:
-            raise MetaqnnError(
-                f"{self.folder} has no Q-table: its agent is {self._run.config.run.agent}"
-            )
-        return learnt
-
     def finalize(
         self,
         k: int = 10,
@@ -323,69 +277,3 @@ class Search:
         networks = best_networks(self._run, k)
         finals = plan_finals(self._run, recipe, name, given, scale)
         return summarise(finalize(finals, networks, seeds, ensemble, quiet=quiet))
-
-    def model(self, rank: int = 1) -> Model:
-        """A trained network by its rank in `best`.
-
-        Raises:
-            MetaqnnError: There are fewer networks, or its weights are not kept.
-        """
-        return load(weights_file(self._run, rank))
-
-    def export(self, path: str | Path, rank: int = 1) -> None:
-        """Write a trained network in the format of the path's suffix, as `metaqnn export` does.
-
-        Raises:
-            MetaqnnError: See `model`; or the suffix is unknown, or the file cannot be written.
-        """
-        export(*load_network(weights_file(self._run, rank)), Path(path))
-
-    def _frame(self) -> pd.DataFrame:
-        with closing(self._run.memory()) as memory:
-            return memory.frame()
-
-    def _repr_html_(self) -> str:
-        return render_state(self._run, self._frame())
-
-    def __repr__(self) -> str:
-        """Where it is and how far it has come."""
-        return f"<search in {self.folder}: {describe_state(self._run, self._frame())}>"
-
-
-def keywords(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that have a value, paths as text."""
-    return {
-        name: os.fspath(value) if isinstance(value, os.PathLike) else value
-        for name, value in options.items()
-        if value is not None
-    }
-
-
-def _objects(**parts: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The parts that are given themselves, and options that name all of the parts."""
-    given = keywords(parts)
-    objects = {role: part for role, part in given.items() if not isinstance(part, str)}
-    return objects, {
-        role: place_of(part) if role in objects else part for role, part in given.items()
-    }
-
-
-def own_task(
-    shape: Sequence[int] | None, classes: int | Sequence[str] | None, score: Score | None
-) -> Task:
-    """The task of somebody who has the images; without a score it is the accuracy.
-
-    Raises:
-        MetaqnnError: Shape or classes make no sense.
-    """
-    sizes = tuple(shape) if isinstance(shape, Sequence) else ()
-    if (
-        len(sizes) != 3
-        or sizes[1] != sizes[2]
-        or not all(isinstance(size, int) and size > 0 for size in sizes)
-    ):
-        raise MetaqnnError(f"shape is {shape!r}, not (channels, size, size), such as (1, 28, 28)")
-    names = tuple(map(str, range(classes) if isinstance(classes, int) else classes or ()))
-    if len(names) < 2:
-        raise MetaqnnError(f"classes is {classes!r}, not a number from 2 on or a list of names")
-    return classification(sizes, names) if score is None else Task(sizes, names, score)

@@ -1,12 +1,18 @@
-"""Where to train."""
+"""Where to compute, and in how many parts where the memory is too small."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 
 from metaqnn.errors import MetaqnnError
+
+T = TypeVar("T")
+
+SMALLEST = 2
+"""Images in the smallest part of a batch: a batch norm needs two to compare."""
 
 
 def devices() -> list[str]:
@@ -65,3 +71,47 @@ def use_threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def splittings(batch_size: int) -> Iterator[int]:
+    """In how many parts to split a batch, one try after the other: 1, 2, 4, 8 and so on."""
+    splits = 1
+    yield splits
+    while batch_size // (2 * splits) >= SMALLEST:
+        splits *= 2
+        yield splits
+
+
+def within_memory(attempt: Callable[[int], T], batch_size: int, device: torch.device) -> T:
+    """What the first attempt returns that does not run out of memory.
+
+    Args:
+        attempt: Takes in how many parts a batch goes; starts from the beginning.
+        batch_size: Images a step.
+        device: Whose memory is to be freed between attempts.
+
+    Raises:
+        RuntimeError, MemoryError: The last attempt's, where that runs out of memory too.
+    """
+    *first, last = splittings(batch_size)
+    for splits in first:
+        try:
+            return attempt(splits)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # behind the except, as the error holds the tensors of the attempt
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+    return attempt(last)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether it says that an allocation failed, on whichever device."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(
+        words in text
+        for words in ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
+    )

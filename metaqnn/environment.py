@@ -30,8 +30,9 @@ def write_environment(
     command: list[str],
     facts: Mapping[str, Any],
     task: Task,
+    data: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write what was called when, on which machine, with which versions, evaluator and task."""
+    """Write what was called when and where, with which versions, evaluator, task and data."""
     environment = {
         "command": command,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -41,6 +42,7 @@ def write_environment(
         "packages": {name: version(name) for name in PACKAGES},
         "images": task.images,
         "score": task.record,
+        **({} if data is None else {"data": dict(data)}),
     }
     text = json.dumps(environment, indent=2)
     (folder / ENVIRONMENT).write_text(f"{text}\n", encoding="utf-8")
@@ -74,6 +76,22 @@ def read_task(folder: Path) -> Task:
         return _read_task(environment["images"], environment.get("score"))
     except (KeyError, TypeError, ValueError) as error:
         raise MetaqnnError(f"{folder / ENVIRONMENT} cannot be read: {error!r:.300}") from None
+
+
+def read_data(folder: Path) -> dict[str, Any] | None:
+    """What `metaqnn.evaluators.base.Evaluator.data` gave when the run was made, if anything.
+
+    Raises:
+        MetaqnnError: It cannot be read.
+    """
+    data = read_environment(folder).get("data")
+    if data is None or (
+        isinstance(data, dict)
+        and isinstance(data.get("fingerprint"), dict)
+        and isinstance(data.get("lines"), list)
+    ):
+        return data
+    raise MetaqnnError(f"{folder / ENVIRONMENT} cannot be read: data is {data!r:.80}")
 
 
 def check_content(folder: Path, facts: Mapping[str, Any]) -> None:

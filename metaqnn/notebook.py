@@ -2,14 +2,12 @@
 
 import sys
 import time
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 INTERVAL = 1.0
 """Seconds between two views of what changes."""
@@ -31,19 +29,6 @@ def render_table(table: "pd.DataFrame") -> str:
 
     with pd.option_context("display.max_colwidth", None):
         return table.to_html(index=False, border=0, escape=True)
-
-
-class Figures(dict[str, "Figure"]):
-    """Figures by name; a notebook shows all of them."""
-
-    def _repr_html_(self) -> str:
-        from metaqnn.reports.figures.style import render_png
-
-        return "".join(
-            f'<p><img alt="{escape(name)}" style="width: 40em" '
-            f'src="data:image/png;base64,{b64encode(render_png(figure)).decode()}"></p>'
-            for name, figure in self.items()
-        )
 
 
 def show_live(thing: Any) -> Callable[..., None]:

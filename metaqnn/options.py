@@ -129,8 +129,14 @@ def validated(model: type[M], values: dict[str, Any]) -> M:
         return model.model_validate(values)
     except ValidationError as error:
         problems = [
-            f"{str(problem['loc'][-1]).replace('_', '-')} is {problem['input']!r}: "
+            f"{str(problem['loc'][-1]).replace('_', '-')} is {_shown(problem['input'])}: "
             f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
             for problem in error.errors()
         ]
         raise MetaqnnError("; ".join(problems)) from None
+
+
+def _shown(value: Any) -> str:
+    """A value in one line that is not too long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -6,6 +6,9 @@ colour it or write its title, and cells that a spreadsheet takes for formulas.
 
 import sys
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,6 +51,19 @@ def _is_hidden(letter: str, keep: str) -> bool:
     )
 
 
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def quietly(quiet: bool) -> Iterator[None]:
+    """Let nothing show a bar that is made meanwhile, if it is to be quiet."""
+    token = _quiet.set(quiet or _quiet.get())
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
+
+
 def make_bar(*, quiet: bool = False) -> "Progress":
     """A bar on standard error, where that is a terminal; its tasks have a field `state`."""
     from rich.console import Console  # where there is a bar, for --help answers at once
@@ -68,6 +84,6 @@ def make_bar(*, quiet: bool = False) -> "Progress":
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=Console(stderr=True, quiet=quiet or not sys.stderr.isatty()),
+        console=Console(stderr=True, quiet=quiet or _quiet.get() or not sys.stderr.isatty()),
         speed_estimate_period=86_400,  # a network may take many minutes
     )

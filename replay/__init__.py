@@ -1,6 +1,6 @@
 """The experience memory of a run: crash-safe, in one SQLite file."""
 
-from replay.memory import BrokenMemory, Memory, WrongRun
-from replay.trial import Outcome, Trial
+from replay.memory import Memory
+from replay.trial import BrokenMemory, Outcome, Trial, WrongRun
 
 __all__ = ["BrokenMemory", "Memory", "Outcome", "Trial", "WrongRun"]

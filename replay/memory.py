@@ -10,16 +10,16 @@ from typing import Any
 import pandas as pd
 
 from replay.frame import make_frame
-from replay.schema import FORMAT, SCHEMA, check_trials, connect, read_outcome, read_trial
-from replay.trial import Outcome, Trial
-
-
-class WrongRun(ValueError):
-    """The memory belongs to a run with another configuration."""
-
-
-class BrokenMemory(ValueError):
-    """The file is no replay memory, or it is damaged."""
+from replay.schema import (
+    FORMAT,
+    SCHEMA,
+    check_trials,
+    connect,
+    differences,
+    read_outcome,
+    read_trial,
+)
+from replay.trial import BrokenMemory, Outcome, Trial, WrongRun
 
 
 class Memory:
@@ -92,7 +92,9 @@ class Memory:
             raise BrokenMemory(f"{path} is damaged: {error}") from error
         if configuration is not None:
             known = {**(defaults or {}), **there}
-            _compare(path, {key: known.get(key) for key in configuration}, configuration)
+            there = {key: known.get(key) for key in configuration}
+            if told := differences(there, configuration):
+                raise WrongRun(f"{path} belongs to another run: {'; '.join(told)}")
         return memory
 
     def copy(self, path: Path) -> None:
@@ -292,14 +294,3 @@ class Memory:
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._connection.execute(query, values).fetchall()
-
-
-def _compare(path: Path, written: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    written, given = json.loads(json.dumps([written, given]))
-    differences = [
-        f"{key} is {written.get(key)!r} there and {given.get(key)!r} here"
-        for key in {**written, **given}
-        if written.get(key) != given.get(key)
-    ]
-    if differences:
-        raise WrongRun(f"{path} belongs to another run: {'; '.join(differences)}")

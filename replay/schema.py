@@ -3,7 +3,7 @@
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -157,3 +157,13 @@ def read_trial(row: tuple[Any, ...]) -> Trial:
 def read_outcome(metrics: str, curve: str, error: str | None) -> Outcome:
     """Columns of the same names."""
     return Outcome(json.loads(metrics), tuple(json.loads(curve)), error)
+
+
+def differences(written: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """Which values of two configurations differ, in words."""
+    written, given = json.loads(json.dumps([written, given]))
+    return [
+        f"{key} is {written.get(key)!r} there and {given.get(key)!r} here"
+        for key in {**written, **given}
+        if written.get(key) != given.get(key)
+    ]

@@ -55,3 +55,11 @@ class Outcome:
     def best(self) -> float:
         """The best score of all epochs; predicted where the training was stopped so."""
         return max(self.curve) if self.is_measured else self.metrics["predicted"]
+
+
+class WrongRun(ValueError):
+    """The memory belongs to a run with another configuration."""
+
+
+class BrokenMemory(ValueError):
+    """The file is no replay memory, or it is damaged."""

@@ -85,7 +85,7 @@ class PracticalSpace(Space[PracticalState]):
         if size < SMALLEST:
             raise ValueError(f"pictures must be at least {SMALLEST}x{SMALLEST}, not {size}x{size}")
         self.classes = classes
-        self.is_colour = channels > 1
+        self.is_colour = channels >= 3
         self.scale = {"width": 8}
         # the stem brings large pictures to at most 56, as ResNets do
         self.halvings = 0 if size <= 48 else 1 if size <= 112 else 2

@@ -4,95 +4,40 @@ import numpy as np
 import pytest
 from conftest import make_space
 
+from metaqnn import testing
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.q_options import QLearningOptions
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
 from metaqnn.errors import MetaqnnError
-from replay import Trial
-from state_space import legal_walk, random_walk
+from state_space import random_walk
+
+trial = testing.make_trial
+score = testing.score_walk
+search = testing.search
 
 
-def trial(number, walk, space, imported=False):
-    return Trial(number, walk, 0, space.architecture(walk).digest, 0, {}, imported)
-
-
-def score(walk):
-    """A reward between 0 and 1 that depends on the walk alone."""
-    return (sum(map(ord, "".join(walk))) % 97) / 97
-
-
-def search(agent, space, steps, start=0):
-    """Ask and tell; returns what was told."""
-    told = []
-    for number in range(start, start + steps):
-        walk = agent.ask().walk
-        told.append((trial(number, walk, space), score(walk)))
-        agent.tell(*told[-1])
-    return told
-
-
-def test_proposals_are_legal(make_agent, space):
-    agent = make_agent(space)
-    for told, _ in search(agent, space, 30):
-        assert list(legal_walk(space, told.walk))
+@pytest.mark.parametrize(
+    "check",
+    [
+        testing.check_proposals,
+        testing.check_order,
+        testing.check_strangers,
+        testing.check_generators,
+    ],
+)
+def test_the_laws_of_agents(check, make_agent, space):
+    check(make_agent, space)
 
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_search_and_another_another(make_agent, space):
-    first, second, third = (search(make_agent(space, seed), space, 30) for seed in (1, 1, 2))
-    assert first == second
-    assert first != third
+    testing.check_seeds(make_agent, space)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("steps", [0, 1, 13])
 def test_restored_equals_uninterrupted(make_agent, space, steps):
-    agent = make_agent(space)
-    told = search(agent, space, steps)
-    restored = make_agent(space)
-    restored.restore(agent.snapshot(), told)
-    assert search(restored, space, 20, steps) == search(agent, space, 20, steps)
-    assert restored.snapshot() == agent.snapshot()
-
-
-def test_restored_between_ask_and_tell_equals_uninterrupted(make_agent, space):
-    agent = make_agent(space)
-    told = search(agent, space, 5)
-    walk = agent.ask().walk
-    restored = make_agent(space)
-    restored.restore(agent.snapshot(), told)
-    for each in (agent, restored):
-        each.tell(trial(5, walk, space), score(walk))
-    assert restored.snapshot() == agent.snapshot()
-
-
-def test_a_fresh_agent_restores_from_nothing(make_agent, space):
-    restored = make_agent(space)
-    restored.restore(None, [])
-    assert search(restored, space, 5) == search(make_agent(space), space, 5)
-
-
-def test_several_asks_and_tells_in_any_order(make_agent, space):
-    agent = make_agent(space)
-    walks = [agent.ask().walk for _ in range(8)]
-    for number in np.random.default_rng(0).permutation(8).tolist():
-        agent.tell(trial(number, walks[number], space), score(walks[number]))
-    assert list(legal_walk(space, agent.ask().walk))
-
-
-def test_walks_that_it_never_proposed(make_agent, space):
-    agent = make_agent(space)
-    generator = np.random.default_rng(3)
-    for number in range(10):
-        walk = random_walk(space, generator)
-        agent.tell(trial(number, walk, space, imported=number % 2 == 0), score(walk))
-    assert list(legal_walk(space, agent.ask().walk))
-
-
-def test_no_global_generator_is_touched(make_agent, space):
-    before = np.random.get_state()[1].tolist()  # noqa: NPY002 - the very thing to look at
-    search(make_agent(space), space, 5)
-    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002 - as above
+    testing.check_restoring(make_agent, space, steps)
 
 
 def q_learning(space, schedule="1.0:10", **options):

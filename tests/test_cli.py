@@ -19,8 +19,8 @@ from filelock import FileLock
 
 from metaqnn.cli import COMMANDS, main
 from metaqnn.config import RunConfig
+from metaqnn.data.parts import load_split
 from metaqnn.errors import MetaqnnError
-from metaqnn.training.data import load_split
 
 FAST = ["--budget", "4", "--epochs", "1", "--device", "cpu", "--quiet"]
 

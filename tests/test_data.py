@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
+from metaqnn.data import sources
 from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load, load_split
 from metaqnn.errors import MetaqnnError
-from metaqnn.training import sources
-from metaqnn.training.data import load, load_split
 
 
 def config(**options):
@@ -140,17 +140,12 @@ def test_npz_of_grey_floating_point_images_resized(tmp_path):
     [
         ({"y_train": None}, "has no array y_train"),
         ({"y_train": np.arange(39) % 4}, "40 images in x_train, 39 labels"),
-        (
-            {"y_train": np.arange(40) % 4 + 1},
-            "labels must be 0, 1, ... without gaps, not 1, 2, 3, 4",
-        ),
-        ({"y_train": np.arange(40) % 4 - 1}, "labels must be 0, 1"),
-        ({"y_train": np.zeros(40, int)}, "labels must be 0, 1"),
+        ({"y_train": np.zeros(40, int)}, "y_train has one class only, '0'"),
         ({"y_train": np.linspace(0, 1, 40)}, "y_train must be a list of whole numbers"),
         ({"y_train": np.array([["a"] * 40], dtype=object)}, "cannot be read as an npz file"),
         ({"x_train": np.zeros((40, 36), np.uint8)}, "x_train must have the shape"),
         ({"x_train": np.full((40, 6, 6), "a")}, "x_train must be numbers, not <U1"),
-        ({"x_train": np.full((40, 6, 6), 300)}, "it is int64 from 300 to 300"),
+        ({"x_train": np.full((40, 6, 6), 300)}, "x_train is 300 everywhere"),
         ({"x_train": np.zeros((40, 6, 8), np.uint8)}, "are 6x8, not square; say with --image-size"),
     ],
 )
@@ -163,8 +158,9 @@ def test_broken_npz_files_are_answered_in_one_line(tmp_path, arrays, problem):
 
 def test_npz_files_that_are_none(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 broken")
+    (tmp_path / "empty").mkdir()
     np.save(tmp_path / "a.npy", np.zeros(3))
-    for path in ("a.npz", "missing.npz", ".", "a.npy"):
+    for path in ("a.npz", "missing.npz", "empty", "a.npy"):
         with pytest.raises(MetaqnnError, match="cannot be read as an npz file"):
             load(config(dataset=f"npz:{tmp_path / path}"), "train")
 

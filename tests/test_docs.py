@@ -24,7 +24,7 @@ def run_blocks(path: Path) -> int:
 @pytest.mark.slow
 def test_the_page_of_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert run_blocks(DOCS / "python.md") == 8
+    assert run_blocks(DOCS / "python.md") == 10
 
 
 def test_the_page_of_ops_runs_and_its_op_is_a_network(monkeypatch):

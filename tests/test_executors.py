@@ -393,7 +393,7 @@ class TestOptions:
         try:
             for options in ({"threads": 2}, {}, {"dataset": "npz:x"}):
                 evaluator = evaluator_of(make_space("digits"), device="cpu", **options)
-                digits = replace(evaluator, data=DataOptions())
+                digits = replace(evaluator, images=DataOptions())
                 digits(Job(read("[SM(10)]"), 1))
                 assert threads() == 3
         finally:

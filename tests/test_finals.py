@@ -13,6 +13,7 @@ from parts import evaluator_of
 import metaqnn
 from metaqnn.cli import main
 from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load, load_split
 from metaqnn.errors import MetaqnnError
 from metaqnn.executors.in_process import InProcess
 from metaqnn.reports.finals import summarise
@@ -21,7 +22,6 @@ from metaqnn.runs.finals import Finals, wilson
 from metaqnn.runs.results import COUNTS, FINAL, find_results
 from metaqnn.runs.run import open_run
 from metaqnn.training import job
-from metaqnn.training.data import load, load_split
 from metaqnn.training.presets import NAMES, preset
 from metaqnn.training.recipe import Recipe
 
@@ -223,10 +223,9 @@ def test_short_is_twice_as_long_and_changes_of_the_rate_count():
 
 def test_what_is_missing_is_found_before_anything_is_trained(tmp_path):
     """Images of the run's training, of another shape, or for testing; and nothing is recorded."""
-    rng = np.random.default_rng(0)
 
     def write(size, **more):
-        pixels = rng.integers(0, 256, (40, size, size), np.uint8)
+        pixels = np.random.default_rng(0).integers(0, 256, (40, size, size), np.uint8)
         load_split.cache_clear()
         np.savez(tmp_path / "own.npz", x_train=pixels, y_train=np.arange(40) % 4, **more)
 
@@ -234,7 +233,10 @@ def test_what_is_missing_is_found_before_anything_is_trained(tmp_path):
     data = ["--dataset", f"npz:{tmp_path / 'own.npz'}", "--space", "digits", "--validation", "8"]
     made = invoke("run", *KEEP_ONE, *data, "--results-dir", tmp_path, "--name", "r")
     assert made.exit_code == 0, made.output
-    refused(invoke("finalize", tmp_path / "r", *SHORT), "has no array x_test and no y_test")
+    write(8, x_test=np.zeros((4, 9, 9), np.uint8), y_test=np.arange(4))
+    refused(invoke("finalize", tmp_path / "r", *SHORT), "x_test has images of shape (1, 9, 9)")
+    write(8, x_test=np.zeros((4, 8, 8), np.uint8), y_test=np.arange(4) + 1)
+    refused(invoke("finalize", tmp_path / "r", *SHORT), "y_test has the class '4'")
     write(9)
     refused(invoke("finalize", tmp_path / "r", *SHORT), "images of shape (1, 9, 9)")
     (tmp_path / "own.npz").unlink()

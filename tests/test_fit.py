@@ -9,11 +9,12 @@ from conftest import SHAPES, make_space
 from test_training import images
 
 from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load_split
+from metaqnn.device import is_out_of_memory, splittings, within_memory
 from metaqnn.networks.build import Network
 from metaqnn.networks.memory import activation_bytes, weight_bytes
 from metaqnn.networks.notation import read
-from metaqnn.training.data import load_split
-from metaqnn.training.fit import DoesNotFit, check_fit, is_out_of_memory, splittings, within_memory
+from metaqnn.training.fit import DoesNotFit, check_fit
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from state_space import random_walk

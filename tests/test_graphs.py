@@ -12,9 +12,9 @@ from safetensors.torch import load
 from test_training import DEEP
 
 from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load_split
 from metaqnn.training import cuda_graph
 from metaqnn.training.cuda_graph import WARM_UP, CudaRecorder, GraphedStep, Graphs
-from metaqnn.training.data import load_split
 from metaqnn.training.loop import train
 from metaqnn.training.proof import COMPARED, GraphFailed
 from metaqnn.training.recipe import Recipe

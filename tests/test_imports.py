@@ -35,14 +35,59 @@ def test_packages_know_only_what_they_may(package):
         assert imported(module) <= ALLOWED[package], module
 
 
-def test_help_imports_neither_torch_nor_pandas():
-    code = (
-        "import sys; from metaqnn.cli import main\n"
-        "try: main(['--help'])\n"
-        "except SystemExit as end: assert end.code == 0\n"
-        "assert not {'torch', 'pandas', 'numpy', 'pydantic'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+FLOORS = (
+    {"errors", "options", "registry", "task", "storage", "device", "terminal", "notebook"},
+    {"environment", "data", "networks", "spaces"},
+    {"agents", "executors", "stopping"},
+    {"training", "models"},
+    {"evaluators"},
+    {"search"},
+    {"config"},
+    {"runs"},
+    {"reports"},
+    {"comparison"},
+    {"api", "cli"},
+)
+"""Modules and folders of metaqnn; each knows those on its own floor and below."""
+
+
+def test_no_module_of_metaqnn_knows_a_higher_floor():
+    floors = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+    for path in (ROOT / "metaqnn").rglob("[!_]*.py"):
+        own = path.relative_to(ROOT / "metaqnn").parts[0].removesuffix(".py")
+        for other in known_folders(ast.parse(path.read_text())):
+            assert floors[other] <= floors[own], f"{path} imports metaqnn.{other}"
+
+
+def known_folders(tree: ast.AST) -> set[str]:
+    """The modules and folders of metaqnn that are imported, within functions too."""
+    found: set[str] = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("metaqnn."):
+            found.add(node.module.split(".")[1])
+        found |= known_folders(node)
+    return found
+
+
+HELP = (
+    "import sys, time; from metaqnn.cli import main\n"
+    "try: main(['--help'])\n"
+    "except SystemExit as end: assert end.code == 0\n"
+)
+
+
+def after_help(code: str) -> str:
+    """What a process prints to stderr that has printed --help."""
+    command = [sys.executable, "-c", HELP + code]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stderr
+
+
+def test_help_imports_nothing_heavy():
+    loaded = set(after_help("print(*sys.modules, file=sys.stderr)").split())
+    assert "click" in loaded
+    assert not {"torch", "pandas", "numpy", "pydantic"} & loaded
 
 
 @pytest.mark.slow
@@ -71,12 +116,7 @@ def test_a_wheel_says_that_its_packages_are_typed(tmp_path):
     assert {f"{name}/py.typed" for name in packages} <= set(names)
 
 
-def test_help_answers_in_half_a_second():
-    import time
-
-    def seconds() -> float:
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "metaqnn", "--help"], check=True, capture_output=True)
-        return time.perf_counter() - start
-
-    assert min(seconds() for _ in range(3)) < 0.5
+def test_help_takes_less_than_a_fifth_of_a_second():
+    # of the processor, which nobody else on the machine can take from it; it takes 0.05
+    spent = [after_help("print(time.process_time(), file=sys.stderr)") for _ in range(3)]
+    assert min(map(float, spent)) < 0.2

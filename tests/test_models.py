@@ -15,12 +15,12 @@ from PIL import Image
 import metaqnn
 from metaqnn.cli import main
 from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.formats import FORMATS, export
 from metaqnn.models.model import Facts, Model
 from metaqnn.networks.build import Network
 from metaqnn.networks.notation import read
-from metaqnn.training.data import load
 from state_space import random_walk
 
 NETWORKS = {
@@ -113,8 +113,8 @@ def test_probabilities_are_the_softmax():
 def test_images_of_another_shape_are_refused(tmp_path):
     export(*make_network(*NETWORKS["graph"]), tmp_path / "net.safetensors")
     model = metaqnn.load(tmp_path / "net.safetensors")
-    with pytest.raises(MetaqnnError, match=r"shape \(n, 1, 16, 16\), not \(2, 16, 16\)"):
-        model.scores(np.zeros((2, 16, 16)))
+    with pytest.raises(MetaqnnError, match=r"shape \(n, 1, 16, 16\), not \(2, 16, 17\)"):
+        model.scores(np.zeros((2, 16, 17)))
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import metaqnn
 from metaqnn.cli import main
+from metaqnn.data.images import Images
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.formats import FORMATS, export, load_network
 from metaqnn.models.model import Facts
@@ -26,7 +27,6 @@ from metaqnn.networks.memory import activation_bytes
 from metaqnn.networks.notation import read
 from metaqnn.networks.ops import OPS, LayerCost, Op, Part
 from metaqnn.reports.drawing import draw
-from metaqnn.training.data import Images
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from state_space import Architecture, Node
@@ -174,7 +174,7 @@ def test_the_source_of_graphs_computes_the_same(graph):
     except ShapeError:
         return
     facts = Facts(graph.text, shape, classes, (0.0, 0.0), (1.0, 1.0))
-    images = np.random.default_rng(0).normal(size=(3, *shape)).astype(np.float32)
+    images = np.random.default_rng(0).uniform(0, 255, (3, *shape)).astype(np.float32)
     with TemporaryDirectory() as folder:
         export(network, facts, Path(folder) / "net.py")
         scores = metaqnn.load(Path(folder) / "net.py", trust=True).scores(images)

@@ -11,8 +11,8 @@ from PIL import Image
 import metaqnn
 from metaqnn.cli import main
 from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load
 from metaqnn.models.formats import FORMATS
-from metaqnn.training.data import load
 
 MINUTES = 6
 

@@ -11,10 +11,10 @@ from torch.nn.functional import cross_entropy
 from metaqnn.cli import main
 from metaqnn.config import RunConfig
 from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load_split
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.build import Network
 from metaqnn.networks.notation import read
-from metaqnn.training.data import load_split
 from metaqnn.training.epochs import Steps
 from metaqnn.training.presets import NAMES, practical, preset
 from metaqnn.training.recipe import Recipe
@@ -113,7 +113,7 @@ def test_a_run_says_its_recipe_and_needs_no_images_to_say_it_again():
     config = RunConfig.from_flat({"recipe": "practical", "train_limit": 400})
     assert config.flat()["recipe"] == "practical"
     with pytest.MonkeyPatch.context() as patch:
-        patch.delattr("metaqnn.training.data.load_split")
+        patch.delattr("metaqnn.data.parts.load_split")
         again = config.changed({"budget": 3})
     assert again.parts["evaluator"] == config.parts["evaluator"]
 

@@ -11,6 +11,7 @@ from safetensors.torch import load
 from metaqnn.agents.random import RandomSearch
 from metaqnn.cli import main
 from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load_split
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Job
 from metaqnn.evaluators.train import TrainEvaluator
@@ -19,7 +20,6 @@ from metaqnn.executors.in_process import InProcess
 from metaqnn.networks.notation import read
 from metaqnn.search.loop import Search
 from metaqnn.search.rules import Rules
-from metaqnn.training.data import load_split
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe, with_settings
 from replay import Memory

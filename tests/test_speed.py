@@ -5,11 +5,11 @@ import torch
 from test_training import DEEP
 
 from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load_split
 from metaqnn.networks.build import Network
 from metaqnn.networks.notation import read
 from metaqnn.training import peak
 from metaqnn.training.adam import fastest
-from metaqnn.training.data import load_split
 from metaqnn.training.epochs import Tally, batches
 from metaqnn.training.loop import train
 from metaqnn.training.optimizers import OPTIMIZERS

@@ -16,6 +16,7 @@ from searches import make_search, state
 from metaqnn.cli import main
 from metaqnn.config import RunConfig
 from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load_split
 from metaqnn.networks.cost import size_metrics
 from metaqnn.networks.notation import read
 from metaqnn.reports.distinct import distinct
@@ -35,7 +36,6 @@ from metaqnn.stopping.predictor import (
     probability_above,
 )
 from metaqnn.task import accuracy
-from metaqnn.training.data import load_split
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from replay import Outcome, Trial

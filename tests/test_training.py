@@ -10,14 +10,15 @@ from safetensors import safe_open
 from safetensors.torch import load
 
 import metaqnn
+from metaqnn.data.images import Images
 from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load_split
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.build import Network
 from metaqnn.networks.notation import read
 from metaqnn.training import epochs, loop
 from metaqnn.training.adam import FusedAdam
 from metaqnn.training.chance import Chance
-from metaqnn.training.data import Images, load_split
 from metaqnn.training.loop import TrainingDiverged, train
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.sgd import Sgd

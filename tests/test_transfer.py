@@ -10,10 +10,10 @@ from PIL import Image
 import metaqnn
 from metaqnn.cli import main
 from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load
 from metaqnn.models.transfer import transferable, with_classes
 from metaqnn.networks.build import Network
 from metaqnn.networks.notation import read
-from metaqnn.training.data import load
 
 FAST = ["--epochs", "1", "--restart-below", "0", "--device", "cpu", "--threads", "1"]
 
@@ -123,7 +123,7 @@ def test_a_network_that_fails_is_one_line_and_exit_1(few):
         (["[C(8,3,1)"], ["character"]),
         (["[C(8,3,1), P(9,2), SM(10)]"], ["P(9,2)", "8x8"]),
         (["[SM(10)]", "--to", "net.h5"], ["net.h5: the suffix must be one of"]),
-        (["[SM(10)]", "--final", "--dataset", "npz:train.npz"], ["no array x_test"]),
+        (["[SM(10)]", "--final", "--dataset", "npz:train.npz"], ["x_test has images of shape"]),
         (["[SM(10)]", "--to", "nowhere/net.onnx"], ["there is no folder nowhere"]),
         (["[SM(10)]", "--init-from", "nowhere.safetensors"], ["nowhere.safetensors cannot be"]),
         (["[SM(10)]", "--dataset", "digit"], ["no data set 'digit'", "digits"]),
@@ -133,7 +133,8 @@ def test_a_network_that_fails_is_one_line_and_exit_1(few):
 def test_bad_input_is_one_line(tmp_path, monkeypatch, arguments, parts):
     monkeypatch.chdir(tmp_path)
     pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
-    np.savez("train.npz", x_train=pixels, y_train=np.arange(40) % 4)
+    labels = np.arange(40) % 4
+    np.savez("train.npz", x_train=pixels, y_train=labels, x_test=pixels[:, :7], y_test=labels)
     refused(invoke("train", *arguments), *parts)
 
 

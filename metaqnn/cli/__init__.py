@@ -29,6 +29,7 @@ COMMANDS = {
     "space": "Describe a search space: its size and its layers.",
     "show": "Describe a network: its layers, shapes and costs.",
     "datasets": "List the data sets.",
+    "check": "Say what is read of a data set, and what looks wrong.",
     "doctor": "Describe this machine and try it, for a report of a fault.",
 }
 """The commands in the order of --help; the command top-k is `top_k` in metaqnn/cli/top_k.py."""

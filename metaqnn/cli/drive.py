@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from metaqnn.environment import check_content
+from metaqnn.environment import check_content, read_data
 from metaqnn.reports.chance import advise
 from metaqnn.reports.distinct import distinct
 from metaqnn.reports.observers import make_observers
@@ -42,6 +42,9 @@ def drive(run: Run, *, quiet: bool, command: list[str] | None = None) -> None:
         check_content(run.path, parts.evaluator.facts)
     else:
         create_run(parts, command)
+        data = None if quiet else read_data(run.path)
+        for line in data["lines"] if data else ():
+            click.echo(printable(line), err=True)
     if not quiet and not parts.evaluator.trains:
         for name, value in parts.evaluator.facts.items():
             click.echo(printable(f"{name}: {value}"), err=True)

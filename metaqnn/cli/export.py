@@ -32,8 +32,8 @@ def export(source: Path, rank: int | None, final: str | None, target: Path) -> N
 
     A .pt2 or .py file, which can run code when it is read, is never read here.
 
-    Whatever the format, the network reads images of values from 0 to 255, and returns the scores of
-    the classes before the softmax.
+    Whatever the format, the network reads images in the units of those that it was trained on, 0 to
+    255 for pictures, and returns the scores of the classes before the softmax.
     """
     from metaqnn.errors import MetaqnnError
     from metaqnn.models.formats import export as write

@@ -1,5 +1,6 @@
 """metaqnn predict."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -21,22 +22,31 @@ from metaqnn.reports.formats import Format, render_cells, render_exactly
 def predict(model: Path, pictures: tuple[Path, ...], trust: bool, form: Format) -> None:
     """Classify PICTURES with MODEL, a file that `metaqnn export` wrote.
 
-    The pictures are resized to what the network reads, and made grey where it reads one channel.
+    PICTURES are files, folders of them, or .npy arrays of images. They are prepared as those of the
+    training were: turned upright, resized to what the network reads, made grey where it reads one
+    channel. Files that cannot be read are named and left out; then the exit code is 1.
+
     A .pt2 or .py file can run any code when it is read, and is only read with --trust; .onnx and
     .safetensors files run none. Tables and CSV have names as terminals and spreadsheets may have
     them (docs/export.md); JSON has them to the letter.
     """
     import pandas as pd
 
+    from metaqnn.data.inputs import read_inputs
+    from metaqnn.errors import MetaqnnError
     from metaqnn.models.formats import load
-    from metaqnn.models.pictures import read_pictures
+    from metaqnn.terminal import printable
 
     loaded = load(model, trust=trust)
-    probabilities = loaded.probabilities(read_pictures(pictures, loaded.facts.input_shape))
+    shape, preparation = loaded.facts.input_shape, loaded.facts.preparation
+    names, images, broken = read_inputs(pictures, shape, preparation)
+    if not names:
+        raise MetaqnnError(broken[0] if len(broken) == 1 else f"{broken[0]}; nor the others")
+    probabilities = loaded.probabilities(images)
     best = probabilities.argmax(1)
     found = pd.DataFrame(
         {
-            "picture": [str(path) for path in pictures],
+            "picture": names,
             "class": [loaded.facts.classes[place] for place in best],
             "probability": probabilities.max(1).astype(float),
         }
@@ -46,3 +56,7 @@ def predict(model: Path, pictures: tuple[Path, ...], trust: bool, form: Format) 
     else:
         found["probability"] = found["probability"].map("{:.2%}".format)
         click.echo(render_cells(found, form, ("picture", "class")))
+    for problem in broken:
+        click.echo(printable(f"left out: {problem}"), err=True)
+    if broken:
+        sys.exit(1)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from metaqnn.config import RunConfig
+    from metaqnn.data.images import Images
     from metaqnn.models.model import Facts
     from metaqnn.networks.build import Network
     from metaqnn.stopping.base import Progress
-    from metaqnn.training.data import Images
     from replay import Outcome
     from state_space import Architecture
 
@@ -80,13 +80,13 @@ def train(
     The options of training change the recipe; their defaults are those of the recipe.
     """
     from metaqnn.config import RunConfig
+    from metaqnn.data.parts import load, load_split
     from metaqnn.errors import MetaqnnError
     from metaqnn.models.formats import check_target, export
     from metaqnn.models.network import load_network
     from metaqnn.models.transfer import transferable, with_classes
     from metaqnn.networks.cost import check_scores, total_cost
     from metaqnn.networks.notation import read
-    from metaqnn.training.data import load, load_split
     from metaqnn.training.presets import preset
     from metaqnn.training.recipe import with_settings
     from state_space.notation import NotationError
@@ -132,6 +132,8 @@ def train(
         click.echo(f"{facts.architecture} is in {target}")
     if test_images:
         click.echo(_test(trained, facts, test_images, config))
+    elif final:
+        click.echo(f"{data.dataset} has no test images: no test error is known")
     else:
         click.echo(_validated(outcome))
 

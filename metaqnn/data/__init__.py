@@ -1,1 +1,1 @@
-"""Data sets: where they are, how they are read and split."""
+"""Pictures and arrays as people have them, and the images that networks are trained on."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from metaqnn.errors import MetaqnnError
@@ -14,7 +15,7 @@ class DataSetEntry:
     """A data set that can be chosen by name.
 
     Attributes:
-        source: "module:function" that loads it; see `metaqnn.training.sources`.
+        source: "module:function" that loads it; see `metaqnn.data.parts.Source`.
         description: For people.
         shape: (channels, height, width), where it is fixed.
         classes: Number of classes, where it is fixed.
@@ -32,7 +33,7 @@ class DataSetEntry:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-_SOURCES = "metaqnn.training.sources"
+_SOURCES = "metaqnn.data.sources"
 
 DATASETS: Table[DataSetEntry] = Table(
     "data set",
@@ -92,10 +93,11 @@ DATASETS: Table[DataSetEntry] = Table(
 
 FILE_DATASETS = {
     "npz": DataSetEntry(
-        f"{_SOURCES}:npz", "npz:FILE, your own arrays x_train, y_train, x_test, y_test"
+        "metaqnn.data.npz:npz", "npz:FILE, your own arrays x_train, y_train, x_test, y_test"
     ),
     "folder": DataSetEntry(
-        f"{_SOURCES}:folder", "folder:DIR, your own pictures as DIR/train/CLASS/*, DIR/test/CLASS/*"
+        "metaqnn.data.folder:folder",
+        "folder:DIR, your own pictures as DIR/train/CLASS/*, DIR/test/CLASS/*, or DIR/CLASS/*",
     ),
 }
 """Data sets that are named by what they are and where they lie, as npz:FILE."""
@@ -107,7 +109,7 @@ def find_dataset(name: str) -> tuple[DataSetEntry, str | None]:
     Raises:
         MetaqnnError: There is no such data set.
     """
-    kind, colon, path = name.partition(":")
+    kind, colon, path = full_name(name).partition(":")
     if colon and kind in FILE_DATASETS:
         if not path:
             raise MetaqnnError(f"data set {name!r}: a path must follow {kind}:")
@@ -116,6 +118,19 @@ def find_dataset(name: str) -> tuple[DataSetEntry, str | None]:
         known = [*DATASETS.names(), *(f"{kind}:..." for kind in FILE_DATASETS)]
         raise MetaqnnError(f"there is no data set {name!r}{suggestion(name, known)}")
     return DATASETS.find(name), None
+
+
+def full_name(name: str) -> str:
+    """The name of a data set with its kind, where it is the path of a file or folder alone."""
+    kind, colon, path = name.partition(":")
+    if colon and kind.lower() in FILE_DATASETS:
+        return f"{kind.lower()}:{path}"
+    if name in DATASETS:
+        return name
+    place = Path(name).expanduser()
+    if place.suffix.lower() in (".npz", ".npy"):
+        return f"npz:{name}"
+    return f"folder:{name}" if name and place.is_dir() else name
 
 
 def find_source(entry: DataSetEntry) -> Callable[..., Any]:

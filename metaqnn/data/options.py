@@ -1,10 +1,12 @@
 """The options of data sets."""
 
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
-from metaqnn.data.datasets import find_dataset
+from metaqnn.data.datasets import find_dataset, full_name
 from metaqnn.options import Section
 
 
@@ -12,7 +14,9 @@ class DataOptions(Section):
     """Which images, and how they are split."""
 
     dataset: str = Field(
-        "digits", description="A name that `metaqnn datasets` lists, npz:FILE or folder:DIR."
+        "digits",
+        description="A name that `metaqnn datasets` lists, npz:FILE or folder:DIR; a path alone is "
+        "either.",
     )
     data_dir: str | None = Field(None, description="Folder in which the data set lies.")
     download: bool = Field(False, description="Download the data set into --data-dir if need be.")
@@ -28,9 +32,43 @@ class DataOptions(Section):
         "Default: a fifth for digits, a tenth for others.",
     )
     split_seed: int = Field(0, ge=0, description="Seed of the split into training and validation.")
+    arrays: str | None = Field(
+        None,
+        description="Of npz:FILE: the names IMAGES,LABELS of the arrays for training, then those "
+        "of the test and of validation. Default: the usual names, such as x_train,y_train.",
+    )
+    transparency: str = Field(
+        "white",
+        description="What becomes of transparency in pictures: laid on white or black, or kept as "
+        "a channel: keep.",
+    )
+    colour: str = Field(
+        "auto",
+        description="Of pictures: auto (grey where all are grey), grey or rgb.",
+    )
+    skip_broken: bool = Field(
+        False, description="Go on without pictures that cannot be read, and count them."
+    )
 
-    FREE: ClassVar = ("data_dir", "download")
-    CHANGEABLE: ClassVar = ("data_dir",)
+    # a data set is known by its content, not by its place
+    FREE: ClassVar = ("dataset", "data_dir", "download")
+    CHANGEABLE: ClassVar = ("dataset", "data_dir")
+
+    @field_validator("dataset")
+    @classmethod
+    def _with_kind(cls, name: str) -> str:
+        kind, colon, path = full_name(name).partition(":")
+        # a run may be gone on with from elsewhere
+        return f"{kind}:{Path(path).expanduser().absolute()}" if colon and path else name
+
+    @field_validator("transparency", "colour")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        known = {"transparency": ("white", "black", "keep"), "colour": ("auto", "grey", "rgb")}
+        allowed = known[str(info.field_name)]
+        if value not in allowed:
+            raise PydanticCustomError("known", "One of {known}", {"known": ", ".join(allowed)})
+        return value
 
     @classmethod
     def complete(cls, given: dict[str, Any]) -> dict[str, Any]:

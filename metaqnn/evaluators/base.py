@@ -95,8 +95,16 @@ class Evaluator(ABC):
     def __call__(self, job: Job) -> Outcome:
         """Score the job's architecture."""
 
-    def check(self, task: Task) -> None:  # noqa: B027  # most need nothing
-        """See whether all is there that scoring needs, and is that of the task.
+    def data(self) -> Mapping[str, Any] | None:
+        """What the networks learn from, for JSON: `lines` for people, and a `fingerprint`."""
+        return None
+
+    def check(self, task: Task, data: Mapping[str, Any] | None = None) -> None:  # noqa: B027
+        """See whether all is there that scoring needs, and is that of the run; most need nothing.
+
+        Args:
+            task: Of the run.
+            data: What `data` gave when the run was made, where that is known.
 
         Raises:
             MetaqnnError: It is not.

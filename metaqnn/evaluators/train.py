@@ -70,7 +70,7 @@ def _practical(given: dict[str, Any]) -> dict[str, Any]:
     chosen = practical(1, 1)
     if given.keys() >= chosen.keys():
         return given
-    from metaqnn.training.data import load_split  # torch is imported where images are loaded
+    from metaqnn.data.parts import load_split  # torch is imported where images are loaded
 
     completed = DataOptions.complete(given)
     own = {name: completed[name] for name in DataOptions.model_fields if name in completed}
@@ -86,7 +86,7 @@ class TrainEvaluator(Evaluator):
     """Trains a network on a data set by a recipe; the score is validation accuracy.
 
     Attributes:
-        data: Which images.
+        images: Which.
         recipe: The rules.
         place: Where, and with how many threads.
         whole: Train on all training images, those for validation too, so that the accuracy counts
@@ -98,7 +98,7 @@ class TrainEvaluator(Evaluator):
     trains = True
     uses_gpu = True
 
-    data: DataOptions
+    images: DataOptions
     recipe: Recipe
     place: Place
     whole: bool = False
@@ -112,7 +112,7 @@ class TrainEvaluator(Evaluator):
             size = options.data.image_size or entry.shape[1]
             names = tuple(map(str, range(entry.classes)))
             return classification((entry.shape[0], size, size), names)
-        from metaqnn.training.data import load_split
+        from metaqnn.data.parts import load_split
 
         training, _ = load_split(options.data)
         return classification(training.shape, training.classes)
@@ -139,25 +139,41 @@ class TrainEvaluator(Evaluator):
 
         return run_job(self, job)
 
-    def check(self, task: Task) -> None:
+    def data(self) -> Mapping[str, Any]:
+        """What was read of the data set, and what it is known by."""
+        from metaqnn.data.check import summarise
+        from metaqnn.data.parts import load_split
+
+        summary = summarise(self.images.dataset, *load_split(self.images))
+        return {"lines": summary.lines, "fingerprint": dict(summary.fingerprint)}
+
+    def check(self, task: Task, data: Mapping[str, Any] | None = None) -> None:
         """Load the images.
 
         Raises:
             MetaqnnError: They cannot be loaded, or are not those for which the run was made.
         """
-        there = self.task(TrainOptions(data=self.data, recipe=self.recipe), task)
+        there = self.task(TrainOptions(data=self.images, recipe=self.recipe), task)
         if (there.shape, len(there.outputs)) != (task.shape, len(task.outputs)):
             raise MetaqnnError(
-                f"{self.data.dataset} has images of shape {there.shape} in "
+                f"{self.images.dataset} has images of shape {there.shape} in "
                 f"{len(there.outputs)} classes; the run was made for {task.shape} in "
                 f"{len(task.outputs)}"
             )
+        if data is not None:
+            from metaqnn.data.fingerprint import differences
+
+            if told := differences(data["fingerprint"], self.data()["fingerprint"]):
+                raise MetaqnnError(
+                    f"{self.images.dataset} has other data than those of the run: "
+                    f"{'; '.join(told)}; --dataset says where those are now"
+                )
 
     def with_data(self) -> "TrainEvaluator":
         """The same, with its images, for a machine that does not have them."""
         from metaqnn.training.job import pack_split
 
-        return replace(self, packed=pack_split(self.data))
+        return replace(self, packed=pack_split(self.images))
 
     @property
     def facts(self) -> Mapping[str, Any]:

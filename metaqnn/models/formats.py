@@ -4,6 +4,7 @@ import importlib.util
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from metaqnn.data.preparation import UNTOLD, Preparation
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.checks import check_trust, image_bytes, parse
 from metaqnn.models.model import Facts, Model, Scores
@@ -118,7 +120,10 @@ def _read_source(path: Path, trust: bool) -> tuple[Facts, Scores]:
     try:
         spec.loader.exec_module(module)
         names = ("ARCHITECTURE", "INPUT_SHAPE", "CLASSES", "MEAN", "DEVIATION", "CONTRAST")
+        told = getattr(module, "PREPARATION", None)
+        preparation = UNTOLD if told is None else Preparation.from_text(told)
         facts = Facts(*(getattr(module, name) for name in names))
+        facts = replace(facts, preparation=preparation)
         return facts, _torch_scores(module.load())
     except Exception as error:  # the code is a person's to change
         raise MetaqnnError(f"{path} cannot be read: {type(error).__name__}: {error}") from None

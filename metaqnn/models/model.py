@@ -7,13 +7,16 @@ from typing import Any, Self
 
 import numpy as np
 
+from metaqnn.data.prediction import prepare
+from metaqnn.data.preparation import UNTOLD, Preparation
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.checks import check_facts, parse, parse_list
 from metaqnn.notebook import render_facts
 from metaqnn.task import Shape
 
 Scores = Callable[[np.ndarray], np.ndarray]
-"""Class scores before the softmax, float32 (images, classes), of float32 images 0 to 255."""
+"""Class scores before the softmax, float32 (images, classes), of float32 images (images, channels,
+height, width) in the units of the training images."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,12 @@ class Facts:
         architecture: The text of the network as it was trained, dropout included.
         input_shape: (channels, height, width) of the images.
         classes: Names of the classes.
-        mean: Of each channel of the training images, 0 to 255.
+        mean: Of each channel of the training images, 0 to 255, or in their own units where the
+            scale of the preparation is values.
         deviation: Likewise the standard deviation.
         contrast: Every image is brought to mean 0 and deviation 1 by itself; those of the channels
             then count for nothing.
+        preparation: How the training images became what they were.
     """
 
     architecture: str
@@ -36,6 +41,7 @@ class Facts:
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     contrast: bool = False
+    preparation: Preparation = UNTOLD
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> Self:
@@ -49,7 +55,9 @@ class Facts:
             names = ("input_shape", "classes", "mean", "deviation")
             shape, classes, mean, deviation = (parse_list(metadata[name]) for name in names)
             contrast = parse(metadata["contrast"])
-            facts = cls(architecture, shape, classes, mean, deviation, contrast)
+            told = metadata.get("preparation")
+            preparation = UNTOLD if told is None else Preparation.from_text(told)
+            facts = cls(architecture, shape, classes, mean, deviation, contrast, preparation)
             check_facts(facts)
             return facts
         except (KeyError, ValueError, TypeError, RecursionError, OverflowError) as error:
@@ -65,6 +73,7 @@ class Facts:
             "mean": json.dumps(self.mean),
             "deviation": json.dumps(self.deviation),
             "contrast": json.dumps(self.contrast),
+            "preparation": self.preparation.text,
         }
 
 
@@ -84,16 +93,13 @@ class Model:
         """Class scores before the softmax, float32, shape (images, classes).
 
         Args:
-            images: Array or tensor of shape (images, channels, height, width), values 0 to 255.
+            images: Array or tensor, as those that it was trained on: channels first or last, values
+                of the same scale; of arrays that were resized also the size before.
 
         Raises:
-            MetaqnnError: The images have another shape.
+            MetaqnnError: The images have another shape or scale, or none are there.
         """
-        pixels = np.ascontiguousarray(images, np.float32)
-        if pixels.shape[1:] != self.facts.input_shape:
-            wanted = ", ".join(map(str, self.facts.input_shape))
-            raise MetaqnnError(f"the images must have the shape (n, {wanted}), not {pixels.shape}")
-        return self.score(pixels)
+        return self.score(prepare(images, self.facts.input_shape, self.facts.preparation))
 
     def probabilities(self, images: Any) -> np.ndarray:
         """The softmax of `scores`."""

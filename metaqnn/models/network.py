@@ -8,16 +8,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from metaqnn.data.images import equalise
+from metaqnn.device import within_memory
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.checks import check_tensors, check_trust, read_architecture
 from metaqnn.models.model import Facts
 from metaqnn.networks.build import Network
-from metaqnn.training.data import equalise
-from metaqnn.training.fit import within_memory
 
 
 class Normalised(nn.Module):
-    """A network that reads images as they are, float32 values from 0 to 255."""
+    """A network that reads images as they are, float32 in the units of its training images."""
 
     mean: Tensor
     deviation: Tensor
@@ -27,13 +27,20 @@ class Normalised(nn.Module):
         super().__init__()
         self.network = network
         self.contrast = facts.contrast
+        self.factor = facts.preparation.factor
+        self.floor = facts.preparation.floor
         for name in ("mean", "deviation"):
             values = torch.tensor(getattr(facts, name), dtype=torch.float32)
             self.register_buffer(name, values.view(1, -1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores, shape (images, classes)."""
-        values = equalise(images) if self.contrast else (images - self.mean) / self.deviation
+        # whole grey levels, as in training
+        levels = images if self.factor == 1 else (images * self.factor).round()
+        if self.contrast:
+            values = equalise(levels, self.floor)
+        else:
+            values = (levels - self.mean) / self.deviation
         scores: Tensor = self.network(values)
         return scores
 
@@ -52,7 +59,7 @@ def probabilities(
     Args:
         network: As it is used, not trained.
         facts: Of the network.
-        images: Shape (images, channels, height, width), values 0 to 255.
+        images: Pixels as `Images` has them.
         device: Where to compute.
     """
     module = Normalised(network, facts).to(device).eval()
@@ -60,7 +67,7 @@ def probabilities(
     def score(splits: int) -> np.ndarray:
         with torch.inference_mode():
             parts = [
-                module(part.to(device).float()).softmax(1).cpu()
+                module(part.to(device).float() / module.factor).softmax(1).cpu()
                 for part in torch.split(images, BATCH // splits)
             ]
         return torch.cat(parts).numpy()

@@ -10,8 +10,8 @@ from state_space import Architecture
 
 HEADER = '''"""A network that metaqnn has designed and trained.
 
-Reads images of shape (n, {shape}) with values from 0 to 255, and returns the scores of
-{classes} classes before the softmax. The weights lie in {weights}.
+Reads images of shape (n, {shape}) with values from {low:g} to {high:g}, and returns the
+scores of {classes} classes before the softmax. The weights lie in {weights}.
 
     net = load()
     net(images.float()).argmax(1)
@@ -30,6 +30,7 @@ CLASSES = {names!r}
 MEAN = {mean!r}
 DEVIATION = {deviation!r}
 CONTRAST = {contrast!r}
+PREPARATION = {preparation!r}
 
 # this module's layers, and what the file of weights calls them
 STORED = {{
@@ -60,11 +61,14 @@ def load(path=Path(__file__).with_name({weights!r})):
 '''
 
 
+LEVELS = "images = (images * {factor}).round()"
+"""What brings images from 0 to 1 to grey levels, as those of the training were."""
+
 NORMALISATIONS = {
     False: ("{x} = (images - self.mean) / self.deviation",),
     True: (
         "{x} = images - images.mean((1, 2, 3), keepdim=True)",
-        "{x} = {x} / {x}.square().mean((1, 2, 3), keepdim=True).sqrt().clamp(min=1)",
+        "{x} = {x} / {x}.square().mean((1, 2, 3), keepdim=True).sqrt().clamp(min={floor:g})",
     ),
 }
 """What is done to images first: by channel, or each image by itself (global contrast)."""
@@ -80,6 +84,10 @@ def write_source(facts: Facts, weights: str) -> str:
     architecture = read(facts.architecture).expanded
     ops = place_ops(architecture, facts.input_shape)
     names = _values(architecture)
+    preparation = facts.preparation
+    low, high = {"bytes": (0, 255), "unit": (0, 1)}.get(
+        preparation.scale, (preparation.low, preparation.high)
+    )
     layers, stored, steps = [], [], []
     for position, (node, op) in enumerate(zip(architecture.nodes, ops, strict=True)):
         part = op.source()
@@ -104,8 +112,12 @@ def write_source(facts: Facts, weights: str) -> str:
         stored="\n".join(f"    {line}" for line in stored),
         layers=_indented(layers),
         steps=_indented(steps),
+        preparation=facts.preparation.text,
+        low=low,
+        high=high,
         normalisation=_indented(
-            line.format(x=names[-1]) for line in NORMALISATIONS[facts.contrast]
+            line.format(x=names[-1], factor=preparation.factor, floor=preparation.floor)
+            for line in (LEVELS,) * (preparation.factor != 1) + NORMALISATIONS[facts.contrast]
         ),
         last=names[len(architecture.nodes) - 1],
     )

@@ -20,12 +20,12 @@ import numpy as np
 import torch
 
 from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load_split
 from metaqnn.device import devices
 from metaqnn.models.formats import export, load
 from metaqnn.models.network import load_network
 from metaqnn.networks.notation import read
 from metaqnn.training.cuda_graph import Graphs
-from metaqnn.training.data import load_split
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.speed import Speed

@@ -67,7 +67,8 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
         ["rank", "test_error", "low", "high", "accuracy", "parameters", "multiply_adds", "seconds"]
     ].mean()
     means.insert(2, "deviation", groups["test_error"].std())
-    means["seeds"] = groups["test_error"].count()
+    tested = groups["test_error"].count()
+    means["seeds"] = tested.where(tested > 0, groups["weights"].count())
     return means.astype(COUNTS).reset_index()[[*means.columns, "network"]]
 
 

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from metaqnn import __version__
 from metaqnn.environment import CONFIG, ENVIRONMENT, SPACE, read_environment
 from metaqnn.errors import MetaqnnError
+from metaqnn.reports.classes import list_classes
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.finals import add_test_errors
 from metaqnn.reports.parts import (
@@ -57,6 +58,8 @@ def render_page(run: Run, *, k: int, refresh: int | None = None) -> str:
     memory.close()
     best = top_k(add_test_errors(findings.networks, run), findings.space, k, findings.score)
     pictures = draw_pictures(findings)
+    # while the search runs the best network changes too often to be asked again and again
+    classes, no_classes = ([], "the search is running") if refresh else list_classes(run)
     environment = read_environment(run.path)
     templates = Environment(
         loader=PackageLoader("metaqnn.reports"),
@@ -83,6 +86,8 @@ def render_page(run: Run, *, k: int, refresh: int | None = None) -> str:
         table=list_best(best, findings.score),
         predicted=PREDICTED if best["predicted"].any() else "",
         finals=list_finals(run),
+        classes=classes,
+        no_classes=no_classes,
         drawings=draw_best(run, findings, best),
         failures=group_reasons(findings.networks["error"].dropna()),
         refusals=group_reasons(refusals.values()),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from metaqnn.environment import CONFIG, SPACE
+from metaqnn.environment import CONFIG, SPACE, read_data
 from metaqnn.reports.columns import columns_of
 from metaqnn.reports.drawing import draw
 from metaqnn.reports.figures.best import UNITS, time_unit
@@ -95,9 +95,11 @@ def list_facts(run: Run, findings: Findings, environment: Mapping[str, Any]) -> 
     """What was searched, and how."""
     config = run.config
     kind = run.space_settings.get("space", "chain")
+    data = read_data(run.path)
     reward = findings.score.name if config.rewards.reward == BEST else config.rewards.reward
     return {
         "data": describe_data(run),
+        **({"read": "; ".join(map(str, data["lines"][1:]))} if data else {}),
         "search space": f"{config.run.space} ({kind})",
         "agent": config.run.agent,
         "scored by": f"{config.run.evaluator} ({findings.score.name})",

@@ -13,6 +13,7 @@ from metaqnn.runs.run import Run, make_folder
 from metaqnn.spaces import made_for, read_space
 from metaqnn.storage import free_folder, named_folder
 from metaqnn.task import Task
+from metaqnn.terminal import quietly
 
 
 class OutputOptions(Section):
@@ -54,7 +55,8 @@ def plan_run(
     output, flat = split_output(options)
     config = RunConfig.from_flat(flat, objects)
     settings = read_space(config.run.space) if settings is None else settings
-    task = task or find_task(config, settings, objects)
+    with quietly(output.quiet):
+        task = task or find_task(config, settings, objects)
     results = Path(output.results_dir)
     path = (
         named_folder(results, output.name)
@@ -87,8 +89,13 @@ def _stem(config: RunConfig, objects: Objects | None) -> str:
     return find_evaluator(config.run.evaluator).stem(config.parts["evaluator"], space)
 
 
-def create_run(parts: Parts, command: list[str]) -> None:
+def create_run(parts: Parts, command: list[str], *, reads_data: bool = True) -> None:
     """Make the folder of a run whose parts are there, whole or not at all.
+
+    Args:
+        parts: Of the run.
+        command: That was called.
+        reads_data: Whether the data are here to be read; else somebody trains on them elsewhere.
 
     Raises:
         MetaqnnError: The name is taken, or the folder cannot be written.
@@ -99,4 +106,5 @@ def create_run(parts: Parts, command: list[str]) -> None:
             f"{run.path} exists: `metaqnn resume {run.path}` goes on with it, "
             "--name chooses another name"
         )
-    make_folder(run, command, parts.evaluator.facts)
+    data = parts.evaluator.data() if reads_data and run.config.run.budget else None
+    make_folder(run, command, parts.evaluator.facts, data)

@@ -13,7 +13,10 @@ import torch
 from torch import Tensor
 
 from metaqnn.agents.random import RandomSearch
+from metaqnn.data.images import Images
+from metaqnn.data.parts import load
 from metaqnn.device import resolve_device
+from metaqnn.environment import read_data
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator, TrainOptions
 from metaqnn.executors.base import Executor
@@ -27,7 +30,6 @@ from metaqnn.search.loop import Search
 from metaqnn.search.rules import Rules
 from metaqnn.storage import lock_folder, named_folder
 from metaqnn.terminal import make_bar, printable
-from metaqnn.training.data import Images, load
 from metaqnn.training.presets import preset
 from replay import Memory
 from state_space import Space
@@ -108,7 +110,7 @@ class Finals:
             search.run()
 
     def test(
-        self, networks: pd.DataFrame, seeds: Sequence[int], ensemble: int, images: Images
+        self, networks: pd.DataFrame, seeds: Sequence[int], ensemble: int, images: Images | None
     ) -> pd.DataFrame:
         """Test the trained networks, and the mean of the best ones' probabilities; write RESULTS.
 
@@ -116,7 +118,7 @@ class Finals:
             networks: As they were trained, best first.
             seeds: Of the trainings.
             ensemble: How many of them, those that failed left out.
-            images: For testing.
+            images: For testing; None where there are none, and no error is known.
 
         Returns:
             The columns of RESULTS, where the rows of other networks and seeds stay.
@@ -136,12 +138,13 @@ class Finals:
                 row |= {"error": final["error"] if failed else None}
                 path = weights_path(self._weights(seed), final["number"])
                 if path.is_file():
-                    predicted = self._probabilities(path, images)
-                    members.append(predicted)
                     row |= {"weights": str(path.relative_to(self.path))}
-                    row |= test_error(predicted, images.labels)
+                    if images is not None:
+                        predicted = self._probabilities(path, images)
+                        members.append(predicted)
+                        row |= test_error(predicted, images.labels)
                 rows.append(row)
-            if len(members) > 1 and ensemble > 1:
+            if images is not None and len(members) > 1 and ensemble > 1:
                 mean = np.mean(members[:ensemble], axis=0)
                 name = f"ensemble of {len(members[:ensemble])}"
                 rows.append({"seed": seed, "network": name, **test_error(mean, images.labels)})
@@ -241,8 +244,8 @@ def finalize(
     """
     run = finals.run
     evaluator = make_trainer(run, run.space())
-    evaluator.check(run.task)
-    images = load(evaluator.data, "test")  # else they are found missing after hours
+    evaluator.check(run.task, read_data(run.path))
+    images = load(evaluator.images, "test")  # else they are found missing after hours
     done = 0
     with finals.lock():
         executor = make_executor(run, evaluator)

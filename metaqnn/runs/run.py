@@ -92,8 +92,13 @@ class Run:
         return copy if copy.exists() else self.path / "".join([name, *Path(source).suffixes[-2:]])
 
 
-def make_folder(run: Run, command: list[str], facts: Mapping[str, Any]) -> None:
-    """Make the folder of a run, whole or not at all; the facts are the evaluator's.
+def make_folder(
+    run: Run,
+    command: list[str],
+    facts: Mapping[str, Any],
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Make the folder of a run, whole or not at all; facts and data are the evaluator's.
 
     Raises:
         MetaqnnError: The folder cannot be written.
@@ -113,7 +118,7 @@ def make_folder(run: Run, command: list[str], facts: Mapping[str, Any]) -> None:
                 shutil.copyfile(source, copy)
         write_config(made)
         (building / SPACE).write_text(tomli_w.dumps(run.space_settings), encoding="utf-8")
-        write_environment(building, command, facts, run.task)
+        write_environment(building, command, facts, run.task, data)
         Memory.create(building / MEMORY, run.identity).close()
         building.rename(run.path)
     except OSError as error:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Protocol
 
-from metaqnn.environment import NETWORKS
+from metaqnn.environment import NETWORKS, read_data
 from metaqnn.runs.assembly import Parts
 from metaqnn.runs.run import Run, write_config
 from metaqnn.search.events import Event
@@ -87,7 +87,7 @@ def search_with_bar(
     """
     run = parts.run
     if run.config.run.budget:
-        parts.evaluator.check(run.task)
+        parts.evaluator.check(run.task, read_data(run.path))
     with make_bar(quiet=quiet) as progress:
         task = progress.add_task(run.path.name, total=run.config.run.budget, state="")
         line = StateLine(run, search)

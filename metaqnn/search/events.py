@@ -1,6 +1,8 @@
 """What happens in a search."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from replay import Outcome, Trial
 
@@ -22,3 +24,13 @@ class Event:
     reward: float
     trained: int
     is_new: bool
+
+
+def count_repeats(told: Iterable[Trial], refused: Iterable[Trial]) -> int:
+    """How many of the last trials brought nothing new."""
+    seen = {trial.digest for trial in refused}
+    repeats = 0
+    for trial in sorted([*told, *refused], key=attrgetter("number")):
+        repeats = repeats + 1 if trial.digest in seen else 0
+        seen.add(trial.digest)
+    return repeats

@@ -12,7 +12,7 @@ from metaqnn.agents.experience import Experience
 from metaqnn.errors import MetaqnnError, SearchStopped
 from metaqnn.evaluators.base import Evaluate, Job, attempt
 from metaqnn.executors.base import Executor, WorkerLost
-from metaqnn.search.events import Event
+from metaqnn.search.events import Event, count_repeats
 from metaqnn.search.kept_weights import KeptWeights
 from metaqnn.search.rules import Rules
 from metaqnn.stopping.base import Stopper
@@ -94,7 +94,7 @@ class Search:
         refused, unfinished = memory.refused(), memory.unfinished()
         self.refused = {trial.digest for trial in refused}
         self._proposed = len(own) + len(refused) + len(unfinished)
-        self._repeats = _trailing_repeats([trial for trial, _ in own], refused)
+        self._repeats = count_repeats([trial for trial, _ in own], refused)
         self._failures = 0
         self._lowest = min((reward for _, reward in own), default=0.0)
         self._left = unfinished
@@ -123,16 +123,25 @@ class Search:
         self._asked.clear()
         running: dict[Future[Outcome], Trial] = {}
         while True:
-            while len(running) < self.executor.slots and (trial := self.ask()):
-                if not self.executor.isolates and self.memory.begin(trial) >= MOST_BEGINNINGS:
-                    self.tell(trial, Outcome(error=NEVER_ENDED))
-                    continue
+            while len(running) < self.executor.slots and (trial := self._next()):
                 running[self._submit(trial)] = trial
             if not running:
                 return self.ending or ""
             finished = self.executor.wait(running)
             for future in sorted(finished, key=lambda done: running[done].number):
                 self.tell(running.pop(future), _result(future))
+
+    def _next(self) -> Trial | None:
+        """The next trial to be trained here; one that has ended this process twice is not."""
+        doomed: Trial | None = None
+        while True:
+            with self.memory.transaction():  # one for both
+                trial = self.ask()
+                if trial is not None and not self.executor.isolates:
+                    doomed = trial if self.memory.begin(trial) >= MOST_BEGINNINGS else None
+            if trial is None or doomed is None:
+                return trial
+            self.tell(doomed, Outcome(error=NEVER_ENDED))
 
     def _submit(self, trial: Trial) -> Future[Outcome]:
         try:
@@ -290,13 +299,3 @@ def _result(future: Future[Outcome]) -> Outcome:
         return future.result()
     except WorkerLost as error:
         return Outcome(error=f"WorkerLost: {error}")
-
-
-def _trailing_repeats(told: Iterable[Trial], refused: Iterable[Trial]) -> int:
-    """How many of the last trials brought nothing new."""
-    seen = {trial.digest for trial in refused}
-    repeats = 0
-    for trial in sorted([*told, *refused], key=attrgetter("number")):
-        repeats = repeats + 1 if trial.digest in seen else 0
-        seen.add(trial.digest)
-    return repeats

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 from typing import Self
 
-from metaqnn.training.data import Images
+from metaqnn.data.images import Images
 from metaqnn.training.recipe import Recipe
 
 MANY_CLASSES = 10

@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from metaqnn.training.fit import is_out_of_memory
+from metaqnn.device import is_out_of_memory
 from metaqnn.training.proof import GraphFailed, Proof, Resumable
 
 WARM_UP = 3

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from metaqnn.data.images import Images
 from metaqnn.networks.build import Network
 from metaqnn.training.augment import augment
 from metaqnn.training.cuda_graph import GraphedStep, Graphs
-from metaqnn.training.data import Images
 from metaqnn.training.optimizers import OPTIMIZERS
 from metaqnn.training.peak import utilisation
 from metaqnn.training.recipe import Recipe

@@ -1,67 +1,16 @@
-"""Whether a training fits into a device's memory, and in how many parts a batch goes if not."""
-
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+"""Whether a training fits into a device's memory."""
 
 import torch
 
+from metaqnn.device import SMALLEST
 from metaqnn.networks.memory import activation_bytes, weight_bytes
 from metaqnn.task import Shape
 from metaqnn.training.recipe import Recipe
 from state_space import Architecture
 
-T = TypeVar("T")
-
-SMALLEST = 2
-"""Images in the smallest part of a batch: a batch norm needs two to compare."""
-
 
 class DoesNotFit(RuntimeError):
     """A network needs more memory than its device has."""
-
-
-def splittings(batch_size: int) -> Iterator[int]:
-    """In how many parts to split a batch, one try after the other: 1, 2, 4, 8 and so on."""
-    splits = 1
-    yield splits
-    while batch_size // (2 * splits) >= SMALLEST:
-        splits *= 2
-        yield splits
-
-
-def within_memory(attempt: Callable[[int], T], batch_size: int, device: torch.device) -> T:
-    """What the first attempt returns that does not run out of memory.
-
-    Args:
-        attempt: Takes in how many parts a batch goes; starts from the beginning.
-        batch_size: Images a step.
-        device: Whose memory is to be freed between attempts.
-
-    Raises:
-        RuntimeError, MemoryError: The last attempt's, where that runs out of memory too.
-    """
-    *first, last = splittings(batch_size)
-    for splits in first:
-        try:
-            return attempt(splits)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-        # behind the except, as the error holds the tensors of the attempt
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
-    return attempt(last)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether it says that an allocation failed, on whichever device."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(
-        words in text
-        for words in ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
-    )
 
 
 def check_fit(

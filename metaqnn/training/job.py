@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from metaqnn.data.images import Images
 from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load_split
+from metaqnn.data.preparation import Preparation
 from metaqnn.device import resolve_device, use_threads
-from metaqnn.training.data import Images, load_split
 from metaqnn.training.loop import train
 from replay import Outcome
 
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
     from metaqnn.evaluators.base import Job
     from metaqnn.evaluators.train import TrainEvaluator
 
-Packed = tuple[np.ndarray, np.ndarray, tuple[str, ...]]
-"""Images, labels and classes as `Images` has them; processes of a machine can share arrays."""
+Packed = tuple[np.ndarray, np.ndarray, tuple[str, ...], Preparation]
+"""What `Images` has, as arrays, which processes of a machine can share."""
 
 
 def run_job(evaluator: "TrainEvaluator", job: "Job") -> Outcome:
@@ -51,7 +53,7 @@ def pack_split(data: DataOptions) -> tuple[Packed, Packed]:
 def _split_on_device(evaluator: "TrainEvaluator") -> tuple[Images, Images]:
     device = torch.device(resolve_device(evaluator.place.device))
     if evaluator.packed is None:
-        training, validation = load_split(evaluator.data)
+        training, validation = load_split(evaluator.images)
     else:
         training, validation = map(_unpack, evaluator.packed)
     if evaluator.whole:
@@ -60,10 +62,10 @@ def _split_on_device(evaluator: "TrainEvaluator") -> tuple[Images, Images]:
 
 
 def _pack(images: Images) -> Packed:
-    return images.images.numpy(), images.labels.numpy(), images.classes
+    return images.images.numpy(), images.labels.numpy(), images.classes, images.preparation
 
 
 def _unpack(packed: Packed) -> Images:
-    images, labels, classes = packed
+    images, labels, classes, preparation = packed
     # copies, since shared memory is read-only
-    return Images(torch.tensor(images), torch.tensor(labels), classes)
+    return Images(torch.tensor(images), torch.tensor(labels), classes, preparation=preparation)

@@ -9,6 +9,8 @@ from operator import attrgetter
 import torch
 from torch import Tensor
 
+from metaqnn.data.images import Images
+from metaqnn.device import within_memory
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.model import Facts
 from metaqnn.models.network import save_network
@@ -17,10 +19,9 @@ from metaqnn.networks.cost import check_scores, size_metrics
 from metaqnn.stopping.base import Progress, StopRule, Verdict
 from metaqnn.training.chance import Chance
 from metaqnn.training.cuda_graph import GRAPHS, Graphs
-from metaqnn.training.data import Images
 from metaqnn.training.epochs import Tally, TrainingDiverged
 from metaqnn.training.epochs import epochs as _epochs
-from metaqnn.training.fit import check_fit, memory_of, within_memory
+from metaqnn.training.fit import check_fit, memory_of
 from metaqnn.training.proof import GraphFailed
 from metaqnn.training.recipe import Recipe, with_settings
 from metaqnn.training.speed import Speed
@@ -175,4 +176,5 @@ def _take_along(network: Network, start: Mapping[str, Tensor]) -> None:
 def _weights(network: Network, training: Images) -> bytes:
     mean, deviation = (tuple(values.flatten().tolist()) for values in training.statistics)
     text, shape, classes = network.architecture.text, training.shape, training.classes
-    return save_network(network, Facts(text, shape, classes, mean, deviation, training.contrast))
+    facts = Facts(text, shape, classes, mean, deviation, training.contrast, training.preparation)
+    return save_network(network, facts)

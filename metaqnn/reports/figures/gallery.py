@@ -1,13 +1,15 @@
 """All figures of a run."""
 
+from base64 import b64encode
 from collections.abc import Iterable
+from html import escape
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from metaqnn.reports.figures.catalogue import FIGURES
 from metaqnn.reports.figures.findings import Findings, NothingToShow
-from metaqnn.reports.figures.style import STYLE
+from metaqnn.reports.figures.style import STYLE, render_png
 
 
 def draw_figure(name: str, findings: Findings) -> Figure:
@@ -32,3 +34,14 @@ def draw_figures(
         except NothingToShow as reason:
             left_out[name] = str(reason)
     return figures, left_out
+
+
+class Figures(dict[str, Figure]):
+    """Figures by name; a notebook shows all of them."""
+
+    def _repr_html_(self) -> str:
+        return "".join(
+            f'<p><img alt="{escape(name)}" style="width: 40em" '
+            f'src="data:image/png;base64,{b64encode(render_png(figure)).decode()}"></p>'
+            for name, figure in self.items()
+        )

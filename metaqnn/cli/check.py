@@ -1,0 +1,53 @@
+"""metaqnn check."""
+
+from typing import Any
+
+import click
+
+from metaqnn.cli.options import given, section_options
+from metaqnn.data.options import DataOptions
+
+FORMS = ("text", "json")
+
+
+@click.command()
+@click.argument("dataset")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMS),
+    default="text",
+    show_default=True,
+    help="json has all that is known, for programs.",
+)
+@section_options(DataOptions, *(name for name in DataOptions.model_fields if name != "dataset"))
+def check(dataset: str, form: str, **options: Any) -> None:
+    """Read DATASET as a search would, and say what was read and what looks wrong.
+
+    DATASET is a name that `metaqnn datasets` lists, npz:FILE, folder:DIR, or the path alone. The
+    images of the test are read too.
+    """
+    import json
+    from dataclasses import asdict
+
+    from metaqnn.config import RunConfig
+    from metaqnn.data.check import describe_classes, summarise
+    from metaqnn.data.parts import load, load_split
+    from metaqnn.errors import MetaqnnError
+    from metaqnn.terminal import printable
+
+    options = {**given(options), "dataset": dataset}
+    config = RunConfig.from_flat(options).parts["evaluator"].data
+    training, validation = load_split(config)
+    test, problem = None, None
+    try:
+        test = load(config, "test")
+    except MetaqnnError as error:
+        problem = error  # what else was read is told before
+    summary = summarise(config.dataset, training, validation, test)
+    if form == "json":
+        click.echo(json.dumps(asdict(summary), indent=2))
+    else:
+        click.echo("\n".join([*map(printable, summary.lines), "", describe_classes(summary)]))
+    if problem:
+        raise problem

@@ -1,0 +1,23 @@
+"""The configuration of a run: the options of its parts, composed; TOML in and out."""
+
+from metaqnn.config.options import RunOptions
+from metaqnn.config.parts import (
+    ROLES,
+    Objects,
+    chosen_sections,
+    of_chosen,
+    read_values,
+    unknown_option,
+)
+from metaqnn.config.run import RunConfig
+
+__all__ = [
+    "ROLES",
+    "Objects",
+    "RunConfig",
+    "RunOptions",
+    "chosen_sections",
+    "of_chosen",
+    "read_values",
+    "unknown_option",
+]

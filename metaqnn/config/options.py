@@ -1,0 +1,58 @@
+"""The options that belong to no part of a run."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, PositiveInt
+
+from metaqnn.agents.base import AGENTS
+from metaqnn.options import Section
+
+DEFAULT_BUDGET = 70
+"""Networks of a run that says neither budget nor schedule."""
+
+
+class RunOptions(Section):
+    """What belongs to no part."""
+
+    space: str = Field(
+        "digits",
+        description="A name that `metaqnn space` lists, or a TOML file. Default: the data set's.",
+    )
+    agent: str = Field("q-learning", description=f"One of {', '.join(AGENTS)}.")
+    evaluator: str = Field(
+        "train",
+        description="train, table (--table), surrogate (--surrogate-from) or bandit.",
+    )
+    executor: str = Field(
+        "in-process",
+        description="in-process, processes (of this machine) or ray (of many). Default: "
+        "in-process, or processes where --workers or --network-timeout ask for them.",
+    )
+    budget: int = Field(
+        DEFAULT_BUDGET,
+        ge=0,
+        description="Distinct networks to train. Default: the schedule's total, or 70.",
+    )
+    start_from: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        (),
+        description="A network to train first, such as '[C(64,3,1), SM(10)]', from which the "
+        "agent goes on; may be given several times.",
+    )
+    grow_every: PositiveInt = Field(
+        1600, description="Networks after which a space that grows is raised by a stage."
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of the whole run.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+    keep: int = Field(5, ge=0, description="Keep the weights of the best so many networks.")
+    tensorboard: bool = Field(
+        False, description="Write files for TensorBoard into the run's folder."
+    )
+    replay_from: str | None = Field(
+        None,
+        description="Learn first from another run's folder, as far as its networks are in this "
+        "space, or from a replay_database.csv[.gz] of the 2017 code.",
+    )
+
+    FREE: ClassVar = ("executor", "budget", "device", "keep", "tensorboard", "replay_from")
+    CHANGEABLE: ClassVar = ("budget", "device", "tensorboard", "executor")
+    INPUTS: ClassVar = ("replay_from",)

@@ -1,0 +1,162 @@
+"""Which parts a run has, and the options that each of them owns."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic.fields import FieldInfo
+
+from metaqnn.agents.base import AGENTS
+from metaqnn.config.options import RunOptions
+from metaqnn.environment import SPACE
+from metaqnn.evaluators.base import EVALUATORS, find_evaluator
+from metaqnn.executors.base import EXECUTORS
+from metaqnn.options import Section, fields_of, names_of
+from metaqnn.registry import MADE
+from metaqnn.search.rewards import RewardOptions
+from metaqnn.stopping.base import STOPPERS, StoppingOptions
+from metaqnn.storage import read_toml
+
+
+class Role(NamedTuple):
+    """A part that a run has one of, and how its options are found by its name."""
+
+    name: str
+    default: str
+    options: Any
+
+    def section(self, chosen: str) -> type[Section]:
+        """The options of the part of a name.
+
+        Raises:
+            MetaqnnError: There is no such part.
+        """
+        found: type[Section] = self.options(chosen)
+        return found
+
+
+def _stopper_options(name: str) -> type[Section]:
+    return STOPPERS.find(name).Options if name else Section
+
+
+ROLES = (
+    Role("evaluator", "train", lambda name: find_evaluator(name).Options),
+    Role("agent", "q-learning", lambda name: AGENTS.find(name).Options),
+    Role("stopper", "", _stopper_options),
+    Role("executor", "in-process", lambda name: EXECUTORS.find(name).Options),
+)
+
+COMMON: dict[str, type[Section]] = {
+    "run": RunOptions,
+    "rewards": RewardOptions,
+    "stopping": StoppingOptions,
+}
+"""The sections of every run."""
+
+
+class Key(NamedTuple):
+    """An option: the section or role that holds it, its field, and what it may do."""
+
+    home: str
+    field: FieldInfo
+    is_free: bool
+    is_changeable: bool
+
+
+Objects = Mapping[str, Any]
+"""Parts that a program has made itself, by role; "space" is another one."""
+
+
+def chosen_sections(
+    given: dict[str, Any], objects: Objects | None = None
+) -> dict[str, type[Section]]:
+    """The sections of a run by name or role, as far as its options say which parts it has.
+
+    An executor that is not named is chosen here.
+
+    Raises:
+        MetaqnnError: There is no such part.
+    """
+    asked = given.get("workers", 1) not in (1, None) or given.get("network_timeout") is not None
+    if "executor" not in given and asked:
+        given["executor"] = "processes"
+    stopper = next((name for name in STOPPERS if given.get(name) is True), "")
+    sections = dict(COMMON)
+    for role in ROLES:
+        name = stopper if role.name == "stopper" else given.get(role.name, role.default)
+        is_made = not isinstance(name, str) or name.endswith(MADE)
+        if is_made or role.name in (objects or {}):
+            sections[role.name] = Section
+        else:
+            sections[role.name] = role.section(name)
+    return sections
+
+
+def of_chosen(values: Mapping[str, Any], objects: Objects | None = None) -> dict[str, Any]:
+    """The options of a run's own file that its parts have.
+
+    An older program wrote down the options of all parts, chosen or not.
+    """
+    named = {key.replace("-", "_"): value for key, value in values.items()}
+    known = homes_of(chosen_sections(named, objects))
+    return {name: value for name, value in named.items() if name in known or not _owners(name)}
+
+
+def all_sections() -> Iterator[tuple[str, str, type[Section]]]:
+    """The role, name and options of every part of metaqnn; imports all of them."""
+    tables: Mapping[str, Any] = {
+        "evaluator": EVALUATORS,
+        "agent": AGENTS,
+        "stopper": STOPPERS,
+        "executor": EXECUTORS,
+    }
+    for role in ROLES:
+        for name in tables[role.name]:
+            yield role.name, name, role.section(name)
+
+
+def homes_of(sections: Mapping[str, type[Section]]) -> dict[str, Key]:
+    """Every option of some sections by name."""
+    return {
+        name: Key(
+            home,
+            found,
+            name in names_of(section, "FREE"),
+            name in names_of(section, "CHANGEABLE"),
+        )
+        for home, section in sections.items()
+        for name, (_, found) in fields_of(section).items()
+    }
+
+
+def _owners(name: str) -> list[tuple[str, str]]:
+    """The parts that have an option, as (role, name)."""
+    return [(role, part) for role, part, section in all_sections() if name in fields_of(section)]
+
+
+def unknown_option(name: str, given: Mapping[str, Any]) -> str | None:
+    """Whose an option is that the chosen parts do not have; None where no part has it.
+
+    Args:
+        name: Of the option.
+        given: The options of the run.
+    """
+    owners = _owners(name)
+    if not owners:
+        return None
+    role, _ = owners[0]
+    key, parts = name.replace("_", "-"), " and ".join(part for _, part in owners)
+    if role == "stopper":
+        return f"{key} is an option of --{parts}, which is not asked for"
+    there = given.get(role, next(each.default for each in ROLES if each.name == role))
+    return f"{key} is an option of the {role} {parts}, and the {role} is {there}"
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """The options in a TOML file, by name; of a run's own file those of its parts.
+
+    Raises:
+        MetaqnnError: The file is not there, not readable or not TOML.
+    """
+    values = {key.replace("-", "_"): value for key, value in read_toml(path).items()}
+    return of_chosen(values) if (path.parent / SPACE).exists() else values

@@ -1,0 +1,55 @@
+"""What notebooks and programs pass in the place of options on a command line."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from metaqnn.errors import MetaqnnError
+from metaqnn.registry import place_of
+from metaqnn.task import Score, Task, classification
+
+
+def keywords(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that have a value, as Python's own."""
+    return {name: plain(value) for name, value in options.items() if value is not None}
+
+
+def plain(value: Any) -> Any:
+    """What notebooks have, numpy's numbers and arrays and paths, as Python's own."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+
+
+def split_objects(**parts: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parts that are given themselves, and options that name all of the parts."""
+    given = keywords(parts)
+    objects = {role: part for role, part in given.items() if not isinstance(part, str)}
+    return objects, {
+        role: place_of(part) if role in objects else part for role, part in given.items()
+    }
+
+
+def own_task(
+    shape: Sequence[int] | None, classes: int | Sequence[str] | None, score: Score | None
+) -> Task:
+    """The task of somebody who has the images; without a score it is the accuracy.
+
+    Raises:
+        MetaqnnError: Shape or classes make no sense.
+    """
+    shape, classes = plain(shape), plain(classes)
+    sizes = tuple(shape) if isinstance(shape, Sequence) else ()
+    if (
+        len(sizes) != 3
+        or sizes[1] != sizes[2]
+        or not all(isinstance(size, int) and size > 0 for size in sizes)
+    ):
+        raise MetaqnnError(f"shape is {shape!r}, not (channels, size, size), such as (1, 28, 28)")
+    given = range(classes) if isinstance(classes, int) else classes
+    names = tuple(map(str, given if isinstance(given, Iterable) else ()))
+    if len(names) < 2:
+        raise MetaqnnError(f"classes is {classes!r}, not a number from 2 on or a list of names")
+    return classification(sizes, names) if score is None else Task(sizes, names, score)

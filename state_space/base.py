@@ -143,6 +143,10 @@ class Space(ABC, Generic[State]):
             ValueError: The text is malformed, or not an architecture of this space.
         """
 
+    def starts(self) -> tuple[tuple[Token, ...], ...]:
+        """Walks of networks made by hand to begin with; `text` gives what `--start-from` takes."""
+        return ()
+
 
 def check_scale(space: Space[Any], scale: Mapping[str, int] | None) -> dict[str, int]:
     """The scale of a space's networks, with other values where they are given.

@@ -1,0 +1,407 @@
+"""Parts of an installed package, plugin/, and scores that are no accuracies, through everything."""
+
+import importlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html import unescape
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from conftest import refused
+
+from metaqnn import Search, testing
+from metaqnn.agents.random import RandomSearch
+from metaqnn.cli import main
+from metaqnn.errors import MetaqnnError
+from metaqnn.task import Score
+
+PARTS = ["--space", "mosaic", "--agent", "climber", "--evaluator", "likelihood"]
+PLACES = [
+    *("--space", "mosaic.space:Mosaic", "--agent", "mosaic.agent:Climber"),
+    *("--evaluator", "mosaic.evaluator:Likelihood"),
+]
+RUN = ["--budget", "12", "--jump", "0.3", "--passes", "3", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder in which the package is installed; Python finds it there."""
+    source, target = (tmp_path_factory.mktemp(name) for name in ("source", "site"))
+    shutil.copytree(Path(__file__).parent / "plugin", source, dirs_exist_ok=True)
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "--target", target, source], check=True, capture_output=True)
+    sys.path.append(str(target))
+    importlib.invalidate_caches()
+    yield target
+    sys.path.remove(str(target))
+
+
+@pytest.fixture
+def mosaic(site):
+    """The modules of the package."""
+    return {
+        name: importlib.import_module(f"mosaic.{name}") for name in ("space", "agent", "evaluator")
+    }
+
+
+def call(*arguments):
+    """The output of a command that succeeds."""
+    result = CliRunner().invoke(main, list(map(str, arguments)))
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(site, tmp_path_factory):
+    """A run of the parts by name, interrupted by its budget, and gone on with."""
+    results = tmp_path_factory.mktemp("results")
+    call("run", *PARTS, *RUN, "--name", "r", "--results-dir", results)
+    call("resume", results / "r", "--budget", "20", "--quiet")
+    return results / "r"
+
+
+def is_of_perplexities(text):
+    """Whether nothing in a text speaks of accuracy or percents."""
+    return re.search(r"accura|%", text, re.IGNORECASE) is None
+
+
+def texts_of(svg):
+    return [unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
+
+
+@pytest.mark.slow
+def test_the_parts_keep_the_laws(mosaic):
+    space, evaluator = mosaic["space"].Mosaic(), mosaic["evaluator"]
+    testing.check_space(space)
+    assert space.size() is None
+    testing.check_agent(mosaic["agent"].Climber, space)
+    walks = testing.sample_walks(space, 20)
+    networks = [space.architecture(walk) for walk in walks]
+    testing.check_evaluator(evaluator.Likelihood(), networks, evaluator.PERPLEXITY)
+
+
+def test_the_best_networks_have_the_lowest_perplexities(folder):
+    best = pd.read_csv(StringIO(call("top-k", folder, "-k", "20", "--format", "csv")))
+    assert best["perplexity"].is_monotonic_increasing
+    assert best["perplexity"].to_numpy() == pytest.approx(np.exp(-best["reward"]))
+    assert len(best) == 20
+    assert json.loads(call("top-k", folder, "-k", "20", "--format", "json")) == json.loads(
+        best.to_json(orient="records")
+    )
+    table = call("top-k", folder, "-k", "3", "--sort", "score")
+    assert f"{best['perplexity'][0]:.1f}" in table.splitlines()[2]
+    for form in ("table", "markdown", "csv"):
+        text = call("top-k", folder, "--format", form)
+        assert "perplexity" in text and is_of_perplexities(text)
+
+
+def test_bars_in_a_networks_text_are_no_columns_of_markdown(folder):
+    header, _, *rows = call("top-k", folder, "--format", "markdown").splitlines()
+    for row in rows:
+        assert len(re.findall(r"(?<!\\)\|", row)) == header.count("|")
+        assert row.count(r"\|") == 1  # between the two cells
+
+
+def test_the_trials_have_perplexities_and_what_the_parts_recorded(folder):
+    trials = pd.read_csv(StringIO(call("trials", folder)))
+    assert {"perplexity", "jumped", "words"} <= set(trials) and "accuracy" not in trials
+    curves = trials["curve"].map(lambda text: max(map(float, text.split())))
+    assert (curves < 0).all()
+    assert trials["perplexity"].to_numpy() == pytest.approx(np.exp(-curves))
+
+
+def test_the_page_speaks_of_perplexity(folder, tmp_path):
+    call("report", folder, "--html", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    # the file config.toml calls the reward that is the score "accuracy", whatever that is
+    page = re.sub(r"<style>.*?</style>|<pre.*?</pre>", "", page, flags=re.DOTALL)
+    shown = unescape(re.sub(r"<[^>]*>", " ", page))
+    assert "Perplexity over the search" in shown
+    shares = re.sub(r"\b(10|50)%", "", shown)  # of the networks, in the figure of the layers
+    assert is_of_perplexities(shares)
+    best = call("top-k", folder, "-k", "1", "--format", "csv").splitlines()[1].split(",")
+    assert f"{float(best[1]):.1f}" in shown.split("perplexity of the best network")[0]
+
+
+def test_the_figures_have_perplexities_on_their_axes(site, tmp_path):
+    """With Q-learning, which has all figures but those of costs and of field sizes."""
+    options = ["--space", "mosaic", "--evaluator", "likelihood", "--budget", "20", "--quiet"]
+    call("run", *options, "--name", "q", "--results-dir", tmp_path)
+    assert "without" not in call("plot", tmp_path / "q", "--format", "svg")
+    drawn = {path.stem: texts_of(path.read_text()) for path in (tmp_path / "q/figures").iterdir()}
+    assert drawn.keys() == {
+        *("accuracy", "epsilon", "best", "curves"),
+        *("depth", "layers", "heatmap"),
+    }
+    for name in ("accuracy", "epsilon", "best", "curves"):
+        assert any("perplexity" in text for text in drawn[name]), name
+        assert is_of_perplexities(" ".join(drawn[name])), name
+    # the layers are the six blocks
+    assert {"1", "2", "3", "4", "5", "6"} <= set(drawn["heatmap"])
+    table = pd.read_csv(StringIO(call("q-table", tmp_path / "q")))
+    assert table.columns.tolist() == [
+        *("cell", "block", "slot", "action", "action_field", "action_filters", "q", "visits")
+    ]
+    assert table["visits"].sum() == 12 * 20
+    table.to_csv(tmp_path / "q.csv", index=False)
+    arguments = ["run", *options, "--q-table", str(tmp_path / "q.csv")]
+    refused(CliRunner().invoke(main, arguments), "the space has more than 1,000,000 states")
+
+
+def test_a_comparison_says_that_lower_is_better(site, tmp_path):
+    agents = ["--agent", "climber,jump=0.1", "--agent", "random", "--agent", "q-learning"]
+    budgets = ["--budgets", "5,10", "--seeds", "2", "--jobs", "1"]
+    shared = ["--space", "mosaic", "--evaluator", "likelihood", "--passes", "2"]
+    text = call("compare", tmp_path / "c", *agents, *budgets, *shared)
+    assert "Perplexity, lower is better: median / mean" in text
+    assert "Below 0 is better: mean" in text
+    assert is_of_perplexities(text.replace("95 %", ""))
+    found = pd.read_csv(tmp_path / "c" / "comparison.csv").set_index(["agent", "budget"])
+    for agent in ("climber,jump=0.1", "random", "q-learning"):
+        assert 1 < found.loc[(agent, 10), "mean"] <= found.loc[(agent, 5), "mean"] < 50
+    other, reference = (found.loc[(name, 10), "mean"] for name in ("random", "climber,jump=0.1"))
+    assert found.loc[("random", 10), "difference"] == pytest.approx(other - reference)
+    labels = texts_of((tmp_path / "c" / "comparison.svg").read_text())
+    assert "perplexity" in labels and is_of_perplexities(" ".join(labels).replace("95 %", ""))
+
+
+def test_the_parts_are_listed_with_ours(site):
+    assert "mosaic" in call("space").split()
+    assert "stripes that lie or stand" in call("datasets")
+    text = call("run", *PARTS, "--help")
+    assert "--jump FLOAT" in text and "--passes INTEGER" in text
+
+
+@pytest.mark.slow
+def test_the_space_is_described_without_its_states(site):
+    text = call("space", "mosaic")
+    assert "more than can be counted by states" in text and "rows of the Q-table" not in text
+
+
+def test_places_of_classes_are_the_same_as_names(folder, tmp_path):
+    call("run", *PLACES, *RUN, "--name", "p", "--results-dir", tmp_path)
+    call("resume", tmp_path / "p", "--budget", "20", "--quiet")
+    command = ["-k", "20", "--format", "csv"]
+    assert call("top-k", tmp_path / "p", *command) == call("top-k", folder, *command)
+    call("report", tmp_path / "p")
+
+
+def test_an_option_of_another_part_is_refused(site):
+    agent, evaluator = PARTS[2:4], PARTS[4:]
+    result = CliRunner().invoke(main, ["run", *agent, *evaluator, "--epochs", "3"])
+    refused(result, "epochs is an option of the evaluator train, and the evaluator is likelihood")
+
+
+@pytest.mark.slow
+def test_workers_find_the_parts_in_processes_of_their_own(site, folder, tmp_path):
+    path = os.pathsep.join([str(Path(__file__).parents[1]), str(site)])
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+
+    def metaqnn(*arguments):
+        command = [sys.executable, "-m", "metaqnn", *arguments]
+        done = subprocess.run(
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    agent = ["--space", "mosaic", "--agent", "random", "--evaluator", "likelihood"]
+    metaqnn("run", *agent, "--budget", "4", "--workers", "2", "--name", "w", "--quiet")
+    assert "6 networks trained" in metaqnn("resume", "results/w", "--budget", "6")
+    assert metaqnn("top-k", str(folder)) == call("top-k", folder)
+
+
+@pytest.mark.slow
+def test_networks_of_the_space_are_trained_on_the_data_set(site, tmp_path):
+    options = ["--budget", "2", "--device", "cpu", "--quiet", "--results-dir", tmp_path]
+    call("run", "--dataset", "stripes", *options, "--name", "t")
+    assert 'space = "mosaic"' in (tmp_path / "t" / "config.toml").read_text()
+    best = pd.read_csv(StringIO(call("top-k", tmp_path / "t", "--format", "csv")))
+    assert (best["accuracy"] > 0.9).all()  # of stripes that lie or stand, 60 each
+    call("report", tmp_path / "t")
+    final = call("finalize", tmp_path / "t", "-k", "1", "--epochs", "2", "--format", "csv")
+    assert pd.read_csv(StringIO(final))["test_error"][0] < 0.1
+
+
+# objects
+
+
+LIKELIHOOD = Score("log-likelihood", "log_likelihood", digits=3, high=0.0)
+
+
+def make_search(mosaic, space, name, evaluator, score):
+    agent = mosaic["agent"].Climber(space, 3)
+    return Search(space=space, agent=agent, evaluator=evaluator, score=score, budget=10, name=name)
+
+
+def test_objects_of_a_program_are_gone_on_with(mosaic, tmp_path, monkeypatch):
+    """A plain score that lies below 0, of any function."""
+    monkeypatch.chdir(tmp_path)
+    space, function = mosaic["space"].Mosaic(), mosaic["evaluator"].log_likelihood
+    whole = make_search(mosaic, space, "whole", function, LIKELIHOOD)
+    assert whole.run(quiet=True) == "the budget is spent"
+
+    calls = []
+
+    def interrupted(job):
+        calls.append(job)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return function(job)
+
+    with pytest.raises(KeyboardInterrupt):
+        make_search(mosaic, space, "halted", interrupted, LIKELIHOOD).run(quiet=True)
+    parts = {"space": space, "agent": mosaic["agent"].Climber(space, 3), "evaluator": function}
+    search = Search.open("results/halted", **parts)
+    assert search.run(quiet=True) == "the budget is spent"
+    pd.testing.assert_frame_equal(search.trials(), whole.trials())
+    best = search.best(10)
+    assert best["log_likelihood"].is_monotonic_decreasing
+    assert (best["log_likelihood"] == best["reward"]).all()
+    assert {"accuracy", "best", "layers"} <= set(search.figures())
+    assert "log likelihood" in search._repr_html_()
+
+    # others can look at it, since the space needs to be told nothing, but not go on
+    text = call("top-k", search.folder, "-k", "10")
+    assert f"{best['log_likelihood'][0]:.3f}" in text.splitlines()[2]
+    assert is_of_perplexities(text)
+    call("report", search.folder)
+    call("plot", search.folder)
+    refused(
+        CliRunner().invoke(main, ["resume", str(search.folder)]),
+        "was made by a program, which must give it again: metaqnn.Search.open(FOLDER, evaluator=",
+    )
+
+
+def test_a_space_that_only_its_program_knows_is_not_mistaken_for_another(
+    mosaic, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    space = mosaic["space"].Mosaic(cells=1)
+    evaluator = mosaic["evaluator"].Likelihood()
+    search = Search(space=space, evaluator=evaluator, agent="random", budget=3, name="own")
+    search.run(quiet=True)
+    assert search.best()["perplexity"].is_monotonic_increasing  # the evaluator's own score
+    assert Search.open("results/own", space=space).best().equals(search.best())
+    message = "the space mosaic.space:Mosaic() was made by a program, which must give it again"
+    for command in ("top-k", "report", "trials", "plot"):
+        refused(CliRunner().invoke(main, [command, str(search.folder)]), message)
+    with pytest.raises(MetaqnnError, match=re.escape(message)):
+        Search.open("results/own").best()
+
+
+# stopping
+
+
+@pytest.mark.parametrize(
+    ("stopper", "columns"),
+    [
+        (["--halving", "--halving-factor", "2"], {"stopped_after"}),
+        (["--predictor", "--predictor-after", "20"], {"stopped_after", "rival", "deviation"}),
+    ],
+)
+def test_hopeless_trainings_end_early_where_scores_lie_below_0(site, tmp_path, stopper, columns):
+    """Trainings differ by a factor alone, so that the first pass tells all."""
+    parts = ["--space", "mosaic", "--agent", "random", "--evaluator", "likelihood"]
+    output = ["--name", "s", "--results-dir", str(tmp_path)]
+    text = call("run", *parts, "--budget", "60", "--passes", "5", *stopper, *output)
+    assert re.search(r"[1-9]\d* trainings were stopped", text)
+    trials = pd.read_csv(StringIO(call("trials", tmp_path / "s"))).dropna(subset=["curve"])
+    scores = trials["curve"].map(lambda text: max(map(float, text.split())))
+    stopped = trials["stopped_after"].notna()
+    assert 10 < stopped.sum() < 60
+    assert trials.loc[stopped, list(columns)].notna().all(axis=None)
+    # the longest trained are the best, and none of the five best was stopped
+    assert scores[stopped].max() < scores[~stopped].nlargest(5).min()
+    assert trials["perplexity"].between(1, 50).all()
+    assert "perplexity" in call("top-k", tmp_path / "s")
+
+
+# tables
+
+
+def write_table(path, score, read):
+    """All networks of one block; the larger its field and filters, the lower what people read."""
+    networks = {
+        f"{field}x{filters}": {"scores": [read(field, filters)]}
+        for field in (1, 3, 5, 7)
+        for filters in (2, 4, 8)
+    }
+    path.write_text(json.dumps({"score": score, "networks": networks}))
+    return networks
+
+
+TABLES = [
+    (
+        {"name": "perplexity", "column": "perplexity", "scale": "perplexity", "digits": 2},
+        lambda field, filters: 100.0 - 5 * field - 2 * filters,
+        "49.00",
+        "Regret of expected perplexity, lower is better",
+        "Below 0 is better",
+    ),
+    (
+        {"name": "latency", "column": "ms", "scale": "negative", "unit": "ms", "digits": 1},
+        lambda field, filters: 300.0 - 10 * field - filters,
+        "222.0 ms",
+        "Regret in ms of expected ms, lower is better",
+        "Ms, below 0 is better",
+    ),
+]
+
+
+@pytest.mark.parametrize(("score", "read", "shown", "title", "side"), TABLES)
+def test_tables_of_what_falls_are_searched_and_compared(
+    site, tmp_path, score, read, shown, title, side
+):
+    networks = write_table(tmp_path / "table.json", score, read)
+    (tmp_path / "block.toml").write_text('space = "mosaic"\ncells = 1\nblocks = 1\n')
+    parts = ["--space", tmp_path / "block.toml", "--evaluator", "table"]
+    parts += ["--table", tmp_path / "table.json"]
+    output = ["--name", "t", "--results-dir", tmp_path]
+    text = call("run", *parts, "--agent", "random", "--budget", "12", *output)
+    assert f" {shown} " in text.splitlines()[2]
+    assert is_of_perplexities(text)
+    best = pd.read_csv(
+        StringIO(call("top-k", tmp_path / "t", "-k", "12", "--format", "csv"))
+    ).set_index("network")[score["column"]]
+    assert best.is_monotonic_increasing
+    assert best.to_dict() == pytest.approx(
+        {text: row["scores"][0] for text, row in networks.items()}
+    )
+    call("report", tmp_path / "t")
+
+    budgets = ["--budgets", "2,12", "--seeds", "3", "--jobs", "1"]
+    text = call(
+        "compare", tmp_path / "c", *parts, *budgets, "--agent", "random", "--agent", "evolution"
+    )
+    assert title in text and side in text
+    assert is_of_perplexities(text.replace("95 %", ""))
+    found = pd.read_csv(tmp_path / "c" / "comparison.csv").query("choice == 'handed over'")
+    by_budget = found.set_index(["agent", "budget"])["mean"]
+    # who has seen all twelve has the best; of two, one need not be it
+    assert by_budget["random", 12] == by_budget["evolution", 12] == pytest.approx(0, abs=1e-9)
+    searches = [pd.read_csv(path) for path in (tmp_path / "c/searches/random").glob("*.csv")]
+    lowest = [rows["expected"].head(2).min() - min(map(float, best)) for rows in searches]
+    assert by_budget["random", 2] == pytest.approx(np.mean(lowest))
+
+
+def test_random_search_is_given_as_an_object_too(mosaic, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    space = mosaic["space"].Mosaic()
+    search = Search(
+        space=space,
+        agent=RandomSearch(space, 0),
+        evaluator="likelihood",
+        passes=2,
+        budget=3,
+        name="mixed",
+    )
+    search.run(quiet=True)
+    assert len(search.best()) == 3 and "perplexity" in search.best()

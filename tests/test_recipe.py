@@ -83,6 +83,23 @@ def test_label_smoothing_is_that_of_torch_s_loss(digits):
     assert losses[0.0] != losses[0.2]
 
 
+def test_without_xavier_weights_begin_as_those_of_torch_s_layers():
+    shape = (64, 6, 6)
+    for text in ("[C(64,3,1)]", "[FC(300)]"):
+        drawn = {}
+        for xavier in (True, False):
+            generator = torch.Generator().manual_seed(0)
+            network = Network(read(text), shape, generator, xavier=xavier)
+            drawn[xavier] = network.layers[0][0 if text[1] == "C" else 1]
+            assert not drawn[xavier].bias.any()
+        bound = drawn[False].weight[0].numel() ** -0.5
+        own = type(drawn[False])(64, 64, 3) if text[1] == "C" else torch.nn.Linear(2304, 300)
+        for weights in (drawn[False].weight.detach(), own.weight.detach()):
+            assert 0.98 * bound < weights.abs().max() <= bound
+            assert weights.std() == pytest.approx(bound / 3**0.5, rel=0.03)
+        assert drawn[True].weight.abs().max() > 1.2 * bound
+
+
 def test_batch_and_epochs_follow_the_number_of_images():
     chosen = {images: practical(images, 32) for images in (300, 1150, 5000, 50_000, 10**6)}
     assert [each["batch_size"] for each in chosen.values()] == [16, 32, 64, 128, 128]

@@ -10,6 +10,7 @@ _PAPER: Mapping[str, Any] = {
     "optimizer": "sgd",
     "schedule": "steps",
     "label_smoothing": 0.0,
+    "xavier": True,
     "momentum": 0.9,
     "nesterov": False,
     "weight_decay": 5e-4,
@@ -63,6 +64,7 @@ def practical(images: int, size: int) -> dict[str, Any]:
         "batch_size": min(128, max(16, 2 ** round(log2(images) / 2))),
         "epochs": min(100, max(10, round(40 * (5000 / images) ** 0.3))),
         "shift": round(size / 10),
+        "xavier": False,
         "dropout": False,
         "restart_below": 0.0,
     }

@@ -69,6 +69,10 @@ class Recipe(Section):
     cutout: int = Field(
         0, ge=0, description="Side of a square that is cut out of every training image."
     )
+    xavier: bool = Field(
+        True,
+        description="Begin with Xavier weights; else with smaller ones, as torch's own layers do.",
+    )
     dropout: bool = Field(True, description="Dropout after every two layers.")
     dropout_after_fc: bool = Field(
         False, description="A dropout after every FC and every second other layer (2017 code)."

@@ -17,7 +17,6 @@ from state_space.base import (
     Observation,
     Space,
     Token,
-    check_scale,
     legal_walk,
 )
 from state_space.notation import NotationError, read
@@ -33,6 +32,7 @@ from state_space.practical_layers import (
     stage_layers,
     stem_layers,
 )
+from state_space.scale import check_scale
 from state_space.settings import Rule, check, is_list_of
 
 DESIGNS: tuple[dict[str, str], ...] = (

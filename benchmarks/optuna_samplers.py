@@ -3,14 +3,15 @@
     metaqnn compare results/macro --agent q-learning --agent random --budgets 50,100,200 \
         --space macro --evaluator table --table FILE
     python benchmarks/optuna_samplers.py results/macro --sampler tpe --seeds 20
-    metaqnn compare ...     # the first command again: the table and the figure have optuna-tpe too
+    metaqnn compare ...     # the first command again: the table and the figure have it too
 
 The folder of the comparison says what is searched, for how long and by what it is scored. As in
 metaqnn's own loop a network's noise depends on the seed and the network alone, and a network that
 was met before costs nothing: the sampler is told its reward again, until it has repeated itself
 1,000 times in a row. Every position of a walk is a categorical parameter, so the options must be
-the same whatever came before, as they are in NAS-Bench-Macro. Samplers have their defaults. A
-search that is there already is not made again.
+the same whatever came before, as they are in NAS-Bench-Macro. Samplers have their defaults, which
+differ between versions of Optuna, so its version is part of the label: optuna-tpe-5.0.0. A search
+that is there already is not made again.
 """
 
 import warnings
@@ -47,7 +48,7 @@ def main(folder: Path, sampler: str, seeds: int, first_seed: int) -> None:
     space, score = base.space(), base.task.score
     rules = make_rules(base, space)
     for seed in range(first_seed, first_seed + seeds):
-        path = search_path(folder, f"optuna-{sampler}", budget, seed)
+        path = search_path(folder, f"optuna-{sampler}-{optuna.__version__}", budget, seed)
         if not path.exists():
             chosen = SAMPLERS[sampler](seed=seed)
             own = replace(rules, seed=seed, budget=budget)

@@ -46,6 +46,7 @@ AGENTS: dict[str, dict[str, Any]] = {
     "q-learning, paper": {"agent": "q-learning", "q-preset": "paper"},
     "q-learning, practical": {"agent": "q-learning", "q-preset": "practical"},
     "reinforce": {"agent": "reinforce"},
+    "bayesian": {"agent": "bayesian"},
 }
 
 WINDOW = 100
@@ -160,10 +161,20 @@ def ages(memory: Memory, config: RunConfig) -> dict[str, float]:
 @main.command()
 @click.option("--table", required=True, help="NAS-Bench-Macro's accuracies, a JSON file.")
 @click.option("--agent", "agents", type=click.Choice(list(AGENTS)), multiple=True)
+@click.option("--workers", multiple=True, type=int, default=WORKERS, show_default=True)
+@click.option("--budget", "budgets", multiple=True, type=int, default=BUDGETS, show_default=True)
 @click.option("--seeds", default=30, show_default=True)
 @click.option("--first-seed", default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder.")
-def regret(table: str, agents: tuple[str, ...], seeds: int, first_seed: int, out: Path) -> None:
+def regret(
+    table: str,
+    agents: tuple[str, ...],
+    workers: tuple[int, ...],
+    budgets: tuple[int, ...],
+    seeds: int,
+    first_seed: int,
+    out: Path,
+) -> None:
     """Measure what asynchrony costs, against one worker."""
     out.mkdir(parents=True, exist_ok=True)
     options = {"space": "macro", "evaluator": "table", "table": table}
@@ -172,15 +183,15 @@ def regret(table: str, agents: tuple[str, ...], seeds: int, first_seed: int, out
     evaluator = make_evaluator(base, space)
     path = out / "asynchrony.csv"
     for seed in range(first_seed, first_seed + seeds):
-        there = set(pd.read_csv(path)["seed"]) if path.exists() else set()
-        if seed not in there:
-            rows = []
-            for label in agents or AGENTS:
-                for workers in WORKERS:
+        for label in agents or AGENTS:
+            there = pd.read_csv(path).query("seed == @seed")["agent"] if path.exists() else ()
+            if label not in set(there):
+                rows = []
+                for number in workers:
                     own = {**options, **AGENTS[label], "seed": seed}
-                    rows += regrets(label, workers, own, base, space, evaluator)
-            add_rows(path, rows)
-            click.echo(f"seed {seed}", err=True)
+                    rows += regrets(label, number, budgets, own, base, space, evaluator)
+                add_rows(path, rows)
+        click.echo(f"seed {seed}", err=True)
     text = render(pd.read_csv(path))
     (out / "asynchrony.md").write_text(text + "\n", encoding="utf-8")
     click.echo(text)
@@ -189,6 +200,7 @@ def regret(table: str, agents: tuple[str, ...], seeds: int, first_seed: int, out
 def regrets(
     label: str,
     workers: int,
+    budgets: tuple[int, ...],
     options: Mapping[str, Any],
     base: Run,
     space: Space[Any],
@@ -200,7 +212,7 @@ def regrets(
     budget are the first of a larger.
     """
     rows: list[dict[str, Any]] = []
-    for budget in reversed(BUDGETS):
+    for budget in sorted(budgets, reverse=True):
         run = replace(base, config=RunConfig.from_flat({**options, "budget": budget}))
         agent = make_agent(run, space)
         if not rows or agent.plans_for_budget:
@@ -228,12 +240,12 @@ def render(searches: pd.DataFrame) -> str:
     groups = searches.groupby(["agent", "workers", "budget"], sort=False)["regret"]
     cells = groups.mean().map("{:.3f}".format) + " ± " + groups.sem().map("{:.3f}".format)
     table = cells.unstack()
+    budgets = sorted(searches["budget"].unique())
     rows = [
         {"agent": label, "workers": workers}
-        | {f"{budget} networks": table.loc[(label, workers), budget] for budget in BUDGETS}
-        for label in AGENTS
-        for workers in WORKERS
-        if (label, workers) in table.index
+        | {f"{budget} networks": table.loc[(label, workers), budget] for budget in budgets}
+        for label in searches["agent"].unique()
+        for workers in sorted(searches["workers"].unique())
     ]
     return (
         "Regret of the network handed over, in points of expected accuracy, lower is better:\n"
@@ -249,9 +261,9 @@ def costs(searches: pd.DataFrame) -> list[dict[str, Any]]:
     by_seed = searches.pivot(index="seed", columns=["agent", "workers", "budget"], values="regret")
     rows = []
     for label in searches["agent"].unique():
-        for workers in WORKERS[1:]:
+        for workers in sorted(set(searches["workers"]) - {1}):
             row: dict[str, Any] = {"agent": label, "workers": workers}
-            for budget in BUDGETS:
+            for budget in sorted(searches["budget"].unique()):
                 more = (by_seed[label, workers, budget] - by_seed[label, 1, budget]).to_numpy()
                 low, high = mean_interval(more)
                 row[f"{budget} networks"] = f"{more.mean():+.3f} ({low:+.3f} to {high:+.3f})"

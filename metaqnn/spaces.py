@@ -20,6 +20,7 @@ SPACES: Table[type[Space[Any]]] = Table(
     {
         "chain": "state_space.chain:ChainSpace",
         "macro": "state_space.macro:MacroSpace",
+        "practical": "state_space.practical:PracticalSpace",
         "skip": "state_space.skip:SkipSpace",
     },
     "metaqnn.spaces",

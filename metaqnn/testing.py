@@ -135,9 +135,20 @@ def score_walk(walk: Walk) -> float:
     return (sum(map(ord, "".join(walk))) % 97) / 97
 
 
-def make_trial(number: int, walk: Walk, space: Space[Any], *, imported: bool = False) -> Trial:
+def make_trial(
+    number: int, walk: Walk, space: Space[Any], *, stage: int = 0, imported: bool = False
+) -> Trial:
     """A finished trial of a walk."""
-    return Trial(number, walk, 0, space.architecture(walk).digest, 0, {}, imported)
+    return Trial(number, walk, 0, space.architecture(walk).digest, stage, {}, imported)
+
+
+def ask(agent: Agent, space: Space[Any], number: int = 0) -> Trial:
+    """What the agent proposes, which is legal, as a trial."""
+    proposal = agent.ask()
+    stage = proposal.stage or 0
+    assert list(legal_walk(space, proposal.walk, stage))
+    assert all(isinstance(value, int | float) for value in proposal.note.values())
+    return make_trial(number, proposal.walk, space, stage=stage)
 
 
 def search(
@@ -146,18 +157,15 @@ def search(
     """Ask and tell so often; returns what was told."""
     told: list[tuple[Trial, float]] = []
     for number in range(start, start + steps):
-        walk = agent.ask().walk
-        told.append((make_trial(number, walk, space), score_walk(walk)))
+        trial = ask(agent, space, number)
+        told.append((trial, score_walk(trial.walk)))
         agent.tell(*told[-1])
     return told
 
 
 def check_proposals(make_agent: MakeAgent, space: Space[Any]) -> None:
     """Proposals are legal, and their notes are numbers."""
-    agent = make_agent(space, 0)
-    for trial, _ in search(agent, space, 30):
-        assert list(legal_walk(space, trial.walk))
-    assert all(isinstance(value, int | float) for value in agent.ask().note.values())
+    search(make_agent(space, 0), space, 30)
 
 
 def check_seeds(make_agent: MakeAgent, space: Space[Any]) -> None:
@@ -171,11 +179,11 @@ def check_restoring(make_agent: MakeAgent, space: Space[Any], steps: int) -> Non
     """Restored equals uninterrupted, also between ask and tell."""
     agent = make_agent(space, 0)
     told = search(agent, space, steps)
-    walk = agent.ask().walk
+    trial = ask(agent, space, steps)
     restored = make_agent(space, 0)
     restored.restore(agent.snapshot(), told)
     for each in (agent, restored):
-        each.tell(make_trial(steps, walk, space), score_walk(walk))
+        each.tell(trial, score_walk(trial.walk))
     assert search(restored, space, 10, steps + 1) == search(agent, space, 10, steps + 1), (
         f"restored after {steps} trials it goes on otherwise"
     )
@@ -188,10 +196,10 @@ def check_restoring(make_agent: MakeAgent, space: Space[Any], steps: int) -> Non
 def check_order(make_agent: MakeAgent, space: Space[Any]) -> None:
     """Several asks before a tell, and tells in any order."""
     agent = make_agent(space, 0)
-    walks = [agent.ask().walk for _ in range(8)]
+    trials = [ask(agent, space, number) for number in range(8)]
     for number in np.random.default_rng(0).permutation(8).tolist():
-        agent.tell(make_trial(number, walks[number], space), score_walk(walks[number]))
-    assert list(legal_walk(space, agent.ask().walk))
+        agent.tell(trials[number], score_walk(trials[number].walk))
+    ask(agent, space)
 
 
 def check_strangers(make_agent: MakeAgent, space: Space[Any]) -> None:
@@ -199,7 +207,7 @@ def check_strangers(make_agent: MakeAgent, space: Space[Any]) -> None:
     agent = make_agent(space, 0)
     for number, walk in enumerate(sample_walks(space, 10, seed=3)):
         agent.tell(make_trial(number, walk, space, imported=number % 2 == 0), score_walk(walk))
-    assert list(legal_walk(space, agent.ask().walk))
+    ask(agent, space)
 
 
 def check_generators(make_agent: MakeAgent, space: Space[Any]) -> None:

@@ -8,15 +8,14 @@ from state_space.base import (
     Space,
     Token,
     TooManyStates,
-    check_scale,
     count_architectures,
     enumerate_rows,
     legal_walk,
     random_walk,
-    scaled,
     space_size,
     stage_of,
 )
+from state_space.scale import check_scale, scaled
 
 __all__ = [
     "Architecture",

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -143,33 +142,9 @@ class Space(ABC, Generic[State]):
             ValueError: The text is malformed, or not an architecture of this space.
         """
 
-
-def check_scale(space: Space[Any], scale: Mapping[str, int] | None) -> dict[str, int]:
-    """The scale of a space's networks, with other values where they are given.
-
-    Raises:
-        ValueError: The space has no such key, or a value is below 1.
-    """
-    for name, value in (scale or {}).items():
-        if name not in space.scale:
-            known = f"only {', '.join(space.scale)}" if space.scale else "it has one size"
-            raise ValueError(f"networks of this space have no {name}: {known}")
-        if type(value) is not int or value < 1:
-            raise ValueError(f"{name} must be a whole number from 1 on, not {value!r}")
-    return {**space.scale, **(scale or {})}
-
-
-def scaled(space: Space[State], scale: Mapping[str, int]) -> Space[State]:
-    """The same space, whose networks have other sizes unless `architecture` is told otherwise.
-
-    Raises:
-        ValueError: See `check_scale`.
-    """
-    if not scale:
-        return space
-    other = copy(space)
-    other.scale = check_scale(space, scale)
-    return other
+    def starts(self) -> tuple[tuple[Token, ...], ...]:
+        """Walks of networks made by hand to begin with; `text` gives what `--start-from` takes."""
+        return ()
 
 
 def legal_walk(

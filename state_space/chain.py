@@ -14,11 +14,11 @@ from state_space.base import (
     Observation,
     Space,
     Token,
-    check_scale,
     legal_walk,
 )
 from state_space.limits import Limits
 from state_space.notation import NotationError, read_layers, read_token
+from state_space.scale import check_scale
 
 KNOWN = {
     "C": ("filters", "field", "stride"),

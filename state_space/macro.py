@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from state_space.architecture import Architecture, Node, chain
-from state_space.base import Decision, Observation, Space, Token, check_scale, legal_walk
+from state_space.base import Decision, Observation, Space, Token, legal_walk
 from state_space.notation import NotationError, read_layers
+from state_space.scale import check_scale
 from state_space.settings import check
 
 BLOCKS = 8

@@ -17,11 +17,11 @@ from state_space.base import (
     Observation,
     Space,
     Token,
-    check_scale,
     legal_walk,
 )
 from state_space.canonical import canonical
 from state_space.notation import NotationError, read
+from state_space.scale import check_scale
 from state_space.skip_limits import LAYER_TYPES, SkipLimits
 
 POOLING = ("height", "width", "stride height", "stride width")

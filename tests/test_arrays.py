@@ -158,6 +158,8 @@ def test_a_test_of_another_scale_is_read_where_it_cannot_be_mistaken(tmp_path):
         (PIXELS, PIXELS.astype(np.float64), True),
         (PIXELS.astype(np.uint16) * 257, (PIXELS * 257.0) / 65535, False),
         (PIXELS, PIXELS.astype(np.uint16) * 257, False),
+        (PIXELS.astype(np.uint16) * 257, PIXELS, False),
+        ((PIXELS > 99).astype(np.uint8), PIXELS, False),
         (PIXELS / 127.5 - 1, PIXELS, False),
         (PIXELS, PIXELS / 127.5 - 1, False),
         (PIXELS / 255, PIXELS.astype(int) * 257, False),

@@ -237,6 +237,8 @@ def test_what_differs_is_said(tmp_path):
         ({"x": PIXELS[..., :1]}, "the shape is [1, 12, 12], not [3, 12, 12]"),
         ({"x": PIXELS * 2.0 - 1}, "the scale is values, not bytes"),
         ({"y": LABELS[order]}, "other labels, or another order"),
+        ({"x": PIXELS[..., ::-1]}, "images that were looked at are others"),
+        ({"x": PIXELS[:, :, ::-1]}, "images that were looked at are others"),
         ({"x": PIXELS[::-1]}, "images that were looked at are others"),
         ({"x": 255 - PIXELS}, "images that were looked at are others"),
     ):
@@ -260,6 +262,25 @@ def test_the_fingerprint_of_a_run_s_images_does_not_depend_on_their_split(tmp_pa
         training, _ = load_split(DataOptions(dataset=dataset, **options))
         prints.append(training.origin.fingerprint)
     assert all(made == prints[0] for made in prints) and prints[0]
+
+
+def test_validation_images_of_ones_own_are_data_too(tmp_path):
+    """So that a run is not gone on with when they have changed, or are gone."""
+    own = {"x_val": PIXELS[:12], "y_val": LABELS[:12]}
+
+    def print_with(**arrays):
+        dataset = write_npz(tmp_path / "a.npz", x_train=PIXELS, y_train=LABELS, **arrays)
+        load_split.cache_clear()
+        return load_split(DataOptions(dataset=dataset))[0].origin.fingerprint
+
+    before = print_with(**own)
+    assert differences(before, print_with(**own)) == []
+    other = print_with(**(own | {"y_val": (LABELS[:12] + 1) % 3}))
+    assert differences(before, other) == [
+        "of the validation images, the images have other labels, or another order"
+    ]
+    assert "no more validation images of its own" in differences(before, print_with())[0]
+    assert "now validation images of its own" in differences(print_with(), before)[0]
 
 
 # without a test part

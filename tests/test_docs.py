@@ -1,9 +1,15 @@
 """The examples of the documentation run from top to bottom."""
 
+import importlib
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from metaqnn import Search
+from metaqnn.cli import main
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -25,6 +31,34 @@ def run_blocks(path: Path) -> int:
 def test_the_page_of_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run_blocks(DOCS / "python.md") == 10
+
+
+def test_the_parts_of_the_page_of_extending_run_in_its_commands(tmp_path, monkeypatch):
+    """Its blocks are the module mine.py, but for the last, which checks the laws of its parts."""
+    text = (DOCS / "extending.md").read_text(encoding="utf-8")
+    *blocks, laws = BLOCK.findall(text)
+    (tmp_path / "mine.py").write_text("\n".join(blocks), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    commands = re.findall(r"^    metaqnn (.*)$", text, re.MULTILINE)
+    assert len(commands) == 4
+    for command in commands:
+        jobs = ["--jobs", "1"] if command.startswith("compare") else []
+        result = CliRunner().invoke(main, [*shlex.split(command), *jobs])
+        assert result.exit_code == 0, result.output
+    assert "Perplexity, lower is better" in result.stdout
+    Search(space="mine:Slots", evaluator="mine:narrow", agent="random", budget=3).run(quiet=True)
+    module = importlib.import_module("mine")
+    training = module.STRIPES.source
+    images = getattr(module, training.partition(":")[2])("train", None, None)
+    assert images.shape == (1, 8, 8) and images.counts == {"lying": 40, "standing": 40}
+    exec(laws, vars(module))
+
+
+def test_pages_link_to_what_is_there():
+    for page in (*DOCS.glob("*.md"), *DOCS.parent.glob("*.md")):
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert "://" in target or (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_the_page_of_ops_runs_and_its_op_is_a_network(monkeypatch):

@@ -8,7 +8,7 @@ import torch
 from conftest import make_space
 from searches import hash_score, make_search
 
-from metaqnn.evaluators.base import Job, attempt
+from metaqnn.evaluators.base import FunctionEvaluator, Job, attempt
 from metaqnn.networks.notation import read
 from metaqnn.reports.failures import FailureLog
 from metaqnn.search.events import Event
@@ -129,3 +129,15 @@ def test_without_failures_there_is_no_log(tmp_path):
     assert not path.exists()
     observe(Event(trial, Outcome(error="WorkerLost: it died"), 0.0, 2, True))
     assert path.read_text() == "trial 1: [SM(10)]: WorkerLost: it died\n"
+
+
+@pytest.mark.parametrize("scores", [[0.3, 0.4], np.array([0.3, 0.4]), torch.tensor([0.3, 0.4])])
+def test_functions_return_the_scores_of_epochs_in_any_form(scores):
+    outcome = attempt(FunctionEvaluator(lambda job: scores), JOB)
+    assert outcome.error is None and outcome.curve == pytest.approx((0.3, 0.4))
+
+
+def test_no_score_is_a_failure():
+    assert (
+        attempt(FunctionEvaluator(lambda job: []), JOB).error == "the evaluator returned no score"
+    )

@@ -45,6 +45,10 @@ CASES = {
     "MP": [((3, 3, 2, 2), [IMAGE]), ((1, 5, 1, 2), [IMAGE])],
     "AP": [((3, 3, 2, 2), [IMAGE]), ((5, 1, 3, 1), [IMAGE])],
     "MB": [((3, 3), [IMAGE]), ((6, 5), [IMAGE]), ((1, 1), [IMAGE, IMAGE])],
+    "DB": [((3, 1), [IMAGE]), ((5, 2), [IMAGE]), ((1, 3), [IMAGE, IMAGE])],
+    "SE": [((4,), [IMAGE]), ((16,), [IMAGE]), ((2,), [IMAGE, IMAGE])],
+    "AVG": [((), [IMAGE]), ((), [IMAGE, IMAGE])],
+    "MAX": [((), [IMAGE]), ((), [IMAGE, (2, 5, 9)])],
     "ADD": [((), [IMAGE]), ((), [IMAGE, IMAGE]), ((), [VECTOR, VECTOR, VECTOR])],
     "CAT": [((), [IMAGE, (2, 9, 7)]), ((), [IMAGE, (2, 5, 9)]), ((), [VECTOR, (3,)])],
     "ID": [((), [IMAGE]), ((), [VECTOR])],
@@ -111,6 +115,9 @@ def graphs(draw):
                     "C(3,3,1)",
                     "CB(4,3,1,2,1)",
                     "MB(2,3)",
+                    "DB(3,1)",
+                    "DB(5,2)",
+                    "SE(2)",
                     "P(1,1)",
                     "P(2,1)",
                     "MP(3,3,1,2)",
@@ -129,8 +136,12 @@ def graphs(draw):
         if layer.op == "ADD" and draw(st.booleans()):
             inputs = inputs[:1]
         nodes.append(Node(layer.op, layer.args, inputs))
-    head = draw(st.sampled_from(["SM", "GAP"]))
     inputs = tuple(draw(st.sets(st.integers(0, len(nodes) - 1), min_size=1, max_size=2)))
+    pooled = draw(st.sampled_from([None, "AVG", "MAX"]))
+    if pooled:
+        nodes.append(Node(pooled, (), inputs))
+        inputs = (len(nodes) - 1,)
+    head = "SM" if pooled else draw(st.sampled_from(["SM", "GAP"]))
     return Architecture((*nodes, Node(head, (3,), inputs)), (len(nodes),))
 
 
@@ -187,6 +198,32 @@ def test_a_bottleneck_adds_what_it_reads():
     last_norm = network.layers[0][-1]
     nn.init.zeros_(last_norm.weight)
     assert torch.equal(network(image), image)
+
+
+def test_channels_are_scaled_by_half_where_nothing_is_learnt():
+    network = Network(read("[SE(2)]"), (4, 3, 3), torch.Generator().manual_seed(0))
+    nn.init.zeros_(network.layers[0][-2].weight)
+    image = torch.randn(2, 4, 3, 3)
+    assert torch.equal(network(image), image / 2)
+
+
+def test_global_mean_and_maximum_by_hand():
+    image = torch.tensor([[[[1.0, 2.0], [3.0, 6.0]], [[-1.0, -1.0], [-1.0, -5.0]]]])
+    made = {
+        name: Network(read(f"[{name}]"), (2, 2, 2), torch.Generator())(image).tolist()
+        for name in ("AVG", "MAX")
+    }
+    assert made == {"AVG": [[3.0, -2.0]], "MAX": [[6.0, -1.0]]}
+
+
+def test_costs_of_a_separable_convolution_by_hand():
+    # 9 weights, a factor and a shift for 4 channels; 4 x 8 weights, and those of 8 filters
+    costs = layer_costs(read("[DB(3,2), CB(8,1,1,1,1), SE(4), AVG, SM(10)]"), (4, 6, 6))
+    assert costs[0] == ((4, 3, 3), 4 * 9 + 8, 36 * 9 + 36)
+    assert costs[1] == ((8, 3, 3), 32 + 16, 32 * 9 + 72)
+    # 8 to 2 to 8, with biases
+    assert costs[2] == ((8, 3, 3), 8 * 2 + 2 + 2 * 8 + 8, 32)
+    assert costs[3:] == [((8,), 0, 0), ((10,), 90, 80)]
 
 
 def test_memory_of_sums_and_identities_by_hand():
@@ -335,6 +372,14 @@ def test_weights_that_nobody_can_draw_are_refused(monkeypatch):
     monkeypatch.setitem(OPS, "EMB", Table)
     with pytest.raises(MetaqnnError, match="EMB: it is not known how to begin .* its Embedding; "):
         Network(read("[EMB]"), (1, 8, 8), torch.Generator())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pooled", ["AVG", "MAX"])
+def test_scaled_and_separable_layers_go_through_everything(pooled, tmp_path):
+    text = f"[CB(8,3,3,1,1), DB(5,2), CB(8,1,1,1,1), SE(4), {pooled}, FC(8), D(2,5), SM(10)]"
+    drawing = through_everything(text, tmp_path)
+    assert ">depthwise<" in drawing and ">squeeze and excite<" in drawing
 
 
 @pytest.mark.slow

@@ -93,8 +93,9 @@ def test_the_best_networks_have_the_lowest_perplexities(folder):
     assert best["perplexity"].is_monotonic_increasing
     assert best["perplexity"].to_numpy() == pytest.approx(np.exp(-best["reward"]))
     assert len(best) == 20
-    exactly = json.loads(call("top-k", folder, "-k", "20", "--format", "json"))
-    assert [row["perplexity"] for row in exactly] == pytest.approx(best["perplexity"].tolist())
+    rows = json.loads(call("top-k", folder, "-k", "20", "--format", "json"))
+    assert [row["perplexity"] for row in rows] == pytest.approx(best["perplexity"].tolist())
+    assert [row["network"] for row in rows] == best["network"].tolist()
     table = call("top-k", folder, "-k", "3", "--sort", "score")
     assert f"{best['perplexity'][0]:.1f}" in table.splitlines()[2]
     for form in ("table", "markdown", "csv"):
@@ -150,8 +151,15 @@ def test_the_figures_have_perplexities_on_their_axes(site, tmp_path):
         *("cell", "block", "slot", "action", "action_field", "action_filters", "q", "visits")
     ]
     assert table["visits"].sum() == 12 * 20
-    table.to_csv(tmp_path / "q.csv", index=False)
-    arguments = ["run", *options, "--q-table", str(tmp_path / "q.csv")]
+
+
+@pytest.mark.slow
+def test_a_q_table_is_not_taken_over_where_states_are_too_many(site, tmp_path):
+    """Those of the space remember their walks."""
+    columns = "cell,block,slot,action,action_field,action_filters,q,visits"
+    (tmp_path / "q.csv").write_text(f"{columns}\n0,0,0,field-1,1,0,0.5,1\n")
+    arguments = ["run", "--space", "mosaic", "--evaluator", "likelihood", "--budget", "20"]
+    arguments += ["--quiet", "--q-table", str(tmp_path / "q.csv")]
     refused(CliRunner().invoke(main, arguments), "the space has more than 1,000,000 states")
 
 

@@ -258,7 +258,7 @@ def test_skip_connections_are_arcs_above_the_boxes():
 def test_networks_of_every_space_can_be_drawn(space):
     generator = np.random.default_rng(1)
     for _ in range(5):
-        architecture = space.architecture(random_walk(space, generator))
+        architecture = space.architecture(random_walk(space, generator)).expanded  # cells too
         shape = (3, 32, 32) if space.trainable else None
         root = xml.fromstring(draw(architecture, shape))
         assert len(list(root.iter(f"{SVG}rect"))) == len(architecture.nodes) + 1

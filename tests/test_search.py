@@ -189,7 +189,8 @@ def test_each_interruption_point_resumes_to_the_same_end(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("agent", AGENTS)
 def test_killed_at_random_and_resumed_equals_uninterrupted(tmp_path, agent):
-    budget = 200 if agent == "reinforce" else 600  # its updates take long
+    slow = ("reinforce", "bayesian", "progressive")  # what they compute takes long
+    budget = 200 if agent in slow else 600
     whole = make_search(tmp_path / "whole.sqlite", agent, budget=budget)
     whole.run()
     killed = tmp_path / "killed"

@@ -52,6 +52,8 @@ def weights(outcome):
             {},
             {"shift": 1, "cutout": 2, "weight_decay": 0.01},
         ),
+        ("mirror=1.0", {}, {"mirror": True}),
+        ("label-smoothing=0.1", {"mirror": True}, {"label_smoothing": 0.1}),
     ],
 )
 def test_a_network_trains_as_a_recipe_with_its_settings_would(digits, settings, recipe, changed):
@@ -84,8 +86,12 @@ def test_stopping_rule_and_memory_see_the_recipe_with_the_settings(digits, monke
     ("settings", "problem"),
     [
         ({"learning_rate": 0.1}, "the network sets learning_rate, which no recipe has; did you me"),
-        ({"dropout": 1.0}, "the network sets dropout, which no recipe has; known: epochs, batch-"),
+        (
+            {"optimizer": 1.0},
+            "the network sets optimizer, which no recipe has; known: epochs, batch-",
+        ),
         ({"learning-rate": -1.0}, "the network sets learning-rate to -1.0: input should be great"),
+        ({"mirror": 2.0}, "the network sets mirror to 2.0: input should be a valid boolean"),
         ({"epochs": 2.5}, "the network sets epochs to 2.5: input should be a valid integer"),
         ({"momentum": 0.5}, "the network sets momentum, which adam does not have; only sgd has it"),
         ({"momentum": 1.5}, "the network sets momentum to 1.5: input should be less than 1"),
@@ -97,6 +103,13 @@ def test_what_is_no_setting_is_refused(digits, settings, problem):
     with pytest.raises(MetaqnnError) as error:
         train(network, *digits, Recipe(**FAST), 0)
     assert str(error.value).startswith(problem)
+
+
+def test_how_the_rate_falls_is_no_setting_where_it_goes_in_one_cycle(digits):
+    recipe = Recipe(**FAST, schedule="one-cycle")
+    with pytest.raises(MetaqnnError, match="sets decay-every, which one cycle does not have"):
+        train(read(f"{NETWORK} decay-every=2.0"), *digits, recipe, 0)
+    assert with_settings(recipe, {"learning-rate": 0.5}).step_rate(0, 10) == pytest.approx(0.5 / 25)
 
 
 def invoke(*arguments):

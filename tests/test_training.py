@@ -205,7 +205,7 @@ def test_batches_are_a_permutation_of_all_images(monkeypatch, digits):
     monkeypatch.setattr(
         epochs,
         "cross_entropy",
-        lambda scores, labels: batches.append(len(labels)) or scores.square().mean(),
+        lambda scores, labels, **_: batches.append(len(labels)) or scores.square().mean(),
     )
     train(SMALL, few, few, Recipe(epochs=1, restart_below=0), seed=1)
     assert batches == [128, 128, 44]
@@ -288,6 +288,12 @@ def test_the_majority_s_answer_is_chance_where_classes_are_not_balanced(majority
     share = float((labels == 0).float().mean())
     assert rule.trains_on
     assert rule.limit == pytest.approx(share + 2 * (share * (1 - share) / 1000) ** 0.5)
+
+
+def test_few_validation_images_do_not_make_every_answer_chance():
+    """Of three, two of which are of one class, no accuracy is two deviations above 2/3."""
+    rule = Chance.of(Recipe(batch_size=10), images(80, 2), images(3, 2))
+    assert rule.stays([2 / 3]) and not rule.stays([1.0])
 
 
 def test_trainings_of_a_few_steps_are_not_judged():

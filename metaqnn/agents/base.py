@@ -23,9 +23,9 @@ class Proposal:
     """A complete walk, and what the agent says of it.
 
     Attributes:
-        walk: Its tokens.
+        walk: Legal in its stage.
         note: Numbers worth keeping, such as its epsilon.
-        stage: Of the space, where the agent decides how far that has grown; None is that asked for.
+        stage: Of the walk, where the agent grows the space by itself; None is that of the search.
     """
 
     walk: tuple[Token, ...]
@@ -105,6 +105,8 @@ AGENTS: Table[type[Agent]] = Table(
         "q-learning": "metaqnn.agents.q_learning:QLearning",
         "reinforce": "metaqnn.agents.reinforce:Reinforce",
         "evolution": "metaqnn.agents.evolution:Evolution",
+        "bayesian": "metaqnn.agents.bayesian:Bayesian",
+        "progressive": "metaqnn.agents.progressive:Progressive",
         "local-search": "metaqnn.agents.local_search:LocalSearch",
         "random": "metaqnn.agents.random:RandomSearch",
     },

@@ -1,7 +1,7 @@
 """Which networks an agent need not propose again."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -65,4 +65,47 @@ class KnownNetworks:
         """Take back what was proposed; returns the generator. What was told is told again."""
         content = json.loads(snapshot)
         self._in_flight = set(content["in_flight"])
+        return generator_from_bytes(content["generator"].encode())
+
+
+class KnownWalks:
+    """The networks that an agent was told of, and the walks proposed and not told of yet.
+
+    Attributes:
+        told: Digests of the networks told.
+        pending: Walks by the digests of their networks, in the order proposed.
+    """
+
+    def __init__(self, space: Space[Any]) -> None:
+        """No network is known."""
+        self.space = space
+        self.told: set[str] = set()
+        self.pending: dict[str, tuple[Token, ...]] = {}
+
+    def propose(self, walks: Iterable[tuple[Token, ...]]) -> tuple[Token, ...]:
+        """The first walk whose network is new, else the last one; from now on it is known."""
+        for walk in walks:
+            digest = self.space.architecture(walk).digest
+            if digest not in self.told and digest not in self.pending:
+                break
+        self.pending[digest] = walk
+        return walk
+
+    def tell(self, digest: str) -> None:
+        """The network has been told."""
+        self.told.add(digest)
+        self.pending.pop(digest, None)
+
+    def snapshot(self, generator: np.random.Generator) -> bytes:
+        """What is proposed and not told yet, with the agent's generator, as JSON."""
+        content = {
+            "generator": generator_to_bytes(generator).decode(),
+            "pending": [[digest, *walk] for digest, walk in self.pending.items()],
+        }
+        return json.dumps(content).encode()
+
+    def restore(self, snapshot: bytes) -> np.random.Generator:
+        """Take back what was proposed; returns the generator. What was told is told again."""
+        content = json.loads(snapshot)
+        self.pending = {digest: tuple(walk) for digest, *walk in content["pending"]}
         return generator_from_bytes(content["generator"].encode())

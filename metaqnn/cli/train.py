@@ -11,7 +11,7 @@ from metaqnn.cli.options import given, section_options
 from metaqnn.config import RunOptions
 from metaqnn.data.options import DataOptions
 from metaqnn.executors.options import ExecutorOptions
-from metaqnn.training.presets import NAMES
+from metaqnn.training.presets import NAMES, PRACTICAL
 from metaqnn.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ SEARCH = "search"
 )
 @click.option(
     "--recipe",
-    type=click.Choice([SEARCH, *NAMES]),
+    type=click.Choice([SEARCH, PRACTICAL, *NAMES]),
     default=SEARCH,
     show_default=True,
-    help="search: as a search on this data set trains; short: that for twice as many epochs, with "
-    "shifts.",
+    help="search: as a search on this data set trains; practical: as one with --recipe practical; "
+    "short: that of the search for twice as many epochs, with shifts.",
 )
 @click.option(
     "--final",
@@ -91,10 +91,11 @@ def train(
     from metaqnn.training.recipe import with_settings
     from state_space.notation import NotationError
 
-    config = RunConfig.from_flat(given(options))
+    asked_for = {"recipe": PRACTICAL} if recipe == PRACTICAL else {}
+    config = RunConfig.from_flat({**given(options), **asked_for})
     data = config.parts["evaluator"].data
     training, validation = load_split(data)
-    if recipe != SEARCH:
+    if recipe in NAMES:
         searched = config.parts["evaluator"].recipe.model_dump()
         config = config.changed(preset(recipe, searched, training.shape[1], given(options)))
     rules = config.parts["evaluator"].recipe

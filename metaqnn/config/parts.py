@@ -149,6 +149,8 @@ def unknown_option(name: str, given: Mapping[str, Any]) -> str | None:
     if role == "stopper":
         return f"{key} is an option of --{parts}, which is not asked for"
     there = given.get(role, next(each.default for each in ROLES if each.name == role))
+    if any(part == there for _, part in owners):
+        return f"{key} is decided when a run begins, and belongs to it ever after"
     return f"{key} is an option of the {role} {parts}, and the {role} is {there}"
 
 

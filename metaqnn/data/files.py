@@ -83,8 +83,10 @@ def pictures_in(folder: Path, passed: Passed) -> list[Path]:
     for place, files in sorted(below):
         for name in sorted(files):
             suffix = os.path.splitext(name)[1].lower()
-            if suffix in READ and not name.startswith("."):
-                found.append(Path(place, name))
+            path = Path(place, name)
+            is_special = path.exists() and not path.is_file()  # such as a pipe, which never ends
+            if suffix in READ and not name.startswith(".") and not is_special:
+                found.append(path)
             elif name.lower() not in SYSTEM:
                 passed.setdefault(_reason(name, suffix), []).append(name)
     return found

@@ -7,12 +7,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
 from metaqnn.data.images import Images
 from metaqnn.data.labels import listed
 
 SAMPLE = 64
 """Images whose pixels are looked at."""
+
+GRID = 2
+"""The means of so many rows and columns of an image are compared, channel by channel."""
 
 TOLERANCE = 0.02
 """In deviations of all pixels: what decoders and resizing may differ in between machines."""
@@ -22,10 +26,12 @@ def fingerprint(images: Images) -> dict[str, Any]:
     """What tells a data set from others, ready for JSON; the same on every machine.
 
     Args:
-        images: The whole training part, before it is split.
+        images: The whole training part, before it is split, or the validation part that the data
+            set has of its own.
     """
     indices = torch.linspace(0, len(images) - 1, min(SAMPLE, len(images))).round().long()
-    sample = images.images[indices].double().flatten(1)
+    sample = images.images[indices].double()
+    corners = adaptive_avg_pool2d(sample, GRID).flatten(1)  # of each channel
     labels = images.labels.numpy().astype("<i8").tobytes()
     return {
         "images": len(images),
@@ -34,8 +40,8 @@ def fingerprint(images: Images) -> dict[str, Any]:
         "classes": dict(images.counts),
         "labels": hashlib.sha256(labels).hexdigest()[:16],
         "deviation": _rounded(images.statistics[1])[0],
-        "pixels": _rounded(sample.mean(1)),
-        "spreads": _rounded(sample.std(1, correction=0)),
+        "pixels": [_rounded(means) for means in corners],
+        "spreads": _rounded(sample.flatten(1).std(1, correction=0)),
     }
 
 
@@ -61,14 +67,25 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     if before.get("labels") != now.get("labels"):
         return ["the images have other labels, or another order"]
     near = TOLERANCE * before.get("deviation", 1.0)
-    pairs = [
-        zip(before.get(what, ()), now.get(what, ()), strict=False) for what in ("pixels", "spreads")
-    ]
+    looked = zip(_looks(before), _looks(now), strict=False)
     changed = sum(
-        any(abs(one - other) > near for one, other in both) for both in zip(*pairs, strict=True)
+        any(abs(one - other) > near for one, other in zip(*both, strict=True)) for both in looked
     )
     total = len(before.get("pixels", ()))
-    return [f"{changed} of {total} images that were looked at are others"] if changed else []
+    if changed:
+        return [f"{changed} of {total} images that were looked at are others"]
+    own, other = before.get("validation"), now.get("validation")
+    if own is None and other is None:
+        return []
+    if own is None or other is None:
+        return [f"it has {'now' if own is None else 'no more'} validation images of its own"]
+    return [f"of the validation images, {text}" for text in differences(own, other)]
+
+
+def _looks(print_: Mapping[str, Any]) -> list[list[float]]:
+    """What was seen of each image that was looked at."""
+    both = zip(print_.get("pixels", ()), print_.get("spreads", ()), strict=True)
+    return [[*means, spread] for means, spread in both]
 
 
 def _rounded(values: Tensor) -> list[float]:

@@ -81,11 +81,12 @@ def load_split(config: DataOptions) -> tuple[Images, Images]:
         MetaqnnError: The data set cannot be loaded, or there are too few images.
     """
     images = load(config, "train")
-    images = replace(images, origin=replace(images.origin, fingerprint=fingerprint(images)))
     limit = len(images) if config.train_limit is None else config.train_limit
     if limit > len(images):
         raise MetaqnnError(f"train-limit is {limit}, but {config.dataset} has {len(images)} images")
     own = load(config, "validation") if "validation" in images.origin.parts else None
+    known = fingerprint(images) | ({} if own is None else {"validation": fingerprint(own)})
+    images = replace(images, origin=replace(images.origin, fingerprint=known))
     labels, classes, seed = images.labels.numpy(), images.classes, config.split_seed
     if own is not None:
         chosen = limited(labels, classes, limit, 1, seed)

@@ -66,14 +66,23 @@ def as_trained(x: np.ndarray, preparation: Preparation, name: str, trained: str)
     if preparation.scale == "values":
         far = 10 * (most - least)
         shrunk = x.dtype.kind == "f" and max(abs(low), abs(high)) <= 1 and most - least > 50
-        if least - far <= low and high <= most + far and not shrunk:
+        narrow = x.dtype.kind in "iu" and np.iinfo(x.dtype).max < most
+        if least - far <= low and high <= most + far and not shrunk and not narrow:
             return x
     elif low >= -OVERSHOT and high <= 1 + OVERSHOT and (most <= 1 or x.dtype.kind in "fb"):
         x = x.astype(np.uint8) if x.dtype.kind == "b" else x
         return x if most <= 1 else x * 255
     elif low >= -OVERSHOT and high <= 255 + OVERSHOT and (high > DARKEST or _is_whole(x)):
+        if preparation.scale == "bytes" and most <= 1:
+            raise _other_scale(low, high, preparation, name, trained)
         return x / 255 if preparation.scale == "unit" else x
-    raise MetaqnnError(
+    raise _other_scale(low, high, preparation, name, trained)
+
+
+def _other_scale(
+    low: float, high: float, preparation: Preparation, name: str, trained: str
+) -> MetaqnnError:
+    return MetaqnnError(
         f"{name} reaches from {low:g} to {high:g}, but {trained} from {preparation.range}; both "
         "must have the same scale"
     )

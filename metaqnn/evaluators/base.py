@@ -174,7 +174,10 @@ class FunctionEvaluator(Evaluator):
         found = self.function(job)
         if isinstance(found, Outcome):
             return found
-        return Outcome(curve=tuple(found) if isinstance(found, Sequence) else (found,))
+        if isinstance(found, Sequence) or getattr(found, "ndim", 0) == 1:
+            values: Any = found
+            return Outcome(curve=tuple(values))
+        return Outcome(curve=(found,))
 
 
 def find_evaluator(name: str) -> type[Evaluator]:
@@ -204,6 +207,8 @@ def attempt(evaluator: Evaluate, job: Job) -> Outcome:
         reason = " ".join(str(error).split())
         text = "".join(traceback.format_exception(error))
         return Outcome(error=f"{type(error).__name__}: {reason}"[:500], traceback=text)
+    if outcome.error is None and outcome.is_measured and not outcome.curve:
+        return replace(outcome, error="the evaluator returned no score")
     if not all(map(math.isfinite, outcome.curve)):
         return Outcome(outcome.metrics, error="the score is not a finite number")
     return outcome

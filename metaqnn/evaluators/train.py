@@ -4,17 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from pydantic import Field
+
 from metaqnn.data.datasets import find_dataset
 from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
 from metaqnn.executors.base import Place
-from metaqnn.options import Section
+from metaqnn.options import Section, make
 from metaqnn.task import Task, classification
 from metaqnn.training.optimizers import OPTIMIZERS
-from metaqnn.training.recipe import Recipe
+from metaqnn.training.presets import PAPER, PRACTICAL, practical
+from metaqnn.training.recipe import FALL, Recipe
 from replay import Outcome
 from state_space import Space
+from state_space.settings import suggestion
 
 if TYPE_CHECKING:
     from metaqnn.training.job import Packed
@@ -23,23 +27,58 @@ MOST_NAMED = 12
 """So many classes at most are named."""
 
 
+class RecipeChoice(Section):
+    """Which recipe the options of trainings are filled in from."""
+
+    recipe: str = Field(
+        PAPER,
+        description="Defaults of the options of trainings: paper, or practical (one cycle, adamw, "
+        "label smoothing and shifts, with a batch and epochs for the number of images).",
+    )
+
+
 class TrainOptions(Section):
     """Which images, and how networks are trained on them."""
 
     data: DataOptions = DataOptions()
+    chosen: RecipeChoice = RecipeChoice()
     recipe: Recipe = Recipe()
 
     @classmethod
     def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Write out the defaults of the data set.
+        """Write out the defaults of the recipe and of the data set.
 
         Raises:
-            MetaqnnError: There is no such data set or optimizer.
+            MetaqnnError: There is no such data set, recipe or optimizer; or the images,
+                whose number the practical recipe goes by, cannot be loaded.
         """
+        recipe = given.get("recipe", PAPER)
+        if recipe not in (PAPER, PRACTICAL):
+            raise MetaqnnError(
+                f"there is no recipe {recipe!r}{suggestion(str(recipe), (PAPER, PRACTICAL))}"
+            )
+        if recipe == PRACTICAL:
+            given = _practical(given)
         optimizer = given.get("optimizer")
         if isinstance(optimizer, str):
             OPTIMIZERS.check(optimizer)
         return DataOptions.complete(given)
+
+
+def _practical(given: dict[str, Any]) -> dict[str, Any]:
+    """The options with those of the practical recipe for the images, where they are not given."""
+    chosen = practical(1, 1)
+    if given.keys() >= chosen.keys():
+        return given
+    from metaqnn.data.parts import load_split  # torch is imported where images are loaded
+
+    completed = DataOptions.complete(given)
+    own = {name: completed[name] for name in DataOptions.model_fields if name in completed}
+    training, _ = load_split(make(DataOptions, own))
+    chosen = practical(len(training), training.shape[1])
+    if given.keys() & (FALL - {"learning_rate"} | {"rates"}):
+        chosen["schedule"] = "steps"
+    return {**chosen, **given}
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,21 @@ class Network(nn.Module):
     """A network of an architecture; of a classifier it returns the scores before the softmax."""
 
     def __init__(
-        self, architecture: Architecture, input_shape: Shape, generator: torch.Generator
+        self,
+        architecture: Architecture,
+        input_shape: Shape,
+        generator: torch.Generator,
+        *,
+        xavier: bool = True,
     ) -> None:
-        """Build with Xavier weights and zero biases, on the generator's device.
+        """Build with weights that are drawn and zero biases, on the generator's device.
 
         Args:
             architecture: What to build.
             input_shape: (channels, height, width) of the images.
             generator: Draws the weights, and later the dropout.
+            xavier: Draw as Glorot & Bengio 2010 do; else uniformly within one over the root of the
+                number of inputs, as torch's own layers begin.
 
         Raises:
             ShapeError: A layer cannot read what comes before it.
@@ -43,7 +50,7 @@ class Network(nn.Module):
         self.to_empty(device=generator.device)
         for node, layer in zip(self.nodes, self.layers, strict=True):
             for module in layer.modules():
-                if not _draw_weights(module, generator):
+                if not _draw_weights(module, generator, xavier=xavier):
                     raise MetaqnnError(
                         f"{node.text}: it is not known how to begin with the weights of its "
                         f"{type(module).__name__}; convolutions, linear layers and norms are"
@@ -75,10 +82,14 @@ class Network(nn.Module):
                 before[-1] = nn.Identity()
 
 
-def _draw_weights(module: nn.Module, generator: torch.Generator) -> bool:
+def _draw_weights(module: nn.Module, generator: torch.Generator, *, xavier: bool) -> bool:
     """Give a module its first weights; whether that is known."""
     if isinstance(module, nn.modules.conv._ConvNd | nn.Linear):
-        nn.init.xavier_uniform_(module.weight, generator=generator)
+        if xavier:
+            nn.init.xavier_uniform_(module.weight, generator=generator)
+        else:
+            bound = module.weight[0].numel() ** -0.5
+            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
     elif isinstance(module, NORMS):

@@ -11,7 +11,7 @@ from state_space import Architecture
 FLOAT = 4
 """Bytes of a weight, a gradient, or an optimizer's moment."""
 
-MOMENTS = {"adam": 2, "sgd": 1}
+MOMENTS = {"adam": 2, "adamw": 2, "sgd": 1}
 """Numbers that an optimizer keeps of every weight, beside the weight and its gradient."""
 
 

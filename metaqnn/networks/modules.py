@@ -46,6 +46,17 @@ class Residual(nn.Sequential):
         return x + change
 
 
+class Scaled(nn.Sequential):
+    """Modules one after the other, by whose output, a number a channel, their input is scaled."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of the input's shape."""
+        factors = x
+        for module in self:
+            factors = module(factors)
+        return x * factors[:, :, None, None]
+
+
 def join(inputs: Sequence[Tensor]) -> Tensor:
     """Side by side along channels; smaller images get zeros at the right and at the bottom.
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from metaqnn.config import Objects, RunConfig
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.base import FunctionEvaluator, find_evaluator
+from metaqnn.evaluators.base import Evaluator, FunctionEvaluator, find_evaluator
 from metaqnn.options import Section, validated
 from metaqnn.runs.assembly import Parts
 from metaqnn.runs.run import Run, make_folder
 from metaqnn.spaces import made_for, read_space
 from metaqnn.storage import free_folder, named_folder
-from metaqnn.task import Task
+from metaqnn.task import Score, Task
 from metaqnn.terminal import quietly
 
 
@@ -77,9 +77,13 @@ def find_task(
     asked = (objects or {}).get("evaluator")
     if isinstance(task := getattr(asked, "task", None), Task):
         return task
+    made = made_for(settings)
+    if isinstance(score := getattr(asked, "score", None), Score):
+        return Task(made.shape, made.outputs, score)
+    if isinstance(asked, Evaluator):
+        return asked.task(asked.Options(), made)
     evaluator = find_evaluator(config.run.evaluator) if asked is None else FunctionEvaluator
-    options = config.parts["evaluator"]
-    return evaluator.task(options, made_for(settings), trains=config.run.budget > 0)
+    return evaluator.task(config.parts["evaluator"], made, trains=config.run.budget > 0)
 
 
 def _stem(config: RunConfig, objects: Objects | None) -> str:

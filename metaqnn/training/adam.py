@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import torch
 from torch import Tensor
@@ -21,8 +21,12 @@ class FusedAdam:
     itself takes its place.
 
     Attributes:
+        decoupled: Whether weight decay takes its share of the weights themselves, as AdamW's does
+            (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101); else it is an L2 penalty.
         rate: The learning rate, a tensor, as a recorded step reads it where it lies.
     """
+
+    decoupled: ClassVar[bool] = False
 
     def __init__(self, parameters: Iterable[Tensor], rate: float, weight_decay: float) -> None:
         """Begin with moments of zero.
@@ -30,7 +34,7 @@ class FusedAdam:
         Args:
             parameters: All on one device.
             rate: Of the first steps.
-            weight_decay: L2 penalty.
+            weight_decay: See `decoupled`.
         """
         self._parameters: list[Tensor] = list(parameters)
         device = self._parameters[0].device
@@ -39,11 +43,17 @@ class FusedAdam:
         self._means = [torch.zeros_like(parameter) for parameter in self._parameters]
         self._squares = [torch.zeros_like(parameter) for parameter in self._parameters]
         self._taken = torch.zeros((), device=device)
-        way = fastest(device)
+        way = fastest(device, self.decoupled)
         self._library = (
             None
             if way == "kernel"
-            else library_adam(self._parameters, self.rate, weight_decay, fused=way == "fused")
+            else library_adam(
+                self._parameters,
+                self.rate,
+                weight_decay,
+                fused=way == "fused",
+                decoupled=self.decoupled,
+            )
         )
 
     @classmethod
@@ -72,7 +82,16 @@ class FusedAdam:
                 gradients.append(parameter.grad)
                 means.append(mean)
                 squares.append(square)
-        _update(parameters, gradients, means, squares, self._taken, self.rate, self._weight_decay)
+        _update(
+            parameters,
+            gradients,
+            means,
+            squares,
+            self._taken,
+            self.rate,
+            self._weight_decay,
+            self.decoupled,
+        )
 
     def state(self) -> list[Tensor]:
         """All that a step changes besides the weights, as it lies in memory."""
@@ -81,11 +100,23 @@ class FusedAdam:
         return [value for values in self._library.state.values() for value in values.values()]
 
 
+class FusedAdamW(FusedAdam):
+    """The same with decoupled weight decay."""
+
+    decoupled = True
+
+
 def library_adam(
-    parameters: Sequence[Tensor], rate: float | Tensor, weight_decay: float, *, fused: bool
+    parameters: Sequence[Tensor],
+    rate: float | Tensor,
+    weight_decay: float,
+    *,
+    fused: bool,
+    decoupled: bool = False,
 ) -> torch.optim.Adam:
-    """torch.optim.Adam with our constants."""
-    return torch.optim.Adam(
+    """torch.optim.Adam, or AdamW, with our constants."""
+    kind = torch.optim.AdamW if decoupled else torch.optim.Adam
+    return kind(
         parameters,
         rate,
         BETAS,
@@ -99,7 +130,7 @@ def library_adam(
 
 
 @cache
-def fastest(device: torch.device) -> Literal["kernel", "fused", "plain"]:
+def fastest(device: torch.device, decoupled: bool) -> Literal["kernel", "fused", "plain"]:
     """Of torch's ways to update by Adam on a device, the fastest whose first step is Adam's.
 
     They are the private kernel, torch.optim.Adam with it, and without it.
@@ -107,11 +138,11 @@ def fastest(device: torch.device) -> Literal["kernel", "fused", "plain"]:
     gradients = torch.linspace(2, -3, 9, device=device)
     expected = torch.linspace(-1, 1, 9, device=device)
     steps: tuple[tuple[Literal["kernel", "fused"], Step], ...] = (
-        ("kernel", _kernel_step),
-        ("fused", partial(_library_step, fused=True)),
+        ("kernel", partial(_kernel_step, decoupled=decoupled)),
+        ("fused", partial(_library_step, fused=True, decoupled=decoupled)),
     )
     start = expected.clone()
-    _library_step(expected, gradients, fused=False)
+    _library_step(expected, gradients, fused=False, decoupled=decoupled)
     for name, step in steps:
         weights = start.clone()
         try:
@@ -127,15 +158,15 @@ Step = Callable[[Tensor, Tensor], None]
 """Updates weights by their gradients."""
 
 
-def _library_step(weights: Tensor, gradients: Tensor, *, fused: bool) -> None:
+def _library_step(weights: Tensor, gradients: Tensor, *, fused: bool, decoupled: bool) -> None:
     weights.grad = gradients
-    library_adam([weights], 1e-2, 0.1, fused=fused).step()
+    library_adam([weights], 1e-2, 0.1, fused=fused, decoupled=decoupled).step()
 
 
-def _kernel_step(weights: Tensor, gradients: Tensor) -> None:
+def _kernel_step(weights: Tensor, gradients: Tensor, *, decoupled: bool) -> None:
     mean, square = torch.zeros_like(weights), torch.zeros_like(weights)
     taken, rate = torch.ones((), device=weights.device), torch.tensor(1e-2, device=weights.device)
-    _update([weights], [gradients], [mean], [square], taken, rate, 0.1)
+    _update([weights], [gradients], [mean], [square], taken, rate, 0.1, decoupled)
 
 
 def _update(
@@ -146,9 +177,11 @@ def _update(
     taken: Tensor,
     rate: Tensor,
     weight_decay: float,
+    decoupled: bool,
 ) -> None:
     """A step by the kernel; `taken` counts it already."""
-    torch._fused_adam_(
+    kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
+    kernel(
         parameters,
         gradients,
         means,

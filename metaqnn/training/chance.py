@@ -54,7 +54,9 @@ class Chance:
         noise = DEVIATIONS * sqrt(majority * (1 - majority) / len(validation))
         epoch = ceil(ENOUGH_STEPS / steps)
         judged = recipe.restart_below > 0 and 2 * epoch <= recipe.epochs
-        return cls(epoch if judged else 0, majority + noise, trains_on=True)
+        # of so few images nothing but a higher accuracy can be asked for
+        limit = majority + noise if majority + noise < 1 else majority
+        return cls(epoch if judged else 0, limit, trains_on=True)
 
     def fails(self, curve: list[float]) -> bool:
         """Whether a network with the accuracies of its epochs so far shall start again."""

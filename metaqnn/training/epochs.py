@@ -86,15 +86,20 @@ class Steps:
         self.device = generator.device
         optimizer = OPTIMIZERS.find(recipe.optimizer)
         self.optimizer = optimizer.from_recipe(network.parameters(), recipe)
+        self.rate = math.nan  # that the optimizer was told last
         self.losses = torch.zeros((), device=self.device)
 
     def epoch(self, epoch: int, graph: GraphedStep | None) -> float:
         """Train on all images once, in a new order, and return the sum of the batches' losses."""
         self.network.train()
         self.losses.zero_()
-        self.optimizer.rate.fill_(self.factor * self.recipe.rate(epoch))
         order = torch.randperm(len(self.training), generator=self.generator, device=self.device)
-        for batch in batches(order, self.recipe.batch_size):
+        parts = batches(order, self.recipe.batch_size)
+        for number, batch in enumerate(parts, epoch * len(parts)):
+            rate = self.factor * self.recipe.step_rate(number, len(parts))
+            if rate != self.rate:
+                self.optimizer.rate.fill_(rate)
+                self.rate = rate
             (graph or self.step)(batch)
             if not self.speed.late:
                 self.losses.item()
@@ -107,7 +112,11 @@ class Steps:
             images = self.training.normalise(self.training.images[part], self.speed.layout)
             images = augment(images, self.recipe, self.generator)
             with self.autocast():
-                loss = cross_entropy(self.network(images), self.training.labels[part])
+                loss = cross_entropy(
+                    self.network(images),
+                    self.training.labels[part],
+                    label_smoothing=self.recipe.label_smoothing,
+                )
             # a mean over the batch is the mean of its parts' means, each with its weight
             loss = loss * (len(part) / len(batch)) if len(part) < len(batch) else loss
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here

@@ -103,7 +103,7 @@ def train(
             verdict: Verdict | None = None
             rate = recipe.rate(0) * factor
             last, failed = restart == len(factors) - 1, False
-            network = Network(dressed, training.shape, generator)
+            network = Network(dressed, training.shape, generator, xavier=recipe.xavier)
             _take_along(network, start or {})
             for accuracy in _epochs(
                 network,

@@ -40,5 +40,9 @@ class Optimizer(Protocol):
 
 OPTIMIZERS: Table[type[Optimizer]] = Table(
     "optimizer",
-    {"adam": "metaqnn.training.adam:FusedAdam", "sgd": "metaqnn.training.sgd:Sgd"},
+    {
+        "adam": "metaqnn.training.adam:FusedAdam",
+        "adamw": "metaqnn.training.adam:FusedAdamW",
+        "sgd": "metaqnn.training.sgd:Sgd",
+    },
 )

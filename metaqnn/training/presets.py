@@ -1,12 +1,16 @@
 """Recipes of final trainings by name."""
 
 from collections.abc import Mapping
+from math import log2
 from typing import Any
 
 from metaqnn.training.recipe import FALL, twice_as_long
 
 _PAPER: Mapping[str, Any] = {
     "optimizer": "sgd",
+    "schedule": "steps",
+    "label_smoothing": 0.0,
+    "xavier": True,
     "momentum": 0.9,
     "nesterov": False,
     "weight_decay": 5e-4,
@@ -34,6 +38,36 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
 """Options of a recipe; `short`, which depends on the run, is beside them."""
 
 NAMES = ("short", *RECIPES)
+
+PAPER, PRACTICAL = "paper", "practical"
+"""The recipes of searches: what the options of `Recipe` say, and `practical`."""
+
+
+def practical(images: int, size: int) -> dict[str, Any]:
+    """The options of a training that makes the most of few images.
+
+    The batch grows with the root of the number of images, 64 for 5,000, and the epochs fall with
+    its 0.3rd power, 40 for 5,000: ten times the images are five times the steps' images. Dropout is
+    left to the network, and so is mirroring, which digits do not bear. No network is judged by its
+    first epoch, when the rate is low.
+
+    Args:
+        images: For training.
+        size: Height and width of them.
+    """
+    return {
+        "optimizer": "adamw",
+        "schedule": "one-cycle",
+        "learning_rate": 5e-3,
+        "weight_decay": 0.01,
+        "label_smoothing": 0.1,
+        "batch_size": min(128, max(16, 2 ** round(log2(images) / 2))),
+        "epochs": min(100, max(10, round(40 * (5000 / images) ** 0.3))),
+        "shift": round(size / 10),
+        "xavier": False,
+        "dropout": False,
+        "restart_below": 0.0,
+    }
 
 
 def preset(

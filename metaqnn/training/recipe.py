@@ -1,7 +1,7 @@
 """How networks are trained: the rules of Baker et al. 2017, section 5 and appendix."""
 
 from collections.abc import Mapping
-from math import inf
+from math import cos, inf, pi
 from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt, ValidationError, ValidationInfo, field_validator
@@ -13,6 +13,13 @@ from metaqnn.options import Positive, Section
 from state_space import Architecture, Node
 from state_space.settings import suggestion
 
+SCHEDULES = STEPS, ONE_CYCLE = "steps", "one-cycle"
+"""How a learning rate goes."""
+
+WARM_UP, FIRST, LAST = 0.3, 25, 1e4
+"""Of one cycle: the share of its steps that go up, how many times lower than the peak it begins,
+and how many times lower than that it ends."""
+
 
 class Recipe(Section):
     """The rules of a training; the defaults are the paper's for the search.
@@ -23,10 +30,17 @@ class Recipe(Section):
 
     epochs: PositiveInt = Field(20, description="Epochs of a training.")
     batch_size: PositiveInt = Field(128, description="Images a step.")
-    optimizer: str = Field("adam", description="adam, or sgd with --momentum.")
+    optimizer: str = Field(
+        "adam", description="adam, adamw (decoupled weight decay), or sgd with --momentum."
+    )
     momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="Of sgd.")
     nesterov: bool = Field(False, description="Of sgd: Nesterov's momentum.")
-    learning_rate: Positive = Field(1e-3, description="At the first epoch.")
+    schedule: str = Field(
+        STEPS,
+        description="How the learning rate goes: steps (--decay, or --rates), or one-cycle, from a "
+        "25th of --learning-rate up to it, and down to nothing.",
+    )
+    learning_rate: Positive = Field(1e-3, description="At the first epoch, or at the peak.")
     rates: str | None = Field(
         None,
         description="RATE:EPOCHS,... in place of --learning-rate and --decay, such as "
@@ -34,7 +48,15 @@ class Recipe(Section):
     )
     decay: Positive = Field(0.2, description="Factor of the learning rate at every decay step.")
     decay_every: PositiveInt = Field(5, description="Epochs between decay steps.")
-    weight_decay: float = Field(0.0, ge=0, description="L2 penalty (2017 code: 5e-4).")
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        description="L2 penalty (2017 code: 5e-4); with adamw the share that each step takes off "
+        "the weights, times the rate.",
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="Share of a label that is spread over all classes."
+    )
     contrast: bool = Field(
         False,
         description="Bring every image by itself to mean 0 and deviation 1 (global contrast "
@@ -46,6 +68,10 @@ class Recipe(Section):
     )
     cutout: int = Field(
         0, ge=0, description="Side of a square that is cut out of every training image."
+    )
+    xavier: bool = Field(
+        True,
+        description="Begin with Xavier weights; else with smaller ones, as torch's own layers do.",
     )
     dropout: bool = Field(True, description="Dropout after every two layers.")
     dropout_after_fc: bool = Field(
@@ -59,6 +85,13 @@ class Recipe(Section):
         1.5, ge=0, description="At chance means: accuracy of at most so many times chance."
     )
 
+    @field_validator("schedule")
+    @classmethod
+    def _known(cls, schedule: str) -> str:
+        if schedule not in SCHEDULES:
+            raise PydanticCustomError("schedule", f"It must be one of {', '.join(SCHEDULES)}")
+        return schedule
+
     @field_validator("nesterov")
     @classmethod
     def _moves(cls, nesterov: bool, info: ValidationInfo) -> bool:
@@ -68,13 +101,17 @@ class Recipe(Section):
 
     @field_validator("rates")
     @classmethod
-    def _readable(cls, rates: str | None) -> str | None:
+    def _readable(cls, rates: str | None, info: ValidationInfo) -> str | None:
         if rates is not None:
             _steps(rates)
+            if info.data.get("schedule") == ONE_CYCLE:
+                raise PydanticCustomError("rates", "One cycle has no other rates")
         return rates
 
     def rate(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 0."""
+        """The learning rate of an epoch, counted from 0; with one cycle its peak."""
+        if self.schedule == ONE_CYCLE:
+            return self.learning_rate
         if self.rates is None:
             return self.learning_rate * self.decay ** (epoch // self.decay_every)
         steps = _steps(self.rates)
@@ -83,6 +120,20 @@ class Recipe(Section):
                 return rate
             epoch -= epochs
         return steps[-1][0]
+
+    def step_rate(self, step: int, steps: int) -> float:
+        """The learning rate of a step, counted from 0, of so many an epoch.
+
+        One cycle is that of `torch.optim.lr_scheduler.OneCycleLR` (Smith & Topin 2017,
+        https://arxiv.org/abs/1708.07120).
+        """
+        if self.schedule == STEPS:
+            return self.rate(step // steps)
+        first, last = WARM_UP * self.epochs * steps - 1, self.epochs * steps - 1
+        low = self.learning_rate / FIRST
+        if step <= first:
+            return _between(low, self.learning_rate, step / first)
+        return _between(self.learning_rate, low / LAST, (step - first) / (last - first))
 
     def dress(self, architecture: Architecture) -> Architecture:
         """The network with the dropout that no agent decides, the i-th of n as D(i,n).
@@ -136,8 +187,8 @@ FALL = frozenset({"learning_rate", "decay", "decay_every"})
 def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
     """The recipe as a network's settings, `Architecture.settings`, change it.
 
-    They are its keys that are numbers, such as learning-rate. Where they say how the learning rate
-    falls, the recipe's own rates do not count.
+    They are its keys that are numbers, such as learning-rate, or on and off, which are 1 and 0.
+    Where they say how the learning rate falls, the recipe's own rates do not count.
 
     Raises:
         MetaqnnError: A setting is unknown, impossible, or of no effect with this recipe.
@@ -149,6 +200,10 @@ def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
         raise MetaqnnError(
             f"the network sets momentum, which {recipe.optimizer} does not have; only sgd has it"
         )
+    falls = sorted(changes.keys() & {"decay", "decay_every"})
+    if falls and recipe.schedule == ONE_CYCLE:
+        name = falls[0].replace("_", "-")
+        raise MetaqnnError(f"the network sets {name}, which one cycle does not have; only steps do")
     rates = {"rates": None} if changes.keys() & FALL else {}
     return _changed(recipe, {**changes, **rates})
 
@@ -162,7 +217,7 @@ def check_settings(settings: Mapping[str, float]) -> dict[str, int | float]:
     kinds = {
         name.replace("_", "-"): (name, field.annotation)
         for name, field in Recipe.model_fields.items()
-        if field.annotation in (int, float)
+        if field.annotation in (bool, int, float)
     }
     changes: dict[str, int | float] = {}
     for setting, value in settings.items():
@@ -171,7 +226,10 @@ def check_settings(settings: Mapping[str, float]) -> dict[str, int | float]:
                 f"the network sets {setting}, which no recipe has{suggestion(setting, kinds)}"
             )
         name, kind = kinds[setting]
-        changes[name] = int(value) if kind is int and float(value).is_integer() else value
+        whole = kind is int and float(value).is_integer()
+        changes[name] = (
+            int(value) if whole else bool(value) if kind is bool and value in (0, 1) else value
+        )
     # with the optimizer that reads all of them
     _changed(Recipe(optimizer="sgd"), changes)
     return changes
@@ -185,6 +243,11 @@ def _changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
         name = str(problem["loc"][0]).replace("_", "-")
         message = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
         raise MetaqnnError(f"the network sets {name} to {problem['input']!r}: {message}") from None
+
+
+def _between(start: float, end: float, share: float) -> float:
+    """From start to end along half a cosine."""
+    return end + (start - end) / 2 * (1 + cos(pi * share))
 
 
 def twice_as_long(rates: str) -> str:

@@ -1,12 +1,20 @@
 """The operations of networks, by their names in the notation."""
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.networks.ops.attention import SqueezeExcitation
 from metaqnn.networks.ops.base import Args, LayerCost, Op, Part, ShapeError, joined_shape
 from metaqnn.networks.ops.combine import Addition, Concatenation, Identity
-from metaqnn.networks.ops.convolution import Convolution, ConvolutionBatchNorm, InvertedBottleneck
+from metaqnn.networks.ops.convolution import (
+    Convolution,
+    ConvolutionBatchNorm,
+    DepthwiseBatchNorm,
+    InvertedBottleneck,
+)
 from metaqnn.networks.ops.dense import FullyConnected, Softmax
 from metaqnn.networks.ops.pooling import (
     GlobalAveragePooling,
+    GlobalMaximum,
+    GlobalMean,
     MaxPooling,
     SameAveragePooling,
     SameMaxPooling,
@@ -37,6 +45,10 @@ OPS: dict[str, type[Op]] = {
     "MP": SameMaxPooling,
     "AP": SameAveragePooling,
     "MB": InvertedBottleneck,
+    "DB": DepthwiseBatchNorm,
+    "SE": SqueezeExcitation,
+    "AVG": GlobalMean,
+    "MAX": GlobalMaximum,
     "ADD": Addition,
     "CAT": Concatenation,
     "ID": Identity,

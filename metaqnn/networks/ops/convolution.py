@@ -86,6 +86,51 @@ class ConvolutionBatchNorm(Op):
         return Part("F.relu({norm}({conv}({x})))", modules)
 
 
+class DepthwiseBatchNorm(Op):
+    """A convolution of each channel by itself, "same" padding, batch normalisation, and a ReLU.
+
+    With `CB(filters,1,1,1,1)` behind it, it is a separable convolution.
+    """
+
+    parameters = ("field", "stride")
+    words = ("depthwise", "{0}×{0}, norm", "stride {1}")
+    fill = BLUE
+
+    def count(self) -> LayerCost:
+        """A filter a channel; the batch norm as that of CB."""
+        field, stride = self.args
+        output = same_shape(self.image, (field, field, stride, stride))
+        weights = output[0] * field * field
+        return LayerCost(
+            output, weights + 2 * output[0], weights * output[1] * output[2] + prod(output)
+        )
+
+    def kept(self, value: int) -> int:
+        """What the batch norm reads, and what it makes of it."""
+        return 2 * value * prod(self.cost.shape)
+
+    def module(self, generator: "torch.Generator") -> "nn.Module":
+        """Convolution, batch norm and ReLU."""
+        from torch import nn
+
+        channels, (field, stride) = self.image[0], self.args
+        return nn.Sequential(
+            nn.Conv2d(channels, channels, field, stride, field // 2, groups=channels, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(inplace=True),
+        )
+
+    def source(self) -> Part:
+        """Convolution, batch norm and ReLU."""
+        channels, (field, stride) = self.image[0], self.args
+        size = f"{channels}, {channels}, {field}, {stride}, {field // 2}, groups={channels}"
+        modules = (
+            ("conv", f"nn.Conv2d({size}, bias=False)", ".0"),
+            ("norm", f"nn.BatchNorm2d({channels})", ".1"),
+        )
+        return Part("F.relu({norm}({conv}({x})))", modules)
+
+
 class InvertedBottleneck(Op):
     """MobileNet's block with as many filters as it reads, whose input is added to its output.
 

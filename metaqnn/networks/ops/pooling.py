@@ -139,3 +139,51 @@ class GlobalAveragePooling(Op):
         """Convolution, ReLU and mean."""
         made = f"nn.Conv2d({self.image[0]}, {self.args[0]}, 1)"
         return Part("F.relu({conv}({x})).mean((2, 3))", (("conv", made, ".0"),))
+
+
+class GlobalMean(Op):
+    """The mean of each channel: a vector, to which no classes belong yet."""
+
+    words = ("mean", "global")
+    title = "global mean"
+    fill = ORANGE
+
+    def count(self) -> LayerCost:
+        """Adding counts nothing."""
+        return LayerCost(self.image[:1])
+
+    def module(self, generator: "torch.Generator") -> "nn.Module":
+        """Torch's own."""
+        from torch import nn
+
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+    def source(self) -> Part:
+        """The mean."""
+        return Part("{x}.mean((2, 3))")
+
+
+class GlobalMaximum(Op):
+    """The largest value of each channel."""
+
+    words = ("maximum", "global")
+    title = "global maximum"
+    fill = ORANGE
+
+    def count(self) -> LayerCost:
+        """Comparing counts nothing."""
+        return LayerCost(self.image[:1])
+
+    def kept(self, value: int) -> int:
+        """Its output, and where the maxima were."""
+        return (value + INDEX) * prod(self.cost.shape)
+
+    def module(self, generator: "torch.Generator") -> "nn.Module":
+        """Torch's own."""
+        from torch import nn
+
+        return nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten())
+
+    def source(self) -> Part:
+        """The maximum."""
+        return Part("F.adaptive_max_pool2d({x}, 1).flatten(1)")

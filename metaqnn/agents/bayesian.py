@@ -1,0 +1,159 @@
+"""Model-guided search: a Gaussian process over walks says which network is worth training next.
+
+Sequential model-based optimisation (Snoek, Larochelle & Adams 2012, https://arxiv.org/abs/1206.2944)
+of the normal scores of the rewards' ranks. Candidates are mutants of the best networks, which
+matters more than the model does (White, Neiswanger & Savani 2021, "BANANAS",
+https://arxiv.org/abs/1910.11858; Schneider et al. 2021, https://arxiv.org/abs/2107.07343).
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from pydantic import Field, PositiveInt, field_validator
+from scipy.linalg import cholesky
+from scipy.special import ndtr
+
+from metaqnn.agents.base import Agent, Proposal
+from metaqnn.agents.gaussian_process import Floats
+from metaqnn.agents.known import TRIES, KnownWalks
+from metaqnn.agents.mutation import mutate, neighbours
+from metaqnn.agents.walk_features import Walk
+from metaqnn.agents.walk_model import WalkModel
+from metaqnn.options import NotNegative, Section
+from metaqnn.registry import check_name
+from replay import Trial
+from state_space import Space, random_walk
+
+PARENTS = 5
+"""So many best networks have mutants among the candidates."""
+
+ONE_EDITS = 400
+"""Candidates that differ from a parent in one decision: all there are, or so many, drawn anew."""
+
+TWO_EDITS = 100
+"""Candidates that were mutated twice."""
+
+RANDOM_WALKS = 30
+"""Candidates that have nothing to do with the parents."""
+
+JITTER = 1e-6
+"""Added to the variances of a sample, whose covariances are singular where candidates are alike."""
+
+
+class BayesianOptions(Section):
+    """Options of the agent bayesian."""
+
+    model_after: PositiveInt = Field(5, description="random networks before the model proposes.")
+    acquisition: str = Field(
+        "ucb",
+        description="ucb (upper confidence bound), ei (expected improvement) or thompson "
+        "(a sample of the posterior).",
+    )
+    confidence: NotNegative = Field(
+        3.0, description="Of the acquisition ucb: deviations added to the mean."
+    )
+
+    @field_validator("acquisition")
+    @classmethod
+    def _is_known(cls, acquisition: str) -> str:
+        return check_name("acquisition", ("ucb", "ei", "thompson"), acquisition)
+
+
+DEFAULTS = BayesianOptions()
+
+
+class Bayesian(Agent):
+    """Proposes the candidate that the acquisition likes best.
+
+    Until `model_after` observations are told, and where no candidate is new, walks are random.
+    """
+
+    Options = BayesianOptions
+
+    def __init__(self, space: Space[Any], seed: int, options: BayesianOptions = DEFAULTS) -> None:
+        """Know nothing.
+
+        Args:
+            space: Where to search.
+            seed: Of the agent's generator.
+            options: When and how the model proposes.
+        """
+        self.space = space
+        self.options = options
+        self.generator = np.random.default_rng(seed)
+        self.model = WalkModel(space)
+        self.known = KnownWalks(space)
+        self._near: dict[tuple[Walk, int], list[Walk]] = {}  # of the parents of the last proposal
+
+    def ask(self, stage: int = 0) -> Proposal:
+        """The most promising new candidate, or a random walk."""
+        candidates: Iterable[Walk] = ()
+        if len(self.model.rewards) >= self.options.model_after:
+            candidates = self._ranked(self._candidates(stage))
+        return Proposal(self.known.propose(chain(candidates, self._random_walks(stage, TRIES))))
+
+    def _random_walks(self, stage: int, number: int) -> Iterator[Walk]:
+        return (random_walk(self.space, self.generator, stage) for _ in range(number))
+
+    def _candidates(self, stage: int) -> list[Walk]:
+        """Mutants of the best networks, and random walks, each once; some may be known."""
+        best = self.model.best(PARENTS)
+        self._near = {
+            (walk, stage): self._near.get((walk, stage))
+            or list(neighbours(self.space, walk, stage))
+            for walk in best
+        }
+        near = list(dict.fromkeys(chain.from_iterable(self._near.values())))
+        order = self.generator.permutation(len(near)).tolist()
+        mutated = (
+            mutate(self.space, near[at], self.generator, stage)
+            for at in self.generator.integers(len(near), size=TWO_EDITS if near else 0).tolist()
+        )
+        randoms = self._random_walks(stage, RANDOM_WALKS)
+        return list(dict.fromkeys(chain((near[at] for at in order[:ONE_EDITS]), mutated, randoms)))
+
+    def _ranked(self, candidates: list[Walk]) -> Iterator[Walk]:
+        """The candidates, the most promising first."""
+        found = self.model.predict(candidates, list(self.known.pending.values()))
+        match self.options.acquisition:
+            case "ucb":
+                values = found.means + self.options.confidence * found.deviations
+            case "ei":
+                values = expected_improvement(found.means, found.deviations, found.best)
+            case _:
+                values = sample(found.means, found.covariances(), self.generator)
+        return (candidates[at] for at in np.argsort(-values, kind="stable"))
+
+    def tell(self, trial: Trial, reward: float) -> None:
+        """The network is an observation, unless its reward was told before."""
+        if not trial.imported:
+            self.known.tell(trial.digest)
+        self.model.tell(trial.walk, trial.digest, reward)
+
+    def snapshot(self) -> bytes:
+        """The generator, and what is proposed and not told yet."""
+        return self.known.snapshot(self.generator)
+
+    def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
+        """Tell the history again, which draws nothing, and take the rest back."""
+        for trial, reward in history:
+            self.tell(trial, reward)
+        if snapshot is not None:
+            self.generator = self.known.restore(snapshot)
+
+
+def expected_improvement(means: Floats, deviations: Floats, best: float) -> Floats:
+    """By how much the values exceed the best on average (Snoek et al. 2012, equation 2)."""
+    above = (means - best) / deviations
+    density = np.exp(-above * above / 2) / np.sqrt(2 * np.pi)
+    improvement: Floats = deviations * (above * ndtr(above) + density)
+    return improvement
+
+
+def sample(means: Floats, covariances: Floats, generator: np.random.Generator) -> Floats:
+    """A draw of the normal distribution."""
+    lower = cholesky(covariances + JITTER * np.eye(len(means)), lower=True)
+    drawn: Floats = means + lower @ generator.standard_normal(len(means))
+    return drawn

@@ -1,0 +1,133 @@
+"""What the rewards of some walks say of others: a Gaussian process over their features."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from metaqnn.agents.gaussian_process import Floats, Hyperparameters, Posterior, fit
+from metaqnn.agents.walk_features import Walk, WalkFeatures
+from state_space import Space
+
+MOST_POINTS = 300
+"""The model is of so many observations at most, and"""
+
+MOST_FITTED = 200
+"""its hyperparameters are those of so many: see `representative`."""
+
+MOST_PENDING = 100
+"""So many of the walks that are not observed yet count, the last ones."""
+
+SMALLEST_VARIANCE = 1e-6
+"""Rounding makes no variance smaller."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is expected of some walks, in normal scores of the rewards told.
+
+    Attributes:
+        means: Of each walk.
+        deviations: Of each, without the noise of an observation.
+        best: The highest mean of a walk that was observed.
+        covariances: Computes those of all walks with each other.
+    """
+
+    means: Floats
+    deviations: Floats
+    best: float
+    covariances: Callable[[], Floats]
+
+
+class WalkModel:
+    """Predicts the normal scores of rewards, so that only their order matters."""
+
+    def __init__(self, space: Space[Any]) -> None:
+        """Nothing is observed."""
+        self.features = WalkFeatures(space)
+        self.rewards: list[float] = []  # in the order told
+        self._walks: list[Walk] = []
+        self._observed: set[tuple[str, float]] = set()
+        self._fitted: tuple[int, Hyperparameters] | None = None
+
+    def tell(self, walk: Walk, digest: str, reward: float) -> None:
+        """An observation, unless this reward of the network was told before."""
+        if (digest, reward) not in self._observed:
+            self._observed.add((digest, reward))
+            self._walks.append(walk)
+            self.rewards.append(reward)
+
+    def best(self, number: int) -> list[Walk]:
+        """So many walks of the highest rewards, of equal ones those told first."""
+        return list(dict.fromkeys(self._walks[at] for at in descending(self.rewards)))[:number]
+
+    def predict(self, candidates: Sequence[Walk], pending: Sequence[Walk]) -> Prediction:
+        """What is expected of the candidates, where the pending walks are being observed."""
+        hyperparameters = self.hyperparameters()
+        chosen = representative(self.rewards, MOST_POINTS)
+        targets = normal_scores(self.rewards)[chosen]
+        points = [*(self._walks[at] for at in chosen), *pending[-MOST_PENDING:]]
+        covariances = partial(self._covariances, hyperparameters)
+        posterior = Posterior(covariances(points, points), targets, hyperparameters.noise)
+        means, reduction = posterior.predict(covariances(points, candidates))
+        variances = hyperparameters.amplitude - (reduction * reduction).sum(0)
+        return Prediction(
+            means,
+            np.sqrt(np.maximum(variances, SMALLEST_VARIANCE)),
+            float(posterior.fitted.max()),
+            lambda: covariances(candidates, candidates) - reduction.T @ reduction,
+        )
+
+    def _covariances(
+        self, hyperparameters: Hyperparameters, ones: Sequence[Walk], others: Sequence[Walk]
+    ) -> Floats:
+        relevances = hyperparameters.relevances
+        return hyperparameters.covariances(self.features.distances(ones, others, relevances))
+
+    def hyperparameters(self) -> Hyperparameters:
+        """Those of the first so many observations, a number that grows by a tenth at a time.
+
+        They depend on what was told and nothing else, so that a restored model has the same.
+        """
+        number = 1
+        while (following := number + max(1, number // 10)) <= len(self.rewards):
+            number = following
+        if self._fitted is None or self._fitted[0] != number:
+            rewards = self.rewards[:number]
+            chosen = representative(rewards, MOST_FITTED)
+            points = [self._walks[at] for at in chosen]
+            distances = self.features.distances_by_group(points)
+            self._fitted = number, fit(distances, normal_scores(rewards)[chosen])
+        return self._fitted[1]
+
+
+def normal_scores(rewards: Sequence[float]) -> Floats:
+    """The rewards' ranks as quantiles of the normal distribution (Blom 1958); of equals the mean.
+
+    They are the same for every increasing transformation of the rewards.
+    """
+    _, places, counts = np.unique(rewards, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    scores: Floats = ndtri((ranks - 0.375) / (len(ranks) + 0.25))
+    return scores
+
+
+def representative(rewards: Sequence[float], most: int) -> list[int]:
+    """At most so many of the observations, in their order.
+
+    They are the best ones, half of them, and of the rest, by rank, every so many-th.
+    """
+    if len(rewards) <= most:
+        return list(range(len(rewards)))
+    order = descending(rewards)
+    best = most // 2
+    others = np.linspace(best, len(order) - 1, most - best).astype(int).tolist()
+    return sorted(order[:best] + [order[at] for at in others])
+
+
+def descending(rewards: Sequence[float]) -> list[int]:
+    """The positions of the rewards, the highest first, of equal ones the first."""
+    return sorted(range(len(rewards)), key=lambda at: -rewards[at])

@@ -77,7 +77,6 @@ def texts_of(svg):
     return [unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
 
 
-@pytest.mark.slow
 def test_the_parts_keep_the_laws(mosaic):
     space, evaluator = mosaic["space"].Mosaic(), mosaic["evaluator"]
     testing.check_space(space)
@@ -153,7 +152,6 @@ def test_the_figures_have_perplexities_on_their_axes(site, tmp_path):
     assert table["visits"].sum() == 12 * 20
 
 
-@pytest.mark.slow
 def test_a_q_table_is_not_taken_over_where_states_are_too_many(site, tmp_path):
     """Those of the space remember their walks."""
     columns = "cell,block,slot,action,action_field,action_filters,q,visits"
@@ -187,7 +185,6 @@ def test_the_parts_are_listed_with_ours(site):
     assert "--jump FLOAT" in text and "--passes INTEGER" in text
 
 
-@pytest.mark.slow
 def test_the_space_is_described_without_its_states(site):
     text = call("space", "mosaic")
     assert "more than can be counted by states" in text and "rows of the Q-table" not in text
@@ -233,7 +230,7 @@ def test_networks_of_the_space_are_trained_on_the_data_set(site, tmp_path):
     best = pd.read_csv(StringIO(call("top-k", tmp_path / "t", "--format", "csv")))
     assert (best["accuracy"] > 0.9).all()  # of stripes that lie or stand, 60 each
     call("report", tmp_path / "t")
-    final = call("finalize", tmp_path / "t", "-k", "1", "--epochs", "2", "--format", "csv")
+    final = call("finalize", tmp_path / "t", "-k", "1", "--format", "csv")
     assert pd.read_csv(StringIO(final))["test_error"][0] < 0.1
 
 

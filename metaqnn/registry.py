@@ -1,7 +1,7 @@
 """What can be chosen by name. Nothing is imported before it is chosen."""
 
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -23,17 +23,25 @@ class Table(Collection[str], Generic[T]):
     looked for only under names that metaqnn has not itself.
     """
 
-    def __init__(self, kind: str, places: Mapping[str, str | T], group: str | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        places: Mapping[str, str | T],
+        group: str | None = None,
+        is_one: Callable[[Any], bool] = callable,
+    ) -> None:
         """Know the parts of metaqnn.
 
         Args:
             kind: What a part is, in words.
             places: "module:name" of each part, or the part itself.
             group: Of the entry points; None where only metaqnn has such parts.
+            is_one: Whether something from outside can be such a part.
         """
         self.kind = kind
         self.places = dict(places)
         self.group = group
+        self.is_one = is_one
 
     def __contains__(self, name: object) -> bool:
         """Whether metaqnn itself has a part of this name."""
@@ -51,7 +59,7 @@ class Table(Collection[str], Generic[T]):
         """Import what stands under a name.
 
         Raises:
-            MetaqnnError: The name is unknown, or cannot be imported.
+            MetaqnnError: The name is unknown, cannot be imported, or is that of something else.
         """
         found: T
         if self.check(name) in self.places:
@@ -65,6 +73,8 @@ class Table(Collection[str], Generic[T]):
             raise MetaqnnError(
                 f"the {self.kind} {name!r} cannot be imported: {type(error).__name__}: {error}"
             ) from error
+        if not self.is_one(found):
+            raise MetaqnnError(f"{name} is no {self.kind}")
         return found
 
     def check(self, name: str) -> str:
@@ -97,6 +107,11 @@ def not_here(kind: str, name: str) -> MetaqnnError:
         f"the {kind} {name} was made by a program, which must give it again: "
         f"metaqnn.Search.open(FOLDER, {role}=...)"
     )
+
+
+def is_class_of(base: type) -> Callable[[Any], bool]:
+    """Whether something is a class that inherits from another."""
+    return lambda found: isinstance(found, type) and issubclass(found, base)
 
 
 def check_name(kind: str, known: Iterable[str], name: str) -> str:

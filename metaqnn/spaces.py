@@ -7,7 +7,7 @@ from typing import Any
 
 from metaqnn.data.datasets import find_dataset
 from metaqnn.errors import MetaqnnError
-from metaqnn.registry import MADE, Table
+from metaqnn.registry import MADE, Table, is_class_of
 from metaqnn.storage import read_toml
 from metaqnn.task import Task, classification
 from state_space import Space, scaled
@@ -24,6 +24,7 @@ SPACES: Table[type[Space[Any]]] = Table(
         "skip": "state_space.skip:SkipSpace",
     },
     "metaqnn.spaces",
+    is_class_of(Space),
 )
 
 

@@ -210,6 +210,32 @@ def check_strangers(make_agent: MakeAgent, space: Space[Any]) -> None:
     ask(agent, space)
 
 
+def check_learning(make_agent: MakeAgent, space: Space[Any], steps: int = 150) -> None:
+    """The networks that it proposes in the end are better than random ones.
+
+    The reward is the mean of a random number for each token at each place, so that it can be
+    learnt. The last third must lie five standard errors above random networks, which by chance
+    happens once in millions.
+    """
+    agent = make_agent(space, 0)
+    rewards: list[float] = []
+    for number in range(steps):
+        trial = ask(agent, space, number)
+        rewards.append(_additive(trial.walk))
+        agent.tell(trial, rewards[-1])
+    chance = [_additive(walk) for walk in sample_walks(space, 2 * steps)]
+    last = rewards[-(steps // 3) :]
+    lead = (np.mean(last) - np.mean(chance)) / (np.std(chance) / math.sqrt(len(last)))
+    assert lead > 5, f"the last {len(last)} are {lead:.1f} standard errors above random networks"
+
+
+def _additive(walk: Walk) -> float:
+    generators = [
+        np.random.default_rng([place, *token.encode()]) for place, token in enumerate(walk)
+    ]
+    return float(np.mean([generator.random() for generator in generators]))
+
+
 def check_generators(make_agent: MakeAgent, space: Space[Any]) -> None:
     """No global generator of random numbers is drawn from."""
     before: Any = np.random.get_state()  # noqa: NPY002 - the very thing to look at

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from conftest import make_space
+from parts import agent_of
 
 from metaqnn import testing
+from metaqnn.agents.base import AGENTS
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.q_options import QLearningOptions
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
@@ -27,6 +29,20 @@ search = testing.search
 )
 def test_the_laws_of_agents(check, make_agent, space):
     check(make_agent, space)
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_every_agent_that_learns_beats_random_search(name):
+    """And none that does not, for then the law would say nothing."""
+
+    def make(space, seed):
+        return agent_of(space, agent=name, seed=seed, budget=150)
+
+    if AGENTS.find(name).learns:
+        testing.check_learning(make, make_space("macro"))
+    else:
+        with pytest.raises(AssertionError, match="standard errors above random"):
+            testing.check_learning(make, make_space("macro"))
 
 
 @pytest.mark.slow

@@ -198,6 +198,26 @@ def test_places_of_classes_are_the_same_as_names(folder, tmp_path):
     call("report", tmp_path / "p")
 
 
+@pytest.mark.parametrize(
+    ("option", "place", "problem"),
+    [
+        ("--agent", "mosaic.evaluator:log_likelihood", "is no agent"),
+        ("--agent", "mosaic.space:Mosaic", "is no agent"),
+        ("--evaluator", "mosaic.agent:Climber", "is no evaluator"),
+        ("--space", "mosaic.agent:Climber", "is no kind of space"),
+        ("--agent", "mosaic.agent:Clamber", "cannot be imported"),
+    ],
+)
+def test_what_is_no_such_part_is_refused(site, option, place, problem):
+    result = CliRunner().invoke(main, ["run", *PARTS, option, place, "--budget", "1"])
+    refused(result, place, problem)
+
+
+def test_classes_are_no_objects(mosaic):
+    with pytest.raises(MetaqnnError, match="agent is the class RandomSearch: make one of it"):
+        Search(space=mosaic["space"].Mosaic(), agent=RandomSearch, evaluator="likelihood")
+
+
 def test_an_option_of_another_part_is_refused(site):
     agent, evaluator = PARTS[2:4], PARTS[4:]
     result = CliRunner().invoke(main, ["run", *agent, *evaluator, "--epochs", "3"])

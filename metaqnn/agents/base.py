@@ -10,7 +10,7 @@ import numpy as np
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.options import Section
-from metaqnn.registry import Table
+from metaqnn.registry import Table, is_class_of
 from replay import Trial
 from state_space import Space, Token
 
@@ -46,12 +46,14 @@ class Agent(ABC):
             small budget is not the beginning of one with a larger.
         decides_stage: Whether its proposals say how far the space has grown, so that what is
             exhausted in one stage goes on in the next.
+        learns: Whether it learns from rewards, so that it must beat random search.
         generator: Draws all that is random.
     """
 
     Options: ClassVar[type[Section]] = Section
     plans_for_budget: bool = False
     decides_stage: bool = False
+    learns: bool = True
     generator: np.random.Generator
 
     @classmethod
@@ -111,6 +113,7 @@ AGENTS: Table[type[Agent]] = Table(
         "random": "metaqnn.agents.random:RandomSearch",
     },
     "metaqnn.agents",
+    is_class_of(Agent),
 )
 
 

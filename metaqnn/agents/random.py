@@ -12,6 +12,8 @@ from state_space import Space, random_walk
 class RandomSearch(Agent):
     """Takes every legal option with the same probability and learns nothing."""
 
+    learns = False
+
     def __init__(self, space: Space[Any], seed: int) -> None:
         """Draw from a generator of this seed."""
         self.space = space

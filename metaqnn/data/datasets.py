@@ -88,6 +88,7 @@ DATASETS: Table[DataSetEntry] = Table(
         ),
     },
     "metaqnn.datasets",
+    lambda found: isinstance(found, DataSetEntry),
 )
 """Data sets with a name of their own."""
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 from metaqnn.errors import MetaqnnError
 from metaqnn.executors.base import Place
 from metaqnn.options import Section
-from metaqnn.registry import Table
+from metaqnn.registry import Table, is_class_of
 from metaqnn.stopping.base import StopRule
 from metaqnn.task import Score, Task
 from replay import Outcome
@@ -142,6 +142,7 @@ EVALUATORS: Table[type[Evaluator]] = Table(
         "bandit": "metaqnn.evaluators.bandit:BanditEvaluator",
     },
     "metaqnn.evaluators",
+    lambda found: is_class_of(Evaluator)(found) or not isinstance(found, type),
 )
 
 

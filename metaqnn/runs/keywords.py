@@ -24,9 +24,16 @@ def plain(value: Any) -> Any:
 
 
 def split_objects(**parts: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The parts that are given themselves, and options that name all of the parts."""
+    """The parts that are given themselves, and options that name all of the parts.
+
+    Raises:
+        MetaqnnError: One is a class.
+    """
     given = keywords(parts)
     objects = {role: part for role, part in given.items() if not isinstance(part, str)}
+    for role, part in objects.items():
+        if isinstance(part, type):
+            raise MetaqnnError(f"{role} is the class {part.__name__}: make one of it, or name it")
     return objects, {
         role: place_of(part) if role in objects else part for role, part in given.items()
     }

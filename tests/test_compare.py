@@ -306,8 +306,8 @@ def test_a_search_that_does_not_plan_for_its_budget_begins_a_longer_one(
 ):
     runs, evaluator = planned(tmp_path, table_file, agent, (10, 30))
     plans = AGENTS.find(agent).plans_for_budget
-    assert [run.config.budget for run in runs] == ([10, 10, 30, 30] if plans else [30, 30])
-    assert [run.config.seed for run in runs] == ([0, 1, 0, 1] if plans else [0, 1])
+    assert [run.config.run.budget for run in runs] == ([10, 10, 30, 30] if plans else [30, 30])
+    assert [run.config.run.seed for run in runs] == ([0, 1, 0, 1] if plans else [0, 1])
     longer = run_search(runs[-1], evaluator)
     if not plans:
         short, _ = planned(tmp_path, table_file, agent, (10,))

@@ -182,7 +182,7 @@ def test_every_figure_has_a_caption_and_a_place(tmp_path):
     outcomes = [trained(accuracy) for accuracy in (0.2, 0.9, 0.4)]
     text = render_page(record_run(tmp_path / "r", outcomes), k=10)
     for title, _ in CAPTIONS.values():
-        assert f"<strong>{title}" in text
+        assert f"<strong>{title.format(score='accuracy', Score='Accuracy')}" in text
 
 
 @pytest.mark.slow

@@ -31,6 +31,7 @@ def test_the_laws_of_agents(check, make_agent, space):
     check(make_agent, space)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", AGENTS)
 def test_every_agent_that_learns_beats_random_search(name):
     """And none that does not, for then the law would say nothing."""

@@ -77,6 +77,7 @@ def texts_of(svg):
     return [unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
 
 
+@pytest.mark.slow
 def test_the_parts_keep_the_laws(mosaic):
     space, evaluator = mosaic["space"].Mosaic(), mosaic["evaluator"]
     testing.check_space(space)
@@ -152,6 +153,7 @@ def test_the_figures_have_perplexities_on_their_axes(site, tmp_path):
     assert table["visits"].sum() == 12 * 20
 
 
+@pytest.mark.slow
 def test_a_q_table_is_not_taken_over_where_states_are_too_many(site, tmp_path):
     """Those of the space remember their walks."""
     columns = "cell,block,slot,action,action_field,action_filters,q,visits"
@@ -185,6 +187,7 @@ def test_the_parts_are_listed_with_ours(site):
     assert "--jump FLOAT" in text and "--passes INTEGER" in text
 
 
+@pytest.mark.slow
 def test_the_space_is_described_without_its_states(site):
     text = call("space", "mosaic")
     assert "more than can be counted by states" in text and "rows of the Q-table" not in text

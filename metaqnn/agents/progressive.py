@@ -115,8 +115,7 @@ class Progressive(Agent):
         return self.known.snapshot(self.generator)
 
     def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
-        """Tell the history again, which draws nothing, and take the rest back."""
-        for trial, reward in history:
-            self.tell(trial, reward)
+        """Tell the history again, and take back the generator and what is proposed."""
+        super().restore(None, history)
         if snapshot is not None:
             self.generator = self.known.restore(snapshot)

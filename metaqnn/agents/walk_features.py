@@ -52,7 +52,7 @@ class WalkFeatures:
     def __init__(self, space: Space[Any]) -> None:
         """Sample the space, always in the same way."""
         self._attributes: Attributes = {
-            token: tuple(space.action(token)._asdict().items())  # type: ignore[attr-defined]
+            token: tuple(space.action(token)._asdict().items())  # type: ignore[attr-defined]  # NamedTuple
             for tokens in space.vocabulary.values()
             for token in tokens
         }

@@ -1,6 +1,7 @@
 """Fixtures: spaces to try everything on, and the real data, where they lie beside the project."""
 
 import os
+import tempfile
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 # clusters that start at the same time would each write their own token into the one file of Ray
 os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=uuid.uuid4().hex)
+# pictures of tests are not kept among those of whoever runs them
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="metaqnn-tests-")
 
 TINY: dict[str, Any] = {
     "max-depth": 3,

@@ -132,6 +132,7 @@ class PickledSlowly:
     now, most = 0, 0
 
     def __reduce__(self):
+        """Take some time."""
         type(self).now += 1
         type(self).most = max(self.most, self.now)
         time.sleep(0.05)  # another thread has the time to begin

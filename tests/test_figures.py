@@ -14,7 +14,6 @@ from searches import hash_score, make_search
 
 from metaqnn.agents.base import AGENTS
 from metaqnn.cli import main
-from metaqnn.reports.figures.accuracy import by_epsilon, window
 from metaqnn.reports.figures.best import running_best
 from metaqnn.reports.figures.catalogue import FIGURES
 from metaqnn.reports.figures.findings import Findings, NothingToShow, distinct
@@ -22,6 +21,7 @@ from metaqnn.reports.figures.gallery import draw_figure, draw_figures
 from metaqnn.reports.figures.layers import shares
 from metaqnn.reports.figures.percent import stretch
 from metaqnn.reports.figures.q_values import mean_by_depth
+from metaqnn.reports.figures.score import by_epsilon, window
 from metaqnn.reports.figures.style import make_figure, save
 from metaqnn.reports.formats import FIGURE_FORMATS
 from metaqnn.reports.pareto import pareto_front
@@ -77,7 +77,7 @@ def test_a_run_without_networks_has_nothing_to_show(tmp_path):
     figures, left_out = draw_figures(search_findings(tmp_path, budget=0))
     assert figures == {}
     assert set(left_out) == set(FIGURES)
-    assert left_out["accuracy"] == "no network is trained yet"
+    assert left_out["score"] == "no network is trained yet"
 
 
 def test_a_run_of_failures_has_only_what_q_learning_made_of_them(tmp_path):
@@ -93,7 +93,7 @@ def test_a_run_of_failures_has_only_what_q_learning_made_of_them(tmp_path):
 def test_one_network_is_enough(tmp_path):
     findings = search_findings(tmp_path, evaluator=score_with_costs, budget=1)
     figures, left_out = draw_figures(findings)
-    assert "accuracy" in figures and "best" in figures and "pareto" in figures
+    assert "score" in figures and "best" in figures and "pareto" in figures
     for figure in figures.values():
         figure.draw_without_rendering()
 
@@ -102,7 +102,7 @@ def test_predicted_networks_are_neither_the_best_nor_on_the_front(tmp_path):
     findings = search_findings(tmp_path, evaluator=score_with_costs)
     findings.networks["predicted"] = True
     figures, left_out = draw_figures(findings)
-    assert {"accuracy", "epsilon"} <= set(figures)
+    assert {"score", "epsilon"} <= set(figures)
     assert {"best", "pareto", "layers"} == set(left_out)
 
 
@@ -152,7 +152,7 @@ def test_the_window_is_the_papers_for_the_papers_run(networks, size):
 def test_rolling_mean_by_hand(tmp_path):
     findings = search_findings(tmp_path, "random", budget=7)
     findings.networks["score"] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.2]
-    (axes,) = draw_figure("accuracy", findings).axes[:1]
+    (axes,) = draw_figure("score", findings).axes[:1]
     (line,) = [line for line in axes.lines if line.get_label() == "mean of the last 5"]
     # of 5 networks: (10 + 20 + 30 + 40 + 50) / 5 = 30 %, and so on
     assert np.isnan(line.get_ydata()[:4]).all()
@@ -310,7 +310,7 @@ def test_plot_writes_what_there_is_to_show_and_names_the_rest(digits_run, tmp_pa
     arguments = ["plot", str(digits_run), "--to", str(target), "--format", "svg"]
     result = CliRunner().invoke(main, [*arguments, "--format", "pdf"])
     assert result.exit_code == 0, result.output
-    names = {"accuracy", "layers", "best", "pareto"}
+    names = {"score", "layers", "best", "pareto"}
     assert {path.name for path in target.iterdir()} == {
         f"{name}.{form}" for name in names for form in ("svg", "pdf")
     }
@@ -326,6 +326,8 @@ def test_a_figure_asked_for_by_name_is_an_error_where_there_is_none(digits_run, 
     result = CliRunner().invoke(main, [*arguments, "best", "--format", "png"])
     assert result.exit_code == 0
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["best.png"]
+    assert CliRunner().invoke(main, [*arguments, "accuracy"]).exit_code == 0  # as it was called
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"best.png", "accuracy.png"}
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_one_line(digits_run, tmp_path):

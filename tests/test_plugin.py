@@ -118,11 +118,21 @@ def test_the_trials_have_perplexities_and_what_the_parts_recorded(folder):
     assert trials["perplexity"].to_numpy() == pytest.approx(np.exp(-curves))
 
 
+def test_networks_are_sorted_by_the_score_s_own_name(folder):
+    def shown(sort):
+        return call("top-k", folder, "--sort", sort, "-k", "20", "--format", "csv")
+
+    table = pd.read_csv(StringIO(shown("perplexity")))
+    assert table["perplexity"].is_monotonic_increasing and len(table) > 5  # the lowest is the best
+    assert shown("score") == shown("perplexity")
+    arguments = ["top-k", str(folder), "--sort", "accuracy"]
+    refused(CliRunner().invoke(main, arguments), "no column to sort by 'accuracy'", "perplexity")
+
+
 def test_the_page_speaks_of_perplexity(folder, tmp_path):
     call("report", folder, "--html", tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    # the file config.toml calls the reward that is the score "accuracy", whatever that is
-    page = re.sub(r"<style>.*?</style>|<pre.*?</pre>", "", page, flags=re.DOTALL)
+    page = re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
     shown = unescape(re.sub(r"<[^>]*>", " ", page))
     assert "Perplexity over the search" in shown
     shares = re.sub(r"\b(10|50)%", "", shown)  # of the networks, in the figure of the layers
@@ -138,10 +148,10 @@ def test_the_figures_have_perplexities_on_their_axes(site, tmp_path):
     assert "without" not in call("plot", tmp_path / "q", "--format", "svg")
     drawn = {path.stem: texts_of(path.read_text()) for path in (tmp_path / "q/figures").iterdir()}
     assert drawn.keys() == {
-        *("accuracy", "epsilon", "best", "curves"),
+        *("score", "epsilon", "best", "curves"),
         *("depth", "layers", "heatmap"),
     }
-    for name in ("accuracy", "epsilon", "best", "curves"):
+    for name in ("score", "epsilon", "best", "curves"):
         assert any("perplexity" in text for text in drawn[name]), name
         assert is_of_perplexities(" ".join(drawn[name])), name
     # the layers are the six blocks
@@ -246,9 +256,10 @@ def test_workers_find_the_parts_in_processes_of_their_own(site, folder, tmp_path
 
 
 @pytest.mark.slow
-def test_networks_of_the_space_are_trained_on_the_data_set(site, tmp_path):
+@pytest.mark.parametrize("dataset", ["stripes", "mosaic.images:STRIPES"])
+def test_networks_of_the_space_are_trained_on_the_data_set(site, tmp_path, dataset):
     options = ["--budget", "2", "--device", "cpu", "--quiet", "--results-dir", tmp_path]
-    call("run", "--dataset", "stripes", *options, "--name", "t")
+    call("run", "--dataset", dataset, *options, "--name", "t")
     assert 'space = "mosaic"' in (tmp_path / "t" / "config.toml").read_text()
     best = pd.read_csv(StringIO(call("top-k", tmp_path / "t", "--format", "csv")))
     assert (best["accuracy"] > 0.9).all()  # of stripes that lie or stand, 60 each
@@ -292,7 +303,7 @@ def test_objects_of_a_program_are_gone_on_with(mosaic, tmp_path, monkeypatch):
     best = search.best(10)
     assert best["log_likelihood"].is_monotonic_decreasing
     assert (best["log_likelihood"] == best["reward"]).all()
-    assert {"accuracy", "best", "layers"} <= set(search.figures())
+    assert {"score", "best", "layers"} <= set(search.figures())
     assert "log likelihood" in search._repr_html_()
 
     # others can look at it, since the space needs to be told nothing, but not go on

@@ -43,7 +43,7 @@ def test_block_qnn_charges_for_operations_and_density():
     assert rules(**options).reward(outcome) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("reward", "chance"), [("accuracy", 0.1), ("nas", 0.001)])
+@pytest.mark.parametrize(("reward", "chance"), [("score", 0.1), ("accuracy", 0.1), ("nas", 0.001)])
 def test_a_failure_has_the_reward_of_chance(reward, chance):
     assert rules(reward=reward).failure_reward == pytest.approx(chance)
 

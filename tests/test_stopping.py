@@ -347,7 +347,7 @@ def test_rewards_are_of_the_predicted_accuracy_where_there_is_one():
     config = RewardOptions(flops_weight=0.01, density_weight=0.01)
     metrics = {"predicted": 0.8, "multiply_adds": 500, "edges": 4, "nodes": 4}
     stopped = Outcome(metrics, (0.2, 0.3))
-    assert REWARDS.find("accuracy")(stopped, config) == 0.8
+    assert REWARDS.find("score")(stopped, config) == 0.8
     assert REWARDS.find("nas")(stopped, config) == pytest.approx(0.512)
     # log10(2 * 500) is 3
     assert REWARDS.find("block-qnn")(stopped, config) == pytest.approx(0.8 - 0.03)

@@ -209,8 +209,8 @@ def test_a_rank_is_what_export_takes_whatever_is_shown(finished):  # noqa: F811
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["--sort", "acuracy"], ["'acuracy' is not one of 'rank', 'accuracy', 'test error'"]),
-        (["--sort", "network"], ["'network' is not one of"]),
+        (["--sort", "acuracy"], ["no column to sort by 'acuracy'; did you mean accuracy?"]),
+        (["--sort", "network"], ["no column to sort by 'network'"]),
         (["--pareto", "seconds"], ["'seconds' is not one of 'parameters', 'multiply-adds'"]),
         (["--max-parameters", "0"], ["0 is not in the range x>=1"]),
         (["--max-parameters", "many"], ["'many' is not a valid int"]),

@@ -43,6 +43,13 @@ def test_heads_get_the_classes_of_the_data():
     assert found.text == "[C(8,3,1), C(4,1,1)@-1, GAP(3)@0,1, SM(3)]"
 
 
+def test_that_heads_become_others_is_told():
+    result = invoke("train", "[SM(4)]", *FAST)
+    assert "its heads get 10 classes, as digits has" in result.stderr
+    result = invoke("train", "[SM(10)]", *FAST)
+    assert "heads" not in result.stderr
+
+
 def test_equal_layers_are_taken_along_but_for_heads_and_other_shapes():
     """Dropout moves positions; after P(3,2) the FC reads another number of values."""
     source = make("[C(8,3,1), C(8,3,1), D(1,2), P(2,2), C(4,1,1), FC(16), SM(10)]", (1, 8, 8))

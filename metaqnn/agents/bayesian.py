@@ -15,9 +15,9 @@ from pydantic import Field, PositiveInt, field_validator
 from scipy.linalg import cholesky
 from scipy.special import ndtr
 
-from metaqnn.agents.base import Agent, Proposal
+from metaqnn.agents.base import Proposal
 from metaqnn.agents.gaussian_process import Floats
-from metaqnn.agents.known import TRIES, KnownWalks
+from metaqnn.agents.known import TRIES, KnownWalks, Remembering
 from metaqnn.agents.mutation import mutate, neighbours
 from metaqnn.agents.walk_features import Walk
 from metaqnn.agents.walk_model import WalkModel
@@ -64,7 +64,7 @@ class BayesianOptions(Section):
 DEFAULTS = BayesianOptions()
 
 
-class Bayesian(Agent):
+class Bayesian(Remembering):
     """Proposes the candidate that the acquisition likes best.
 
     Until `model_after` observations are told, and where no candidate is new, walks are random.
@@ -84,7 +84,7 @@ class Bayesian(Agent):
         self.options = options
         self.generator = np.random.default_rng(seed)
         self.model = WalkModel(space)
-        self.known = KnownWalks(space)
+        self.known: KnownWalks = KnownWalks(space)
         self._near: dict[tuple[Walk, int], list[Walk]] = {}  # of the parents of the last proposal
 
     def ask(self, stage: int = 0) -> Proposal:
@@ -131,16 +131,6 @@ class Bayesian(Agent):
         if not trial.imported:
             self.known.tell(trial.digest)
         self.model.tell(trial.walk, trial.digest, reward)
-
-    def snapshot(self) -> bytes:
-        """The generator, and what is proposed and not told yet."""
-        return self.known.snapshot(self.generator)
-
-    def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
-        """Tell the history again, and take back the generator and what is proposed."""
-        super().restore(None, history)
-        if snapshot is not None:
-            self.generator = self.known.restore(snapshot)
 
 
 def expected_improvement(means: Floats, deviations: Floats, best: float) -> Floats:

@@ -5,15 +5,14 @@ https://arxiv.org/abs/1802.01548, algorithm 1.
 """
 
 from collections import deque
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from metaqnn.agents.base import Agent, Proposal
-from metaqnn.agents.known import KnownNetworks
+from metaqnn.agents.base import Proposal
+from metaqnn.agents.known import KnownNetworks, Remembering
 from metaqnn.agents.mutation import mutate
 from metaqnn.options import Section
 from replay import Trial
@@ -56,7 +55,7 @@ class EvolutionOptions(Section):
 DEFAULTS = EvolutionOptions()
 
 
-class Evolution(Agent):
+class Evolution(Remembering):
     """Keeps the trials told last as its population, and mutates the best of a random few.
 
     Until the population is complete, walks are random. A network that was told or proposed before
@@ -78,7 +77,7 @@ class Evolution(Agent):
         self.population = options.population
         self.tournament = options.members
         self.generator = np.random.default_rng(seed)
-        self.known = KnownNetworks(space)
+        self.known: KnownNetworks = KnownNetworks(space)
         self._members: deque[tuple[tuple[Token, ...], float]] = deque(maxlen=self.population)
 
     def ask(self, stage: int = 0) -> Proposal:
@@ -100,13 +99,3 @@ class Evolution(Agent):
         self._members.append((trial.walk, reward))
         if not trial.imported:
             self.known.tell(trial.digest)
-
-    def snapshot(self) -> bytes:
-        """The generator, and what is proposed and not told yet."""
-        return self.known.snapshot(self.generator)
-
-    def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
-        """Tell the history again, and take back the generator and what is proposed."""
-        super().restore(None, history)
-        if snapshot is not None:
-            self.generator = self.known.restore(snapshot)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from metaqnn.agents.base import generator_from_bytes, generator_to_bytes
+from metaqnn.agents.base import Agent, generator_from_bytes, generator_to_bytes
+from replay import Trial
 from state_space import Space, Token
 
 TRIES = 100
@@ -109,3 +110,23 @@ class KnownWalks:
         content = json.loads(snapshot)
         self.pending = {digest: tuple(walk) for digest, *walk in content["pending"]}
         return generator_from_bytes(content["generator"].encode())
+
+
+class Remembering(Agent):
+    """An agent that makes itself anew from the history, but for what is proposed and not told yet.
+
+    Attributes:
+        known: Which networks it need not propose again.
+    """
+
+    known: KnownNetworks | KnownWalks
+
+    def snapshot(self) -> bytes:
+        """The generator, and what is proposed and not told yet."""
+        return self.known.snapshot(self.generator)
+
+    def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
+        """Tell the history again, and take back the generator and what is proposed."""
+        super().restore(None, history)
+        if snapshot is not None:
+            self.generator = self.known.restore(snapshot)

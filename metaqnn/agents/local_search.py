@@ -7,14 +7,13 @@ neighbour is followed at once, and behind an optimum the search goes on from the
 """
 
 from bisect import insort
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from metaqnn.agents.base import Agent, Proposal
-from metaqnn.agents.known import KnownNetworks
+from metaqnn.agents.base import Proposal
+from metaqnn.agents.known import KnownNetworks, Remembering
 from metaqnn.agents.mutation import neighbours
 from metaqnn.options import Section
 from replay import Trial
@@ -32,7 +31,7 @@ class LocalSearchOptions(Section):
 DEFAULTS = LocalSearchOptions()
 
 
-class LocalSearch(Agent):
+class LocalSearch(Remembering):
     """Proposes a random untried neighbour of the best network that has one.
 
     Until `random_first` trials are told, and where no network has untried neighbours, walks are
@@ -54,7 +53,7 @@ class LocalSearch(Agent):
         self.space = space
         self.random_first = options.random_first
         self.generator = np.random.default_rng(seed)
-        self.known = KnownNetworks(space)
+        self.known: KnownNetworks = KnownNetworks(space)
         # (-reward, how many were told before, walk): the best first, of equals the first told
         self._ranking: list[tuple[float, int, tuple[Token, ...]]] = []
         # of (walk, stage): digest to walk; what has become known is taken out when it is looked at
@@ -86,13 +85,3 @@ class LocalSearch(Agent):
         insort(self._ranking, (-reward, len(self._ranking), trial.walk))
         if not trial.imported:
             self.known.tell(trial.digest)
-
-    def snapshot(self) -> bytes:
-        """The generator, and what is proposed and not told yet."""
-        return self.known.snapshot(self.generator)
-
-    def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
-        """Tell the history again, and take back the generator and what is proposed."""
-        super().restore(None, history)
-        if snapshot is not None:
-            self.generator = self.known.restore(snapshot)

@@ -5,15 +5,15 @@ algorithm 1; the model is the Gaussian process of `bayesian` instead of an ensem
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from metaqnn.agents.base import Agent, Proposal
-from metaqnn.agents.known import TRIES, KnownWalks
+from metaqnn.agents.base import Proposal
+from metaqnn.agents.known import TRIES, KnownWalks, Remembering
 from metaqnn.agents.mutation import mutate, repair
 from metaqnn.agents.walk_features import Walk
 from metaqnn.agents.walk_model import WalkModel, descending
@@ -38,7 +38,7 @@ class ProgressiveOptions(Section):
 DEFAULTS = ProgressiveOptions()
 
 
-class Progressive(Agent):
+class Progressive(Remembering):
     """Grows the space by itself, whenever `beam` networks of a stage are proposed.
 
     The first stage's walks are random. Those of a later one continue walks of the stage before,
@@ -62,7 +62,7 @@ class Progressive(Agent):
         self.options = options
         self.generator = np.random.default_rng(seed)
         self.model = WalkModel(space)
-        self.known = KnownWalks(space)
+        self.known: KnownWalks = KnownWalks(space)
         self._told: dict[str, tuple[int, Walk, float]] = {}  # by digest, with their stage
 
     @property
@@ -109,13 +109,3 @@ class Progressive(Agent):
         if not trial.imported:
             self.known.tell(trial.digest)
             self._told[trial.digest] = stage_of(self.space, trial.walk), trial.walk, reward
-
-    def snapshot(self) -> bytes:
-        """The generator, and what is proposed and not told yet."""
-        return self.known.snapshot(self.generator)
-
-    def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
-        """Tell the history again, and take back the generator and what is proposed."""
-        super().restore(None, history)
-        if snapshot is not None:
-            self.generator = self.known.restore(snapshot)

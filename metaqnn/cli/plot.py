@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from metaqnn.cli.options import run_folder
-from metaqnn.reports.figures.catalogue import FIGURES
+from metaqnn.reports.figures.catalogue import FIGURES, OLDER
 from metaqnn.reports.formats import FIGURE_FORMATS
 
 
@@ -15,7 +15,7 @@ from metaqnn.reports.formats import FIGURE_FORMATS
     "--figure",
     "names",
     multiple=True,
-    type=click.Choice(list(FIGURES)),
+    type=click.Choice([*FIGURES, *OLDER]),
     help="Which; may be given several times.  [default: all that have something to show]",
 )
 @click.option(
@@ -37,14 +37,14 @@ def plot(folder: Path, names: tuple[str, ...], forms: tuple[str, ...], target: P
     """Draw figures of the run in FOLDER, also while it runs.
 
     \b
-    accuracy  accuracy over the search, its rolling mean and its mean at each epsilon
-    epsilon   the distribution of the accuracy at each epsilon
+    score     the score over the search, its rolling mean and its mean at each epsilon
+    epsilon   the distribution of the score at each epsilon
     depth     the mean Q-value by depth and type of layer
     field     the mean Q-value by depth and field size
     layers    the layers of the best networks at each depth, against those of all
-    best      the best accuracy so far, by networks and by time of training
-    pareto    accuracy against parameters and multiply-adds, and the networks on the front
-    curves    the accuracy of the best networks after every epoch of their training
+    best      the best score so far, by networks and by time of training
+    pareto    score against parameters and multiply-adds, and the networks on the front
+    curves    the score of the best networks after every epoch of their training
     heatmap   the mean Q-value of every action at each layer
     """  # noqa: D301  # click reads the backslash
     from metaqnn.errors import MetaqnnError

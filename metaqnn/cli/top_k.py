@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from metaqnn.cli.options import format_option, run_folder
-from metaqnn.reports.columns import COSTS, SORTS
+from metaqnn.reports.columns import COSTS, SORTS, sort_column
 from metaqnn.reports.formats import Format
 
 
@@ -18,11 +18,11 @@ from metaqnn.reports.formats import Format
 )
 @click.option(
     "--sort",
-    type=click.Choice(list(SORTS)),
+    metavar="COLUMN",
     default="reward",
     show_default=True,
-    help="By which column: accuracy and reward from the highest down, all others from the lowest "
-    "up.",
+    help=f"One of {', '.join(SORTS)}, or the score's own name, such as accuracy. Scores and "
+    "rewards from the best down, all others from the lowest up.",
 )
 @click.option(
     "--max-parameters", type=click.IntRange(1), help="Only networks of at most so many parameters."
@@ -63,7 +63,7 @@ def top_k(
         run.space(),
         5 if k is None and pareto is None else k,
         run.task.score,
-        sort=SORTS[sort],
+        sort=sort_column(sort, run.task.score),
         max_parameters=max_parameters,
         pareto=COSTS[pareto] if pareto else None,
     )

@@ -110,6 +110,10 @@ def train(
     else:
         raise MetaqnnError("say which NETWORK to train, or with --init-from where to find one")
     architecture = with_classes(asked, len(training.classes))
+    if architecture != asked:
+        click.echo(
+            f"its heads get {len(training.classes)} classes, as {data.dataset} has", err=True
+        )
     check_scores(architecture, len(training.classes))
     total_cost(architecture, training.shape)
     epochs = with_settings(rules, architecture.settings).epochs

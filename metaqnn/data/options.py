@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from metaqnn.data.datasets import find_dataset, full_name
+from metaqnn.data.datasets import FILE_DATASETS, find_dataset, full_name
 from metaqnn.options import Section
 
 
@@ -74,9 +74,11 @@ class DataOptions(Section):
     @field_validator("dataset")
     @classmethod
     def _with_kind(cls, name: str) -> str:
-        kind, colon, path = full_name(name).partition(":")
+        kind, _, path = full_name(name).partition(":")
         # a run may be gone on with from elsewhere
-        return f"{kind}:{Path(path).expanduser().absolute()}" if colon and path else name
+        if kind not in FILE_DATASETS or not path:
+            return full_name(name)
+        return f"{kind}:{Path(path).expanduser().absolute()}"
 
     @field_validator("transparency", "colour")
     @classmethod

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from metaqnn.registry import check_name
 from metaqnn.task import Score
 
 
@@ -39,12 +40,8 @@ COLUMNS = {
 }
 """By their names in csv and json; `predicted` stands there too, in tables as an asterisk."""
 
-SORTS = {
-    "accuracy" if name == SCORE else column.header: name
-    for name, column in COLUMNS.items()
-    if column.lowest_first is not None
-} | {"score": SCORE}
-"""By what the networks can be sorted: a score that is no accuracy is `score`."""
+SORTS = {column.header: name for name, column in COLUMNS.items() if column.lowest_first is not None}
+"""By what the networks can be sorted; see `sort_column`."""
 
 COSTS = {COLUMNS[name].header: name for name in ("parameters", "multiply_adds")}
 """Against what there is a front of scores."""
@@ -54,3 +51,13 @@ def columns_of(score: Score) -> dict[str, Column]:
     """The columns as a score names them, by their names in csv and json."""
     named = {SCORE: (score.column, Column(score.word, score.format, lowest_first=False))}
     return dict(named.get(name, (name, column)) for name, column in COLUMNS.items())
+
+
+def sort_column(name: str, score: Score) -> str:
+    """The value of `SORTS` for a column's name as people write it: also the score's own.
+
+    Raises:
+        MetaqnnError: There is no such column, or its values have no order.
+    """
+    known = {score.word: SCORE, score.column: SCORE, **SORTS}
+    return known[check_name("column to sort by", known, name)]

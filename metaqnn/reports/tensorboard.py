@@ -8,7 +8,7 @@ from typing import Any
 
 from torch.utils import tensorboard
 
-from metaqnn.reports.figures.accuracy import window
+from metaqnn.reports.figures.score import window
 from metaqnn.search.events import Event
 from metaqnn.task import Score
 from replay import Memory, Outcome, Trial

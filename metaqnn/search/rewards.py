@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from math import log10
+from typing import Any
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, field_validator
 
 from metaqnn.options import NotNegative, Section
 from metaqnn.registry import Table
 from replay import Outcome
 
-BEST = "accuracy"
-"""The reward that is the score itself, whatever that is."""
+BEST = "score"
+"""The reward that is the score itself."""
+
+OLDER = "accuracy"
+"""Likewise, when all scores were accuracies."""
 
 LAST_EPOCHS = 5
 FLOPS_A_MULTIPLY_ADD = 2
@@ -21,9 +25,8 @@ class RewardOptions(Section):
 
     reward: str = Field(
         BEST,
-        description="accuracy (best of all epochs, whatever the score is), nas (best of the last "
-        "five, cubed), or block-qnn (accuracy - flops-weight log10(FLOPs) - density-weight "
-        "log10(edges / nodes)).",
+        description="score (best of all epochs), nas (best accuracy of the last five, cubed), or "
+        "block-qnn (accuracy - flops-weight log10(FLOPs) - density-weight log10(edges / nodes)).",
     )
     flops_weight: NotNegative = Field(
         0.01, description="Of block-qnn: accuracy that a tenfold of FLOPs must gain."
@@ -37,6 +40,11 @@ class RewardOptions(Section):
         description="Refuse networks with more floating-point operations an image, forward, two "
         "a multiply-add.",
     )
+
+    @field_validator("reward", mode="before")
+    @classmethod
+    def _by_its_name(cls, value: Any) -> Any:
+        return BEST if value == OLDER else value
 
 
 Reward = Callable[[Outcome, RewardOptions], float]

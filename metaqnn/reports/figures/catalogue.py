@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 FIGURES: "Table[Callable[[Findings], Figure]]" = Table(
     "figure",
     {
-        "accuracy": "metaqnn.reports.figures.accuracy:draw",
+        "score": "metaqnn.reports.figures.score:draw",
         "epsilon": "metaqnn.reports.figures.epsilon:draw",
         "depth": "metaqnn.reports.figures.depth:draw",
         "field": "metaqnn.reports.figures.field:draw",
@@ -26,8 +26,11 @@ FIGURES: "Table[Callable[[Findings], Figure]]" = Table(
     },
 )
 
+OLDER = {"accuracy": "score"}
+"""Names that figures had."""
+
 CAPTIONS = {
-    "accuracy": (
+    "score": (
         "{Score} over the search",
         "A dot is a network, from the first one found to the last. Where the blue line rises, the "
         "search finds better networks than before.",

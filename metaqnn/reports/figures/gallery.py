@@ -7,7 +7,7 @@ from html import escape
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from metaqnn.reports.figures.catalogue import FIGURES
+from metaqnn.reports.figures.catalogue import FIGURES, OLDER
 from metaqnn.reports.figures.findings import Findings, NothingToShow
 from metaqnn.reports.figures.style import STYLE, render_png
 
@@ -18,7 +18,7 @@ def draw_figure(name: str, findings: Findings) -> Figure:
     Raises:
         MetaqnnError: There is no such figure, or nothing that it could show.
     """
-    draw = FIGURES.find(name)
+    draw = FIGURES.find(OLDER.get(name, name))
     with mpl.rc_context(STYLE):
         return draw(findings)
 

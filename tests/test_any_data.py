@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from pictures import bars, learn
 
 from metaqnn.data.labels import folded
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load, load_split
 from metaqnn.data.prediction import prepare
 from metaqnn.errors import MetaqnnError
+from tests.helpers.pictures import bars, learn
 
 SIDE = 6
 

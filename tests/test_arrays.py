@@ -6,11 +6,11 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from pictures import bars, learn, write_npz
 
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load, load_split
 from metaqnn.errors import MetaqnnError
+from tests.helpers.pictures import bars, learn, write_npz
 
 PIXELS, LABELS = bars(60, channels=1)
 TEST_PIXELS, TEST_LABELS = bars(15, channels=1, seed=1)

@@ -6,10 +6,8 @@ import time
 
 import numpy as np
 import pytest
-from conftest import make_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from parts import agent_of
 from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
@@ -28,6 +26,8 @@ from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from replay import Trial
 from state_space import legal_walk, random_walk
+from tests.helpers.parts import agent_of
+from tests.helpers.spaces import make_space
 
 MACRO = make_space("macro")
 TINY = make_space("tiny")

@@ -9,16 +9,15 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import refused
-from searches import hash_score, make_search
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
-from test_cli import FAST, finished, finished_run, invoke  # noqa: F401  # fixtures
 
 from metaqnn.reports.tensorboard import HYPERPARAMETERS, METRICS, Board
 from metaqnn.runs.run import open_run
 from metaqnn.task import accuracy
 from replay import Memory, Outcome
+from tests.helpers.commands import FAST, refused
+from tests.helpers.searches import hash_score, make_search
 
 
 def read(folder):
@@ -71,7 +70,7 @@ def check_whole(path):
 
 
 @pytest.mark.slow
-def test_a_run_and_what_follows_it(invoke, tmp_path):  # noqa: F811
+def test_a_run_and_what_follows_it(invoke, tmp_path):
     path = tmp_path / "results" / "r"
     assert invoke("run", "--name", "r", "--tensorboard", *FAST).output == ""
     check_whole(path)
@@ -91,7 +90,7 @@ def test_a_run_and_what_follows_it(invoke, tmp_path):  # noqa: F811
     assert len(list(path.glob("tensorboard/0*"))) == 6
 
 
-def test_a_run_that_was_begun_without_goes_on_with_it(finished, tmp_path):  # noqa: F811
+def test_a_run_that_was_begun_without_goes_on_with_it(finished, tmp_path):
     path = tmp_path / "results" / "r"
     before = open_run(path).identity
     assert not (path / "tensorboard").exists()
@@ -101,7 +100,7 @@ def test_a_run_that_was_begun_without_goes_on_with_it(finished, tmp_path):  # no
     assert open_run(path).identity == before
 
 
-def test_hyperparameters_are_declared_once_and_every_network_has_its_own(finished, tmp_path):  # noqa: F811
+def test_hyperparameters_are_declared_once_and_every_network_has_its_own(finished, tmp_path):
     path = tmp_path / "results" / "r"
     assert finished("resume", "results/r", "--tensorboard", "--quiet").exit_code == 0
     declared = read_hyperparameters(path / "tensorboard" / "search")
@@ -168,7 +167,7 @@ def test_a_predicted_accuracy_is_the_accuracy(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_disk_that_is_full_is_one_line_and_nothing_is_half_written(finished, monkeypatch):  # noqa: F811
+def test_a_disk_that_is_full_is_one_line_and_nothing_is_half_written(finished, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -184,7 +183,7 @@ def test_a_disk_that_is_full_is_one_line_and_nothing_is_half_written(finished, m
     check_whole(Path("results/r"))
 
 
-def test_without_the_package_one_line_comes_before_anything_is_made(finished, monkeypatch):  # noqa: F811
+def test_without_the_package_one_line_comes_before_anything_is_made(finished, monkeypatch):
     monkeypatch.setattr("metaqnn.registry.find_spec", lambda name: None)
     parts = ["--tensorboard needs tensorboard: ", "-m pip install 'metaqnn[tensorboard]'"]
     refused(finished("run", "--name", "n", "--tensorboard", *FAST), *parts)
@@ -195,7 +194,7 @@ def test_without_the_package_one_line_comes_before_anything_is_made(finished, mo
     assert finished("top-k", "results/r").exit_code == 0
 
 
-def test_comparisons_have_no_such_option(invoke):  # noqa: F811
+def test_comparisons_have_no_such_option(invoke):
     compare = ["compare", "results/c", "--agent", "random", "--budgets", "2", "--tensorboard"]
     refused(invoke(*compare), "No such option")
 

@@ -4,11 +4,11 @@ import shutil
 
 import pytest
 from playwright.sync_api import sync_playwright
-from recorded import record_run, trained
 
 from metaqnn.reports.page import write_page
 from metaqnn.runs.run import open_run
 from replay import Outcome
+from tests.helpers.recorded import record_run, trained
 
 CHROMIUM = shutil.which("chromium")
 

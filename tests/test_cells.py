@@ -9,7 +9,6 @@ import torch
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_ops import CLASSES, through_everything
 
 import metaqnn
 from metaqnn.cli import main
@@ -25,6 +24,7 @@ from metaqnn.training.recipe import Recipe
 from state_space import Architecture, Cell, NestingError, Node
 from state_space.canonical import canonical
 from state_space.notation import NotationError
+from tests.helpers.networks import CLASSES, through_everything
 
 MOTIFS = (
     "[CB(4,3,3,1,1), N(4)@0,-1, N(6)@1,0, M@1,1, GAP(10)] rate=0.5 "

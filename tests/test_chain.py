@@ -4,7 +4,6 @@ import copy
 from itertools import product
 
 import pytest
-from conftest import TINY, make_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from state_space.chain import ChainSpace
 from state_space.limits import Limits
 from state_space.notation import NotationError
 from state_space.settings import SettingsError
+from tests.helpers.spaces import TINY, make_space
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import json
 import shutil
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import torch
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import NAMES, bars, write_folder, write_npz
 from PIL import Image
 
 from metaqnn.cli import main
@@ -22,6 +20,8 @@ from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load, load_split
 from metaqnn.data.split import limited, split
 from metaqnn.errors import MetaqnnError
+from tests import ROOT
+from tests.helpers.pictures import NAMES, bars, write_folder, write_npz
 
 PIXELS, LABELS = bars(60)
 
@@ -81,7 +81,7 @@ def test_check_takes_the_options_of_a_run(tmp_path):
 
 
 def test_the_page_of_data_lists_what_is_read():
-    page = (Path(__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
     assert " ".join(READ) in " ".join(page.split())
     for option in ("--arrays", "--transparency", "--colour", "--skip-broken", "--image-size"):
         assert option in page

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from recorded import record_run
-from test_cli import FAST, finished, finished_run, invoke  # noqa: F401  # fixtures
 
 from metaqnn.reports.classes import class_rows, count_answers, list_classes
 from metaqnn.runs.run import open_run
+from tests.helpers.recorded import record_run
 
 
 def test_the_worst_told_class_comes_first_with_what_it_is_taken_for():
@@ -23,7 +22,7 @@ def test_a_class_without_images_has_no_share():
     assert (first.name, first.share, second.share) == ("a", "50.0%", "")
 
 
-def test_it_agrees_with_the_accuracy_of_the_search(finished, tmp_path):  # noqa: F811
+def test_it_agrees_with_the_accuracy_of_the_search(finished, tmp_path):
     run = open_run(tmp_path / "results" / "r")
     confusion = count_answers(run, run.config.parts["evaluator"])
     memory = run.memory()

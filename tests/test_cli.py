@@ -1,10 +1,8 @@
 """The command line as its user sees it: outputs, and bad input answered in one line with exit 2."""
 
 import gzip
-import itertools
 import json
 import re
-import shutil
 import sqlite3
 import tomllib
 from io import StringIO
@@ -13,45 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
-from conftest import refused
 from filelock import FileLock
 
-from metaqnn.cli import COMMANDS, main
+from metaqnn.cli import COMMANDS
 from metaqnn.config import RunConfig
 from metaqnn.data.parts import load_split
 from metaqnn.errors import MetaqnnError
-
-FAST = ["--budget", "4", "--epochs", "1", "--device", "cpu", "--quiet"]
-
-
-@pytest.fixture
-def invoke(tmp_path, monkeypatch):
-    """Call a command in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        return CliRunner().invoke(main, list(arguments))
-
-    return call
-
-
-@pytest.fixture(scope="session")
-def finished_run(tmp_path_factory):
-    """The folder of a run that has finished; not to be changed."""
-    results = tmp_path_factory.mktemp("finished")
-    arguments = ["run", "--name", "r", "--results-dir", str(results), *FAST]
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 0, result.output
-    assert result.output == ""
-    return results / "r"
-
-
-@pytest.fixture
-def finished(invoke, finished_run, tmp_path):
-    """Call a command in a folder in which the run results/r has finished."""
-    shutil.copytree(finished_run, tmp_path / "results" / "r")
-    return invoke
+from tests.helpers.commands import FAST, refused
+from tests.helpers.tables import macro_table
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -526,16 +493,6 @@ def test_a_row_of_a_2017_q_table_that_does_not_fit_is_refused_with_its_line(invo
     refused(invoke("run", *options), "of the Q-table: ", "is not in this space")
     pd.read_csv(table).drop(columns="start_image_size").to_csv("cut.csv", index=False)
     refused(invoke("run", "--q-table", "cut.csv", "--budget", "0"), "no column start_image_size")
-
-
-def macro_table(path, best=93.0):
-    """A table of all networks of the space macro, whose accuracy is its number's."""
-    networks = ["".join(digits) for digits in itertools.product("012", repeat=8)]
-    entries = {
-        network: {"test_acc": [best * place / 6561], "mean_acc": best * place / 6561}
-        for place, network in enumerate(networks, start=1)
-    }
-    path.write_text(json.dumps(entries))
 
 
 @pytest.mark.slow

@@ -19,9 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from conftest import refused
 from filelock import FileLock
-from parts import image_task
 
 from metaqnn.agents.base import AGENTS
 from metaqnn.cli import main
@@ -34,6 +32,8 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.runs.run import Run
 from metaqnn.spaces import read_space
 from metaqnn.task import accuracy
+from tests.helpers.commands import refused
+from tests.helpers.parts import image_task
 
 CLASSES = tuple("0123456789")
 

@@ -14,8 +14,7 @@ from click.testing import CliRunner
 from metaqnn import __version__
 from metaqnn.cli import main
 from metaqnn.reports import doctor
-
-ROOT = Path(__file__).parents[1]
+from tests import ROOT
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SHAPES, make_space
-from parts import evaluator_of, image_task
 
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
@@ -24,6 +22,8 @@ from metaqnn.spaces import read_space
 from replay import Outcome
 from state_space import Architecture, Node, random_walk
 from state_space.architecture import chain
+from tests.helpers.parts import evaluator_of, image_task
+from tests.helpers.spaces import SHAPES, make_space
 
 CIFAR = (3, 32, 32)
 DIGITS = SHAPES["digits"]

@@ -6,10 +6,8 @@ from itertools import product
 
 import numpy as np
 import pytest
-from conftest import SPACE_NAMES, make_space
 from hypothesis import given
 from hypothesis import strategies as st
-from parts import agent_of
 
 from metaqnn.agents.evolution import Evolution, EvolutionOptions
 from metaqnn.agents.local_search import LocalSearch, LocalSearchOptions
@@ -27,6 +25,8 @@ from state_space import (
     random_walk,
 )
 from state_space.architecture import chain
+from tests.helpers.parts import agent_of
+from tests.helpers.spaces import SPACE_NAMES, make_space
 
 SPACES = {name: make_space(name) for name in SPACE_NAMES}
 TINY, MACRO = SPACES["tiny"], make_space("macro")

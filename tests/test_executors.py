@@ -11,15 +11,11 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
-import calls
 import numpy as np
 import psutil
 import pytest
 import safetensors.numpy
 import torch
-from conftest import make_space, refused
-from parts import evaluator_of
-from test_cli import FAST, invoke  # noqa: F401
 
 from metaqnn import device
 from metaqnn.config import RunConfig
@@ -33,8 +29,12 @@ from metaqnn.executors.processes import Processes
 from metaqnn.executors.ray import Ray
 from metaqnn.networks.notation import read
 from state_space import random_walk
+from tests import ROOT
+from tests.helpers import calls
+from tests.helpers.commands import FAST, refused
+from tests.helpers.parts import evaluator_of
+from tests.helpers.spaces import make_space
 
-HERE = Path(__file__).parent
 TIMEOUT = {"processes": 2.0, "ray": 6.0}
 """Ray needs a second or two to see that a worker is dead."""
 
@@ -49,7 +49,7 @@ def make(name, timeout=None):
     if name == "processes":
         return Processes([ONE_THREAD] * 2, timeout)
     # the workers of a cluster find only what is installed on their machine
-    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, [HERE.parent, HERE]))
+    os.environ["PYTHONPATH"] = str(ROOT)
     return Ray(workers=2, timeout=timeout)
 
 
@@ -282,7 +282,8 @@ class TestProcesses:
     @pytest.mark.slow
     def test_a_worker_ends_with_a_driver_that_is_killed(self, tmp_path):
         code = (
-            "import sys, time; sys.path.insert(0, sys.argv[1]); import calls, pathlib\n"
+            "import pathlib, sys, time; sys.path.insert(0, sys.argv[1])\n"
+            "from tests.helpers import calls\n"
             "from metaqnn.executors.processes import Processes\n"
             "if __name__ == '__main__':\n"
             "    made = Processes([{}] * 2)\n"
@@ -291,7 +292,7 @@ class TestProcesses:
         )
         script = tmp_path / "driver.py"
         script.write_text(code)
-        driver = psutil.Popen([sys.executable, str(script), str(HERE), str(tmp_path)])
+        driver = psutil.Popen([sys.executable, str(script), str(ROOT), str(tmp_path)])
         marks = [tmp_path / "0", tmp_path / "1"]
         while not all(mark.exists() and mark.read_text() for mark in marks):
             time.sleep(0.05)
@@ -359,16 +360,16 @@ class TestOptions:
             (["--workers", "0"], ["workers is 0"]),
         ],
     )
-    def test_options_that_make_no_sense_are_refused(self, invoke, options, parts):  # noqa: F811
+    def test_options_that_make_no_sense_are_refused(self, invoke, options, parts):
         refused(invoke("run", *FAST, *options), *parts)
         assert not Path("results").exists()
 
-    def test_without_ray_one_line_says_how_to_install_it(self, invoke, monkeypatch):  # noqa: F811
+    def test_without_ray_one_line_says_how_to_install_it(self, invoke, monkeypatch):
         monkeypatch.setitem(sys.modules, "ray", None)
         refused(invoke("run", *FAST, "--executor", "ray"), "pip install 'metaqnn[ray]'")
         assert not Path("results").exists()
 
-    def test_resume_changes_where_a_run_goes_on(self, invoke):  # noqa: F811
+    def test_resume_changes_where_a_run_goes_on(self, invoke):
         def run(command, *options):
             result = invoke(command, *options, "--quiet")
             assert result.exit_code == 0, result.output

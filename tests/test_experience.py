@@ -3,20 +3,20 @@
 import json
 
 import pytest
-from conftest import TINY, refused
-from searches import hash_score
-from test_cli import invoke  # noqa: F401  # a fixture
 from tomli_w import dumps
 
 from metaqnn.agents.experience import read_experiences
 from metaqnn.runs.run import open_run
+from tests.helpers.commands import refused
+from tests.helpers.searches import hash_score
+from tests.helpers.spaces import TINY
 
 WIDER = {**TINY, "convolution": {"filters": [2, 4, 8], "fields": [1, 3]}}
 OPTIONS = ["--epochs", "1", "--restart-below", "0", "--threads", "1", "--device", "cpu"]
 
 
 @pytest.fixture
-def earlier(tmp_path, invoke):  # noqa: F811
+def earlier(tmp_path, invoke):
     """A run of four networks in the tiny space; beside it the file of a wider one."""
     for name, settings in (("tiny", TINY), ("wider", WIDER)):
         full = {"space": "chain", "size-bins": [8, 4, 1], "field-may-equal-bin": True, **settings}
@@ -27,7 +27,7 @@ def earlier(tmp_path, invoke):  # noqa: F811
 
 
 @pytest.mark.parametrize("agent", ["q-learning", "evolution"])
-def test_a_wider_space_learns_from_an_earlier_run(earlier, invoke, agent):  # noqa: F811
+def test_a_wider_space_learns_from_an_earlier_run(earlier, invoke, agent):
     arguments = ["--agent", agent, "--budget", "2", "--replay-from", str(earlier)]
     done = invoke("run", "--space", "wider.toml", "--name", "second", *arguments, *OPTIONS)
     assert done.exit_code == 0, done.output
@@ -43,7 +43,7 @@ def test_a_wider_space_learns_from_an_earlier_run(earlier, invoke, agent):  # no
     assert invoke("resume", "results/second", "--budget", "3").exit_code == 0
 
 
-def test_a_run_that_has_nothing_to_teach_is_refused(earlier, invoke):  # noqa: F811
+def test_a_run_that_has_nothing_to_teach_is_refused(earlier, invoke):
     result = invoke("run", "--space", "digits", "--replay-from", str(earlier), "--budget", "1")
     refused(result, "none of its", "trained networks is in the space of this run")
     refused(invoke("run", "--replay-from", "nowhere", "--budget", "1"), "nowhere")

@@ -5,14 +5,14 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import make_space
-from searches import hash_score, make_search
 
 from metaqnn.evaluators.base import FunctionEvaluator, Job, attempt
 from metaqnn.networks.notation import read
 from metaqnn.reports.failures import FailureLog
 from metaqnn.search.events import Event
 from replay import Memory, Outcome
+from tests.helpers.searches import hash_score, make_search
+from tests.helpers.spaces import make_space
 
 JOB = Job(read("[SM(10)]"), 0)
 

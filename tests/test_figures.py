@@ -6,11 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from conftest import make_space, refused
 from hypothesis import given
 from hypothesis import strategies as st
-from parts import image_task, run_of
-from searches import hash_score, make_search
 
 from metaqnn.agents.base import AGENTS
 from metaqnn.cli import main
@@ -27,6 +24,10 @@ from metaqnn.reports.formats import FIGURE_FORMATS
 from metaqnn.reports.pareto import pareto_front
 from metaqnn.task import accuracy
 from replay import Memory, Outcome
+from tests.helpers.commands import refused
+from tests.helpers.parts import image_task, run_of
+from tests.helpers.searches import hash_score, make_search
+from tests.helpers.spaces import make_space
 
 
 def search_findings(path, agent="q-learning", space_name="digits", evaluator=hash_score, budget=20):

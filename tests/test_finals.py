@@ -7,8 +7,6 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import make_space, refused
-from parts import evaluator_of
 
 import metaqnn
 from metaqnn.cli import main
@@ -24,6 +22,9 @@ from metaqnn.runs.run import open_run
 from metaqnn.training import job
 from metaqnn.training.presets import NAMES, preset
 from metaqnn.training.recipe import Recipe
+from tests.helpers.commands import refused
+from tests.helpers.parts import evaluator_of
+from tests.helpers.spaces import make_space
 
 KEEP_ONE = ["--budget", "3", "--epochs", "1", "--device", "cpu", "--keep", "1", "--quiet"]
 SHORT = ["--epochs", "2", "--restart-below", "0", "--threads", "1"]

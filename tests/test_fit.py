@@ -5,8 +5,6 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
-from conftest import SHAPES, make_space
-from test_training import images
 
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split
@@ -18,6 +16,8 @@ from metaqnn.training.fit import DoesNotFit, check_fit
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from state_space import random_walk
+from tests.helpers.pictures import images
+from tests.helpers.spaces import SHAPES, make_space
 
 CPU = torch.device("cpu")
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pictures import NAMES, bars, learn, write_folder
 from PIL import Image, ImageFilter
 
 from metaqnn.data.inputs import read_inputs
@@ -20,6 +19,7 @@ from metaqnn.data.pictures import look_at, read_picture
 from metaqnn.data.preparation import Preparation
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.network import probabilities
+from tests.helpers.pictures import NAMES, bars, learn, write_folder
 
 
 def config(root, **options):

@@ -9,7 +9,6 @@ from contextlib import nullcontext
 import pytest
 import torch
 from safetensors.torch import load
-from test_training import DEEP
 
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split
@@ -19,6 +18,7 @@ from metaqnn.training.loop import train
 from metaqnn.training.proof import COMPARED, GraphFailed
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.speed import Speed
+from tests.helpers.networks import DEEP
 
 GRAPHED = Speed(cuda_graph=True)
 RECIPES = [

@@ -5,10 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import refused
-from test_cli import invoke  # noqa: F401  # a fixture
 
 from metaqnn.data.parts import load_split
+from tests.helpers.commands import refused
 
 FAST = ["--budget", "1", "--epochs", "1", "--device", "cpu", "--threads", "1", "--quiet"]
 
@@ -25,7 +24,7 @@ def write(path, seed=0, classes=3, count=60):
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, invoke):  # noqa: F811
+def run(tmp_path, monkeypatch, invoke):
     """A run on an npz file that was named by a relative path."""
     write(tmp_path / "a" / "my.npz")
     monkeypatch.chdir(tmp_path / "a")
@@ -35,12 +34,12 @@ def run(tmp_path, monkeypatch, invoke):  # noqa: F811
     return tmp_path / "a" / "results" / "r"
 
 
-def test_it_goes_on_from_another_folder(run, invoke):  # noqa: F811
+def test_it_goes_on_from_another_folder(run, invoke):
     assert invoke("resume", str(run), "--budget", "2", "--quiet").exit_code == 0
     assert invoke("finalize", str(run), "-k", "1", "--epochs", "1").exit_code == 0
 
 
-def test_it_goes_on_where_the_data_are_now(run, invoke, tmp_path):  # noqa: F811
+def test_it_goes_on_where_the_data_are_now(run, invoke, tmp_path):
     shutil.move(tmp_path / "a" / "my.npz", tmp_path / "moved.npz")
     load_split.cache_clear()  # as in a new process
     refused(invoke("resume", str(run), "--budget", "2"), "my.npz")
@@ -56,14 +55,14 @@ def test_it_goes_on_where_the_data_are_now(run, invoke, tmp_path):  # noqa: F811
         ({"count": 63}, "the class '0' has 21 images, not 20"),
     ],
 )
-def test_other_data_are_refused_by_what_differs(run, invoke, change, told):  # noqa: F811
+def test_other_data_are_refused_by_what_differs(run, invoke, change, told):
     write(run.parents[1] / "my.npz", **change)
     load_split.cache_clear()  # as in a new process
     for command in (["resume", str(run), "--budget", "2"], ["finalize", str(run), "-k", "1"]):
         refused(invoke(*command), "other data than those of the run", told)
 
 
-def test_what_was_read_is_said_and_kept(run, invoke):  # noqa: F811
+def test_what_was_read_is_said_and_kept(run, invoke):
     environment = json.loads((run / "environment.json").read_text())
     lines = environment["data"]["lines"]
     assert "images of 8x8, grey, values 0 to 255" in lines[0]

@@ -2,27 +2,14 @@
 
 import numpy as np
 import pytest
-from conftest import make_space
 
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.q_options import QLearningOptions
 from metaqnn.agents.schedule import EpsilonSchedule
 from replay import Trial
 from state_space import random_walk
-
-
-class Landscape:
-    """The mean of a fixed random score for each (depth, token)."""
-
-    def __init__(self, space, seed):
-        generator = np.random.default_rng([seed, 12345])
-        self.scores = {}
-        for depth in range(space.limits.max_depth + 1):
-            for token in space.vocabulary["layer"]:
-                self.scores[depth, token] = generator.random()
-
-    def __call__(self, walk):
-        return float(np.mean([self.scores[place] for place in enumerate(walk)]))
+from tests.helpers.agents import Landscape
+from tests.helpers.spaces import make_space
 
 
 def greedy(agent):

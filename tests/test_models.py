@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import make_space
 from PIL import Image
 
 import metaqnn
@@ -19,9 +18,9 @@ from metaqnn.data.parts import load
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.formats import FORMATS, export
 from metaqnn.models.model import Facts, Model
-from metaqnn.networks.build import Network
-from metaqnn.networks.notation import read
 from state_space import random_walk
+from tests.helpers.networks import make_network
+from tests.helpers.spaces import make_space
 
 NETWORKS = {
     "chain": ("[C(8,3,1), D(1,4), C(16,5,2), P(3,2), BN, FC(32), D(2,4), SM(10)]", (3, 16, 16)),
@@ -36,18 +35,6 @@ SUFFIXES = [
     pytest.param(suffix, marks=pytest.mark.slow if suffix == ".onnx" else ()) for suffix in FORMATS
 ]
 """ONNX takes seconds to write."""
-
-
-def make_network(text: str, shape: tuple[int, ...]) -> tuple[Network, Facts]:
-    """A network with random weights, and batch norms that have seen something."""
-    architecture = read(text)
-    generator = torch.Generator().manual_seed(0)
-    network = Network(architecture, shape, generator)
-    network(torch.randn(16, *shape, generator=generator))
-    classes = int(architecture.nodes[-1].args[0])
-    names = tuple(f'class "{number}"' for number in range(classes))
-    channels = shape[0]
-    return network.eval(), Facts(text, shape, names, (99.5,) * channels, (55.25,) * channels)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

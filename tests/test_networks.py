@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from conftest import SHAPES, make_space
 
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import ShapeError, layer_costs, total_cost
@@ -11,6 +10,7 @@ from metaqnn.networks.modules import Dropout, join
 from metaqnn.networks.notation import read
 from metaqnn.networks.ops import OPS
 from state_space import random_walk
+from tests.helpers.spaces import SHAPES, make_space
 
 TABLE_A1 = [
     (

@@ -18,18 +18,17 @@ import metaqnn
 from metaqnn.cli import main
 from metaqnn.data.images import Images
 from metaqnn.errors import MetaqnnError
-from metaqnn.models.formats import FORMATS, export, load_network
+from metaqnn.models.formats import export, load_network
 from metaqnn.models.model import Facts
-from metaqnn.models.transfer import transferable, with_classes
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import ShapeError, check_scores, layer_costs, total_cost
 from metaqnn.networks.memory import activation_bytes
 from metaqnn.networks.notation import read
 from metaqnn.networks.ops import OPS, LayerCost, Op, Part
-from metaqnn.reports.drawing import draw
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from state_space import Architecture, Node
+from tests.helpers.networks import CLASSES, through_everything
 
 IMAGE, VECTOR = (4, 9, 7), (12,)
 
@@ -263,7 +262,6 @@ def test_a_network_may_end_in_global_average_pooling():
     assert done.exit_code == 0, done.output
 
 
-CLASSES = tuple("abcdefghij")
 RESIDUAL = "[CB(8,3,3,1,1), CB(8,3,3,1,1), ADD@0,1, MB(2,3), CAT@2,3, GAP(10), SM(10)]"
 
 
@@ -318,37 +316,6 @@ def outside(monkeypatch):
     """An op that is added at run time, by its class alone."""
     monkeypatch.setitem(OPS, "GATE3", Scaling)
     return "[C(4,3,1), GATE3(4,3)@-1, GATE3(4,5)@1,0, SM(10)]"
-
-
-def through_everything(text, tmp_path):
-    """Read, count, train a step, export to every format, draw and show; the drawing's lines."""
-    shape = (1, 8, 8)
-    architecture = read(text)
-    assert architecture.text == text
-    assert with_classes(architecture, 3).nodes[-1].args == (3,)
-    drawn = np.random.default_rng(0)
-    pixels = torch.from_numpy(drawn.integers(0, 256, (40, *shape), np.uint8))
-    images = Images(pixels, torch.arange(40) % 10, CLASSES)
-    recipe = Recipe(epochs=1, batch_size=40, restart_below=0)
-    outcome = train(architecture, images, images, recipe, 0, keep_above=-1.0)
-    network = Network(architecture, shape, torch.Generator())
-    assert outcome.metrics["parameters"] == sum(weights.numel() for weights in network.parameters())
-    (tmp_path / "trained.safetensors").write_bytes(outcome.weights)
-    trained, facts = load_network(tmp_path / "trained.safetensors")
-    assert facts.architecture == text
-    assert transferable(trained, architecture, shape)
-    scores = None
-    for suffix in FORMATS:
-        export(trained, facts, tmp_path / f"net{suffix}")
-        exported = metaqnn.load(tmp_path / f"net{suffix}", trust=True).scores(pixels.numpy())
-        scores = exported if scores is None else scores
-        assert np.abs(exported - scores).max() < 1e-5, suffix
-    assert activation_bytes(architecture, shape) > 4 * 64
-    done = CliRunner().invoke(main, ["show", text, "--input", "1x8x8"])
-    assert done.exit_code == 0, done.output
-    for layer in architecture.expanded.layers:
-        assert layer in done.output
-    return draw(architecture, shape)
 
 
 @pytest.mark.slow

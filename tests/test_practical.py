@@ -2,11 +2,8 @@
 
 import numpy as np
 import pytest
-from conftest import make_space
-from parts import agent_of
-from test_agents import q_learning, trial
-from test_q_table import LONG, q_of
 
+from metaqnn import testing
 from metaqnn.agents.known import KnownNetworks
 from metaqnn.agents.q_options import Q_PRESETS
 from metaqnn.agents.q_table import QTable
@@ -15,8 +12,12 @@ from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from replay import Trial
 from state_space import random_walk
+from tests.helpers.agents import LONG, q_learning, q_of
+from tests.helpers.parts import agent_of
+from tests.helpers.spaces import make_space
 
 SHORT = ("C(2,3,1)", "SM(10)")
+trial = testing.make_trial
 
 
 def test_a_trace_of_1_gives_every_move_the_reward():

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from metaqnn.spaces import bind_space, read_space
 from state_space import enumerate_rows, random_walk, scaled
 from state_space.practical import PracticalSpace
 from state_space.practical_layers import CHOICES
+from tests.helpers.commands import refused
 
 
 def practical(shape=(3, 32, 32), classes=10, **keys):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from pictures import NAMES, bars, learn, write_folder, write_npz
 from PIL import Image
 
 import metaqnn
@@ -22,6 +21,7 @@ from metaqnn.models.model import Facts
 from metaqnn.models.network import Normalised, load_network, probabilities
 from metaqnn.networks.build import Network
 from state_space.notation import read
+from tests.helpers.pictures import NAMES, bars, learn, write_folder, write_npz
 
 PIXELS, LABELS = bars(60, size=8)
 SCALES = {

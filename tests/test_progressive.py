@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from parts import agent_of
 
 from metaqnn.agents.progressive import Progressive, ProgressiveOptions
 from metaqnn.agents.random import RandomSearch
@@ -11,6 +10,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.spaces import bind_space
 from replay import Trial
 from state_space import legal_walk, stage_of
+from tests.helpers.parts import agent_of
 
 GROWING = bind_space(
     {

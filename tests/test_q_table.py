@@ -5,7 +5,6 @@ import gzip
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_space
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,20 +12,8 @@ from metaqnn.agents.legacy_table import load_q_table, read_q_table, to_legacy
 from metaqnn.agents.q_table import QTable
 from metaqnn.errors import MetaqnnError
 from state_space import enumerate_rows, legal_walk, random_walk
-
-LONG = ("C(2,3,1)", "P(2,2)", "FC(4)", "SM(10)")
-
-
-def q_of(table, *tokens):
-    """The Q-value of the last token after the others."""
-    state = table.space.initial_state()
-    for token in tokens[:-1]:
-        state = table.space.step(state, token)
-    frame = table.frame()
-    observation = table.space.observation(state)
-    for name, value in observation._asdict().items():
-        frame = frame[frame[name] == value]
-    return frame.loc[frame["action"] == tokens[-1], "q"].item()
+from tests.helpers.agents import LONG, q_of
+from tests.helpers.spaces import make_space
 
 
 def test_updates_by_hand():

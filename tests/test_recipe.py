@@ -3,7 +3,6 @@
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
@@ -19,6 +18,7 @@ from metaqnn.training.epochs import Steps
 from metaqnn.training.presets import NAMES, practical, preset
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.speed import Speed
+from tests.helpers.commands import refused
 
 CPU = torch.device("cpu")
 

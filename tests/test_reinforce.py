@@ -6,9 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from conftest import make_space
 from scipy.stats import chisquare
-from test_learning import Landscape
 
 from metaqnn.agents import reinforce
 from metaqnn.agents.policy import Policy
@@ -17,6 +15,8 @@ from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from replay import Trial
 from state_space import Decision, IllegalMove, Space, legal_walk, random_walk
+from tests.helpers.agents import Landscape
+from tests.helpers.spaces import make_space
 
 
 class LayersState(NamedTuple):

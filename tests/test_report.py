@@ -14,9 +14,6 @@ import pandas as pd
 import pytest
 import tomli_w
 from click.testing import CliRunner
-from conftest import TINY, refused
-from recorded import record_run, trained
-from test_cli import macro_table
 
 from metaqnn.agents.base import AGENTS
 from metaqnn.cli import main
@@ -32,6 +29,10 @@ from metaqnn.runs.run import open_run
 from metaqnn.storage import lock_folder
 from replay import Outcome
 from state_space import random_walk
+from tests.helpers.commands import refused
+from tests.helpers.recorded import record_run, trained
+from tests.helpers.spaces import TINY
+from tests.helpers.tables import macro_table
 
 SVG = "{http://www.w3.org/2000/svg}"
 

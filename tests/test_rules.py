@@ -3,9 +3,6 @@
 from math import log10
 
 import pytest
-from conftest import make_space
-from parts import image_task, rules_of
-from searches import hash_score, make_search, state
 
 from metaqnn.agents.base import AGENTS
 from metaqnn.errors import MetaqnnError
@@ -13,6 +10,9 @@ from metaqnn.networks.cost import total_cost
 from metaqnn.search.rewards import REWARDS, RewardOptions
 from replay import Outcome
 from state_space import legal_walk
+from tests.helpers.parts import image_task, rules_of
+from tests.helpers.searches import hash_score, make_search, state
+from tests.helpers.spaces import make_space
 
 CURVE = (0.2, 0.9, 0.5, 0.6, 0.8, 0.7, 0.6)
 

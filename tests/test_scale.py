@@ -2,9 +2,6 @@
 
 import numpy as np
 import pytest
-from conftest import AGENT_OPTIONS, make_space
-from parts import agent_of
-from searches import hash_score
 
 from metaqnn.agents.base import Proposal
 from metaqnn.evaluators.base import Job, attempt
@@ -14,6 +11,9 @@ from metaqnn.search.loop import MOST_WAITING, Search
 from metaqnn.search.rules import Rules
 from replay import Memory
 from state_space import random_walk
+from tests.helpers.parts import AGENT_OPTIONS, agent_of
+from tests.helpers.searches import hash_score
+from tests.helpers.spaces import make_space
 
 SPACE = make_space("metaqnn-cifar10")
 

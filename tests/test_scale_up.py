@@ -3,14 +3,13 @@
 from typing import NamedTuple
 
 import pytest
-from conftest import refused
-from test_cli import invoke  # noqa: F401  # a fixture
 
 from metaqnn.api import Search
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import total_cost
 from metaqnn.networks.notation import read
 from state_space import Architecture, Cell, Decision, Node, Space, check_scale, legal_walk
+from tests.helpers.commands import refused
 
 
 class Chosen(NamedTuple):
@@ -99,7 +98,7 @@ def test_what_was_found_is_trained_larger_and_named_alike(search):
     assert again["parameters"].tolist() == small["parameters"].tolist()
 
 
-def test_a_scale_that_the_space_has_not_is_refused(search, invoke):  # noqa: F811
+def test_a_scale_that_the_space_has_not_is_refused(search, invoke):
     with pytest.raises(MetaqnnError, match="networks of this space have no cells: only repeats, f"):
         search.finalize(2, scale={"cells": 2})
     with pytest.raises(MetaqnnError, match="repeats must be a whole number from 1 on, not 0"):

@@ -1,7 +1,6 @@
 """The search loop: budget, failures, repeats; and killed and resumed equals uninterrupted."""
 
 import json
-import os
 import random
 import signal
 import sqlite3
@@ -10,11 +9,9 @@ import sys
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing
-from pathlib import Path
 from threading import Event
 
 import pytest
-from searches import hash_score, make_search, state
 
 from metaqnn.agents.base import AGENTS, Proposal
 from metaqnn.errors import SearchStopped
@@ -22,8 +19,8 @@ from metaqnn.search.kept_weights import KeptWeights
 from metaqnn.search.rules import Rules
 from replay import Memory, Outcome
 from state_space import count_architectures
-
-HERE = Path(__file__).parent
+from tests import ROOT
+from tests.helpers.searches import hash_score, make_search, state
 
 
 @pytest.fixture
@@ -197,12 +194,11 @@ def test_killed_at_random_and_resumed_equals_uninterrupted(tmp_path, agent):
     whole.run()
     killed = tmp_path / "killed"
     killed.mkdir()
-    command = [sys.executable, str(HERE / "searches.py"), str(killed), agent, str(budget)]
-    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    command = [sys.executable, "-m", "tests.helpers.searches", str(killed), agent, str(budget)]
     generator = random.Random(0)
     kills = 0
     while kills < 5:
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
         deadline = time.monotonic() + 30
         before = told(killed)
         while told(killed) == before and process.poll() is None and time.monotonic() < deadline:
@@ -327,23 +323,16 @@ def test_a_proposal_that_equals_a_running_one_waits_for_it(path):
     assert frame["finished"].all()
 
 
-def kills_its_process(job):
-    """A network that ends the process, as the kernel does for lack of memory."""
-    if job.architecture.text.count("C(") == 0:
-        os._exit(137)
-    return hash_score(job)
-
-
 def test_a_network_that_ends_the_process_twice_has_failed(tmp_path):
     path = tmp_path / "m.sqlite"
     code = (
-        "from pathlib import Path; from searches import make_search\n"
-        "from test_search import kills_its_process\n"
+        "from pathlib import Path\n"
+        "from tests.helpers.searches import kills_its_process, make_search\n"
         f"make_search(Path({str(path)!r}), 'random', budget=12, evaluator=kills_its_process).run()"
     )
     ended = []
     while not ended or ended[-1] != 0:
-        ended.append(subprocess.run([sys.executable, "-c", code], cwd=HERE).returncode)
+        ended.append(subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode)
         assert len(ended) < 40
     memory = Memory.open(path)
     frame = memory.frame()

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import refused
 from safetensors.torch import load
 
 from metaqnn.agents.random import RandomSearch
@@ -24,6 +23,7 @@ from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe, with_settings
 from replay import Memory
 from state_space import Architecture, Decision, Node, Space, legal_walk
+from tests.helpers.commands import refused
 
 DATA = DataOptions(train_limit=200)
 NETWORK = "[C(4,3,1), P(2,2), SM(10)]"

@@ -6,7 +6,6 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from conftest import make_space
 from torch.nn.functional import relu
 
 from metaqnn.agents.q_table import QTable
@@ -22,6 +21,7 @@ from state_space import (
     random_walk,
 )
 from state_space.notation import NotationError
+from tests.helpers.spaces import make_space
 
 HAND = {
     "space": "skip",

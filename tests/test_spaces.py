@@ -3,17 +3,17 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
-from conftest import SHAPES, SPACE_NAMES, make_space
 
 from metaqnn import testing
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import total_cost
 from metaqnn.testing import sample_walks as walks
 from state_space import enumerate_rows, legal_walk
+from tests import ROOT
+from tests.helpers.spaces import SHAPES, SPACE_NAMES, make_space
 
 TRAINABLE = [name for name in SPACE_NAMES if make_space(name).trainable]
 
@@ -55,7 +55,7 @@ def test_digests_are_the_same_in_every_process(space_name):
     walk = walks(space, 1)[0]
     text, digest = space.architecture(walk).text, space.architecture(walk).digest
     code = (
-        "from conftest import make_space\n"
+        "from tests.helpers.spaces import make_space\n"
         f"space = make_space({space_name!r})\n"
         f"print(space.architecture(space.parse({text!r})).digest)"
     )
@@ -66,7 +66,7 @@ def test_digests_are_the_same_in_every_process(space_name):
         text=True,
         env=environment,
         check=True,
-        cwd=Path(__file__).parent,
+        cwd=ROOT,
     )
     assert done.stdout.strip() == digest
 

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from test_training import DEEP
 
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split
@@ -16,6 +15,7 @@ from metaqnn.training.optimizers import OPTIMIZERS
 from metaqnn.training.peak import peak_of, utilisation
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.speed import Speed
+from tests.helpers.networks import DEEP
 
 CPU = torch.device("cpu")
 

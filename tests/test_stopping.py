@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from conftest import refused
 from scipy.stats import norm
-from searches import make_search, state
 
 from metaqnn.cli import main
 from metaqnn.config import RunConfig
@@ -39,6 +37,8 @@ from metaqnn.task import accuracy
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from replay import Outcome, Trial
+from tests.helpers.commands import refused
+from tests.helpers.searches import make_search, state
 
 EPOCHS = 8
 NETWORK = read("[C(8,3,1), P(2,2), SM(10)]")

@@ -13,12 +13,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from conftest import make_space, refused
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from test_cli import FAST, finished, finished_run, invoke  # noqa: F401
-from test_models import make_network
 
 from metaqnn.cli import main
 from metaqnn.models.formats import export
@@ -28,6 +25,9 @@ from metaqnn.task import accuracy
 from metaqnn.terminal import FORMULA, as_cell, printable
 from replay import BrokenMemory, Memory, Outcome
 from replay.schema import connect
+from tests.helpers.commands import FAST, refused
+from tests.helpers.networks import make_network
+from tests.helpers.spaces import make_space
 
 READING = [
     ("top-k", "results/r"),
@@ -68,7 +68,7 @@ DAMAGED = [
 
 
 @pytest.mark.parametrize(("column", "value"), DAMAGED)
-def test_a_field_that_makes_no_sense_is_told_in_one_line(finished, column, value):  # noqa: F811
+def test_a_field_that_makes_no_sense_is_told_in_one_line(finished, column, value):
     memory = "results/r/memory.sqlite"
     change(memory, f"UPDATE trials SET {column} = ? WHERE number = 2", value)
     for command in ("trials", "q-table", "resume"):
@@ -79,12 +79,12 @@ def test_a_field_that_makes_no_sense_is_told_in_one_line(finished, column, value
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", READING, ids=lambda command: command[0])
-def test_bad_json_is_told_by_every_command_that_reads(finished, command):  # noqa: F811
+def test_bad_json_is_told_by_every_command_that_reads(finished, command):
     change("results/r/memory.sqlite", "UPDATE trials SET walk = '{not json' WHERE number = 2")
     refused(finished(*command), "memory.sqlite is damaged: walk of trial 2", "{not json")
 
 
-def test_a_snapshot_of_something_else_is_told_in_one_line(finished):  # noqa: F811
+def test_a_snapshot_of_something_else_is_told_in_one_line(finished):
     change("results/r/memory.sqlite", "UPDATE run SET value = 'x' WHERE key = 'snapshot'")
     for command in ("q-table", "resume"):
         refused(finished(command, "results/r"), "the agent cannot be restored from the memory")
@@ -101,7 +101,7 @@ def test_a_snapshot_of_something_else_is_told_in_one_line(finished):  # noqa: F8
         "configuration",
     ],
 )
-def test_another_file_is_told_in_one_line(finished, content):  # noqa: F811
+def test_another_file_is_told_in_one_line(finished, content):
     path = Path("results/r/memory.sqlite")
     good = path.read_bytes()
     if content == "foreign":
@@ -128,7 +128,7 @@ def test_another_file_is_told_in_one_line(finished, content):  # noqa: F811
         ("evaluator", None),
     ],
 )
-def test_an_environment_of_something_else_is_told_in_one_line(finished, key, value):  # noqa: F811
+def test_an_environment_of_something_else_is_told_in_one_line(finished, key, value):
     path = Path("results/r/environment.json")
     path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
     for command in ("top-k", "report", "resume"):
@@ -153,7 +153,7 @@ def mounted(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("log", [False, True], ids=["whole", "with a log"])
-def test_a_run_on_a_read_only_medium_is_read(finished, mounted, tmp_path, log):  # noqa: F811
+def test_a_run_on_a_read_only_medium_is_read(finished, mounted, tmp_path, log):
     run = Path("results/r")
     medium = mounted("size=50m")
     connection = sqlite3.connect(run / "memory.sqlite")
@@ -333,7 +333,7 @@ def test_csv_of_trials_is_text_in_a_spreadsheet(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_page_escapes_names(finished):  # noqa: F811
+def test_the_page_escapes_names(finished):
     path = Path("results/r/environment.json")
     environment = json.loads(path.read_text())
     environment["images"]["classes"] = ["<script>\x1b[31m", *"123456789"]
@@ -361,7 +361,7 @@ def test_a_full_disk_names_the_memory(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_on_a_full_disk_says_how_to_go_on(mounted, invoke):  # noqa: F811
+def test_a_run_on_a_full_disk_says_how_to_go_on(mounted, invoke):
     folder = mounted("size=150k")
     arguments = ["run", "--name", "r", "--results-dir", str(folder), *FAST, "--keep", "4"]
     done = invoke(*arguments)
@@ -376,7 +376,7 @@ def test_a_run_on_a_full_disk_says_how_to_go_on(mounted, invoke):  # noqa: F811
     assert "4 networks trained" in done.output
 
 
-def test_a_file_that_fills_the_disk_is_named(finished):  # noqa: F811
+def test_a_file_that_fills_the_disk_is_named(finished):
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full here")
     done = finished("trials", "results/r", "--csv", "/dev/full")

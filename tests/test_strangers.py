@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import refused
-from mutations import MUTATIONS, mutate_bytes
 from PIL import Image
-from test_models import make_network
 
 import metaqnn
 from metaqnn.cli import main
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.checks import RUNS_CODE
 from metaqnn.models.formats import export
+from tests.helpers.commands import refused
+from tests.helpers.mutations import MUTATIONS, mutate_bytes
+from tests.helpers.networks import make_network
 
 TEXT, SHAPE = "[C(2,3,1), P(2,2), BN, GAP(3), SM(3)]", (1, 4, 4)
 EXAMPLES = 500

@@ -7,11 +7,9 @@ from io import StringIO
 
 import pandas as pd
 import pytest
-from conftest import make_space, refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
-from test_cli import FAST, finished, finished_run, invoke  # noqa: F401
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.reports.columns import COLUMNS, COSTS, SORTS
@@ -19,6 +17,8 @@ from metaqnn.reports.distinct import distinct
 from metaqnn.reports.formats import FORMATS
 from metaqnn.reports.top_k import render, top_k
 from metaqnn.task import accuracy as accuracy_score
+from tests.helpers.commands import FAST, refused
+from tests.helpers.spaces import make_space
 
 FEW = settings(max_examples=30, deadline=None)
 SPACE = make_space("digits")
@@ -172,13 +172,13 @@ def test_nothing_is_shown_where_there_is_nothing(form):
 # the command line
 
 
-def table(invoke, *options):  # noqa: F811
+def table(invoke, *options):
     result = invoke("top-k", "results/r", *options, "--format", "json")
     assert result.exit_code == 0, result.output
     return json.loads(result.output)
 
 
-def test_the_options_choose_and_all_formats_show_the_same(finished):  # noqa: F811
+def test_the_options_choose_and_all_formats_show_the_same(finished):
     every = table(finished, "-k", "9")
     smallest = min(row["parameters"] for row in every)
     options = ["--sort", "multiply-adds", "--pareto", "parameters"]
@@ -197,7 +197,7 @@ def test_the_options_choose_and_all_formats_show_the_same(finished):  # noqa: F8
     assert len(table(finished, "--sort", "found", "-k", "2")) == 2
 
 
-def test_a_rank_is_what_export_takes_whatever_is_shown(finished):  # noqa: F811
+def test_a_rank_is_what_export_takes_whatever_is_shown(finished):
     row = table(finished, "--sort", "parameters", "-k", "1")[0]
     rank = str(row["rank"])
     assert finished("export", "results/r", "--rank", rank, "--to", "n.safetensors").exit_code == 0
@@ -217,11 +217,11 @@ def test_a_rank_is_what_export_takes_whatever_is_shown(finished):  # noqa: F811
         (["-k", "0"], ["0 is not in the range x>=1"]),
     ],
 )
-def test_wrong_options_are_answered_in_one_line(finished, arguments, parts):  # noqa: F811
+def test_wrong_options_are_answered_in_one_line(finished, arguments, parts):
     refused(finished("top-k", "results/r", *arguments), *parts)
 
 
-def test_what_a_run_does_not_know_is_answered_in_one_line(invoke):  # noqa: F811
+def test_what_a_run_does_not_know_is_answered_in_one_line(invoke):
     assert invoke("run", "--agent", "random", "--name", "r", *FAST).exit_code == 0
     refused(invoke("top-k", "results/r", "--sort", "epsilon"), "of this run have no epsilon")
     small = invoke("top-k", "results/r", "--max-parameters", "1")

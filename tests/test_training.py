@@ -10,7 +10,6 @@ from safetensors import safe_open
 from safetensors.torch import load
 
 import metaqnn
-from metaqnn.data.images import Images
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split
 from metaqnn.errors import MetaqnnError
@@ -25,9 +24,10 @@ from metaqnn.training.sgd import Sgd
 from replay.legacy import read_replay
 from state_space.architecture import chain
 from state_space.notation import read_layers
+from tests.helpers.networks import DEEP
+from tests.helpers.pictures import images
 
 SMALL = read("[C(8,3,1), P(2,2), FC(32), SM(10)]")
-DEEP = read("[C(8,3,1), P(2,2), C(8,3,1), C(8,1,1), FC(32), SM(10)]")
 
 
 @pytest.fixture(scope="module")
@@ -249,14 +249,6 @@ def test_dropout_in_2017s_log_is_that_of_our_recipe(real_data):
     for row in read_replay(real_data("metaqnn_log/replay_database.csv.gz")):
         bare = chain(layer for layer in read_layers(row.network) if layer[0] != "D")
         assert Recipe(dropout_after_fc=True).dress(bare).text == row.network
-
-
-def images(count, classes=10):
-    return Images(
-        torch.zeros(count, 1, 4, 4, dtype=torch.uint8),
-        torch.arange(count) % classes,
-        tuple(map(str, range(classes))),
-    )
 
 
 def test_of_few_classes_chance_is_the_commonest_and_its_noise(monkeypatch):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import refused
 from PIL import Image
 
 import metaqnn
@@ -14,6 +13,7 @@ from metaqnn.data.parts import load
 from metaqnn.models.transfer import transferable, with_classes
 from metaqnn.networks.build import Network
 from metaqnn.networks.notation import read
+from tests.helpers.commands import refused
 
 FAST = ["--epochs", "1", "--restart-below", "0", "--device", "cpu", "--threads", "1"]
 

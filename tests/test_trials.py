@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import SPACE_NAMES, make_space, refused
 from pyarrow import parquet
-from searches import make_search
-from test_cli import FAST, finished, finished_run, invoke  # noqa: F401
 
 from metaqnn.agents.base import AGENTS
 from metaqnn.reports.trials import COLUMNS, list_trials, write_csv, write_parquet
 from metaqnn.task import accuracy
 from replay import Memory, Outcome
+from tests import ROOT
+from tests.helpers.commands import FAST, refused
+from tests.helpers.searches import make_search
+from tests.helpers.spaces import SPACE_NAMES, make_space
 
 SPACE = make_space("digits")
 
@@ -129,7 +130,7 @@ def test_what_agents_note_has_a_column(tmp_path, agent):
 
 
 def test_every_column_is_documented_in_its_place():
-    text = (Path(__file__).parents[1] / "docs" / "trials.md").read_text()
+    text = (ROOT / "docs" / "trials.md").read_text()
     rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", text, re.MULTILINE)
     assert re.findall(r"`(\w+)`", " ".join(rows))[: len(COLUMNS)] == list(COLUMNS)
 
@@ -137,7 +138,7 @@ def test_every_column_is_documented_in_its_place():
 # the command line
 
 
-def test_trials_of_a_real_run(finished):  # noqa: F811
+def test_trials_of_a_real_run(finished):
     printed = finished("trials", "results/r").stdout
     result = finished("trials", "results/r", "--csv", "t.csv", "--parquet", "t.parquet")
     table = pd.read_csv("t.csv")
@@ -156,7 +157,7 @@ def test_trials_of_a_real_run(finished):  # noqa: F811
         assert other[name].tolist() == table[name].tolist()
 
 
-def test_refused_networks_are_trials_too(invoke):  # noqa: F811
+def test_refused_networks_are_trials_too(invoke):
     options = ["--max-parameters", "20000", "--name", "r", *FAST]
     assert invoke("run", *options).exit_code == 0
     table = pd.read_csv(StringIO(invoke("trials", "results/r").stdout))
@@ -167,7 +168,7 @@ def test_refused_networks_are_trials_too(invoke):  # noqa: F811
     assert 0 < len(left) < len(table)
 
 
-def test_trials_are_read_while_the_run_goes_on(finished, tmp_path):  # noqa: F811
+def test_trials_are_read_while_the_run_goes_on(finished, tmp_path):
     memory = Memory.open(tmp_path / "results" / "r" / "memory.sqlite")
     before = finished("trials", "results/r").stdout
     with memory.transaction():
@@ -178,7 +179,7 @@ def test_trials_are_read_while_the_run_goes_on(finished, tmp_path):  # noqa: F81
     memory.close()
 
 
-def test_what_goes_wrong_is_one_line(finished, monkeypatch):  # noqa: F811
+def test_what_goes_wrong_is_one_line(finished, monkeypatch):
     refused(finished("trials", "nowhere"), "nowhere is not the folder of a run")
     refused(finished("trials", "results/r", "--csv", "no/t.csv"), "no/t.csv cannot be written")
     refused(finished("trials", "results/r", "--parquet", "."), ". cannot be written")
@@ -190,7 +191,7 @@ def test_what_goes_wrong_is_one_line(finished, monkeypatch):  # noqa: F811
     assert finished("trials", "results/r", "--csv", "t.csv").exit_code == 0
 
 
-def test_a_reader_may_close_the_pipe(finished_run):  # noqa: F811
+def test_a_reader_may_close_the_pipe(finished_run):
     command = f"{sys.executable} -m metaqnn trials {finished_run} | head -n 1"
     run = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert run.stdout == ",".join(COLUMNS) + "\n"

@@ -1,15 +1,13 @@
 """Searches in which training costs nothing, for tests; as a script, one to be killed.
 
-python searches.py FOLDER AGENT BUDGET
+python -m tests.helpers.searches FOLDER AGENT BUDGET
 """
 
+import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
-
-from conftest import make_space
-from parts import agent_of
 
 from metaqnn.agents.base import Agent
 from metaqnn.evaluators.base import Evaluate, Job
@@ -19,6 +17,8 @@ from metaqnn.search.loop import Search
 from metaqnn.search.rules import Rules
 from metaqnn.stopping.base import Stopper
 from replay import Memory, Outcome
+from tests.helpers.parts import agent_of
+from tests.helpers.spaces import make_space
 
 CLASSES = 10
 
@@ -32,6 +32,13 @@ def hash_score(job: Job) -> Outcome:
 def slow_score(job: Job) -> Outcome:
     """The same, slow enough that the search can be killed several times."""
     time.sleep(0.003)
+    return hash_score(job)
+
+
+def kills_its_process(job):
+    """A network that ends the process, as the kernel does for lack of memory."""
+    if job.architecture.text.count("C(") == 0:
+        os._exit(137)
     return hash_score(job)
 
 

@@ -13,6 +13,15 @@ from metaqnn.search.rules import Rules
 from metaqnn.task import Shape, Task, classification
 from state_space import Space
 
+AGENT_OPTIONS: dict[str, dict[str, Any]] = {
+    **{name: {"agent": name} for name in AGENTS},
+    "q-learning": {"agent": "q-learning", "sweeps": 8},
+    "q-learning as in the paper": {
+        **{"agent": "q-learning", "q_preset": "paper", "alpha": 0.1, "sweeps": 8},
+    },
+}
+"""Options of every agent; few sweeps, for they take long."""
+
 
 def image_task(shape: Shape = (1, 8, 8), classes: int = 10) -> Task:
     """Images in classes that are called by their numbers."""

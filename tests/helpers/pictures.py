@@ -1,13 +1,15 @@
-"""Pictures that any network learns, as files and arrays, and a network that learns them."""
+"""Pictures that any network learns, as files and arrays; a network that learns them; others."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 
 import metaqnn
+from metaqnn.data.images import Images
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split
 from metaqnn.models.model import Model
@@ -67,3 +69,12 @@ def learn(folder: Path, epochs: int = 6, **options: Any) -> tuple[float, Model]:
     path = folder / "learnt.safetensors"
     path.write_bytes(outcome.weights or b"")
     return max(outcome.curve), metaqnn.load(path)
+
+
+def images(count: int, classes: int = 10) -> Images:
+    """Black images, as many of every class."""
+    return Images(
+        torch.zeros(count, 1, 4, 4, dtype=torch.uint8),
+        torch.arange(count) % classes,
+        tuple(map(str, range(classes))),
+    )

@@ -2,16 +2,15 @@
 
 import numpy as np
 import pytest
-from conftest import make_space
-from parts import agent_of
 
 from metaqnn import testing
 from metaqnn.agents.base import AGENTS
-from metaqnn.agents.q_learning import QLearning
-from metaqnn.agents.q_options import QLearningOptions
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
 from metaqnn.errors import MetaqnnError
 from state_space import random_walk
+from tests.helpers.agents import q_learning
+from tests.helpers.parts import agent_of
+from tests.helpers.spaces import make_space
 
 trial = testing.make_trial
 score = testing.score_walk
@@ -55,10 +54,6 @@ def test_the_same_seed_gives_the_same_search_and_another_another(make_agent, spa
 @pytest.mark.parametrize("steps", [0, 1, 13])
 def test_restored_equals_uninterrupted(make_agent, space, steps):
     testing.check_restoring(make_agent, space, steps)
-
-
-def q_learning(space, schedule="1.0:10", **options):
-    return QLearning(space, 0, QLearningOptions(epsilon_schedule=schedule, **options))
 
 
 def test_epsilon_counts_distinct_trained_networks():

@@ -7,8 +7,9 @@ from tomli_w import dumps
 
 from metaqnn.agents.experience import read_experiences
 from metaqnn.runs.run import open_run
+from replay import Outcome
 from tests.helpers.commands import refused
-from tests.helpers.searches import hash_score
+from tests.helpers.searches import hash_score, make_search
 from tests.helpers.spaces import TINY
 
 WIDER = {**TINY, "convolution": {"filters": [2, 4, 8], "fields": [1, 3]}}
@@ -50,10 +51,6 @@ def test_a_run_that_has_nothing_to_teach_is_refused(earlier, invoke):
 
 
 def test_networks_that_failed_teach_nothing(tmp_path):
-    from searches import make_search
-
-    from replay import Outcome
-
     path = tmp_path / "m.sqlite"
     half = make_search(
         path,

@@ -110,7 +110,7 @@ def test_a_scale_that_the_space_has_not_is_refused(search, invoke):
 
 def test_a_space_s_file_may_say_how_large_a_search_makes_its_networks(tmp_path):
     file = tmp_path / "s.toml"
-    file.write_text('space = "test_scale_up:StackSpace"\nscale = {filters = 2}\n')
+    file.write_text(f'space = "{__name__}:StackSpace"\nscale = {{filters = 2}}\n')
     search = Search(space=str(file), agent="random", budget=1, name="f", results_dir=tmp_path,
                     **FAST)  # fmt: skip
     search.run(quiet=True)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import pickle
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -12,6 +13,10 @@ from metaqnn.executors.slots import Call, Lost, NotBegun
 from metaqnn.executors.spawn import end_with_parent, inherited
 
 BEGUN = b"begun"
+
+_PICKLING = threading.Lock()
+"""Workers' threads pickle the same evaluator. In CPython 3.11 two that ask for an object's __dict__
+at once may both own its values, if the garbage collector calls Python code in between: a crash."""
 
 
 class Worker:
@@ -39,7 +44,8 @@ class Worker:
             NotBegun: The worker is dead.
             Lost: It died, or takes too long; in both cases it is of no use any more.
         """
-        message = pickle.dumps((call.fn, call.args, call.kwargs))
+        with _PICKLING:
+            message = pickle.dumps((call.fn, call.args, call.kwargs))
         begun = False
         try:
             self._pipe.send_bytes(message)

@@ -126,6 +126,30 @@ def test_a_result_that_cannot_be_sent_is_an_error(distributed):
         distributed.submit(calls.answer_unpicklably).result()
 
 
+class PickledSlowly:
+    """Notes how many threads pickle at once."""
+
+    now, most = 0, 0
+
+    def __reduce__(self):
+        type(self).now += 1
+        type(self).most = max(self.most, self.now)
+        time.sleep(0.05)  # another thread has the time to begin
+        type(self).now -= 1
+        return int, (7,)
+
+
+def test_an_object_is_not_pickled_by_two_threads_at_once():
+    """CPython 3.11 may crash of it: see `metaqnn.executors.worker`."""
+    pool = make("processes")
+    try:
+        futures = [pool.submit(calls.add, PickledSlowly(), 1) for _ in range(8)]
+        assert [future.result() for future in futures] == [8] * 8
+    finally:
+        pool.shutdown()
+    assert PickledSlowly.most == 1
+
+
 def test_waiting_for_hundreds_takes_milliseconds(distributed):
     blocked = [distributed.submit(calls.sleep, 0.4) for _ in range(2)]
     waiting = [distributed.submit(calls.add, 1, 1) for _ in range(500)]

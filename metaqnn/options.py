@@ -1,5 +1,6 @@
 """Sections: the options that a part of a run owns."""
 
+from reprlib import Repr
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -138,5 +139,8 @@ def validated(model: type[M], values: dict[str, Any]) -> M:
 
 def _shown(value: Any) -> str:
     """A value in one line that is not too long."""
-    text = " ".join(repr(value).split())
+    short = Repr()
+    short.maxstring, short.maxlong = 200, 200
+    short.maxother = 40  # such as arrays
+    text = " ".join(short.repr(value).split())
     return text if len(text) <= 200 else f"{text[:200]}..."

@@ -23,6 +23,9 @@ JOINERS = "\u200c\u200d"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """How cells begin that a spreadsheet may compute."""
 
+LONGEST = 1000
+"""Characters of an error message."""
+
 
 def printable(text: str, keep: str = "") -> str:
     r"""The text with all that is no text as a visible escape, such as \x1b or \n.
@@ -35,6 +38,13 @@ def printable(text: str, keep: str = "") -> str:
         letter.encode("unicode_escape").decode() if _is_hidden(letter, keep) else letter
         for letter in text
     )
+
+
+def shortened(text: str) -> str:
+    """The text without its middle where it is longer than LONGEST."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST // 2]} [...] {text[-LONGEST // 2 :]}"
 
 
 def as_cell(text: str) -> str:

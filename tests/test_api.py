@@ -484,3 +484,10 @@ def test_a_notebook_shows_the_search_while_it_runs(monkeypatch):
     monkeypatch.setitem(sys.modules, "IPython", None)
     show_live(None)(now=True)
     assert not views
+
+
+def test_arrays_are_no_data_set_and_the_way_to_one_is_told(tmp_path):
+    arrays = (np.zeros((600, 28, 28)), np.arange(600))
+    with pytest.raises(MetaqnnError, match=r"np\.savez") as error:
+        Search(dataset=arrays, results_dir=tmp_path)
+    assert len(str(error.value)) < 300

@@ -11,7 +11,7 @@ import click
 from metaqnn import __version__
 from metaqnn.errors import MetaqnnError
 from metaqnn.storage import FREE_SPACE, way_on
-from metaqnn.terminal import printable
+from metaqnn.terminal import printable, shortened
 
 COMMANDS = {
     "run": "Search for networks that fit a data set.",
@@ -100,7 +100,7 @@ def _tell(ctx: click.Context, error: Exception, line: str, exit_code: int = 1) -
     """End with a line, after the traceback where that is asked for."""
     if ctx.params["debug"]:
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    click.echo(f"Error: {printable(line)}", err=True)
+    click.echo(f"Error: {printable(shortened(line))}", err=True)
     ctx.exit(exit_code)
 
 

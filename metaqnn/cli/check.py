@@ -31,23 +31,15 @@ def check(dataset: str, form: str, **options: Any) -> None:
     from dataclasses import asdict
 
     from metaqnn.config import RunConfig
-    from metaqnn.data.check import describe_classes, summarise
-    from metaqnn.data.parts import load, load_split
+    from metaqnn.data.summary import describe_classes, summarise
     from metaqnn.errors import MetaqnnError
     from metaqnn.terminal import printable
 
     options = {**given(options), "dataset": dataset}
-    config = RunConfig.from_flat(options).parts["evaluator"].data
-    training, validation = load_split(config)
-    test, problem = None, None
-    try:
-        test = load(config, "test")
-    except MetaqnnError as error:
-        problem = error  # what else was read is told before
-    summary = summarise(config.dataset, training, validation, test)
+    summary = summarise(RunConfig.from_flat(options).parts["evaluator"].data)
     if form == "json":
         click.echo(json.dumps(asdict(summary), indent=2))
     else:
         click.echo("\n".join([*map(printable, summary.lines), "", describe_classes(summary)]))
-    if problem:
-        raise problem
+    if summary.problem:
+        raise MetaqnnError(summary.problem)

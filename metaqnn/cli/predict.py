@@ -46,7 +46,7 @@ def predict(model: Path, pictures: tuple[Path, ...], trust: bool, form: Format) 
     best = probabilities.argmax(1)
     found = pd.DataFrame(
         {
-            "picture": names,
+            "picture": pd.Series(names, dtype=object),  # a file's name need not be UTF-8
             "class": [loaded.facts.classes[place] for place in best],
             "probability": probabilities.max(1).astype(float),
         }

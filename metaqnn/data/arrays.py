@@ -31,6 +31,9 @@ DEFLATE = 1100
 
 KINDS = ("images", "labels")
 
+LONGEST_HEADER = 10_000
+"""Characters of an array's header: that of an array of numbers has about a hundred."""
+
 
 @dataclass(frozen=True)
 class Array:
@@ -75,23 +78,23 @@ def open_arrays(path: str, names: str | None) -> Arrays:
     """
     with told(path):
         if "," in path and not Path(path).exists():
-            files = [Path(name).expanduser() for name in path.split(",")]
+            files = [Path(name.strip()).expanduser() for name in path.split(",")]
             found = {str(file): _npy(file) for file in files}
             return _choose(path, found, list(found))
         place = Path(path).expanduser()
+        wanted = [name.strip() for name in names.split(",")] if names else None
         if place.is_dir() or place.suffix.lower() == ".npy":
             folder = place if place.is_dir() else place.parent
             found = {file.stem: _npy(file) for file in sorted(folder.glob("*.npy"))}
             if place.is_dir() and not found:
                 raise ValueError("it is a folder without .npy files")
             if place.is_dir() or _slots(found).get(place.stem):
-                wanted = names.split(",") if names else None
                 return _choose(path, found, wanted)
             raise MetaqnnError(
                 f"{path} cannot be read as an npz file: it is one array; say where the labels are, "
                 "as npz:IMAGES.npy,LABELS.npy"
             )
-        return _choose(path, _npz(place), names.split(",") if names else None)
+        return _choose(path, _npz(place), wanted)
 
 
 @contextmanager
@@ -106,7 +109,7 @@ def told(path: str | Path) -> Iterator[None]:
     except MetaqnnError:
         raise
     except Exception as error:  # their errors share no base class
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise MetaqnnError(f"{path} cannot be read as an npz file: {reason}") from None
 
 
@@ -115,13 +118,13 @@ def _choose(path: str, found: Mapping[str, Array], names: list[str] | None) -> A
     only = f"only {', '.join(found) or 'nothing'}"
     if names is not None:
         if len(names) not in (2, 4, 6) or len(set(names)) < len(names):
-            raise MetaqnnError(f"arrays are {','.join(names)}; {ADVICE}")
+            raise MetaqnnError(f"the arrays {', '.join(names)} are not pairs; {ADVICE}")
         missing = [name for name in names if name not in found]
         if missing:
             raise MetaqnnError(f"{path} has no array {' and no '.join(missing)}, {only}")
         pairs = zip(names[::2], names[1::2], strict=True)
         parts = ("train", "test", "validation")
-        return Arrays(
+        return _with_images(
             {part: (found[x], found[y]) for part, (x, y) in zip(parts, pairs, strict=False)}
         )
     slots: dict[tuple[str, str], str] = {}
@@ -145,7 +148,16 @@ def _choose(path: str, found: Mapping[str, Array], names: list[str] | None) -> A
         for name, slot in ((name, _slots(found).get(name)) for name in found)
         if found[name].name not in used
     )
-    return Arrays(chosen, left_out)
+    return _with_images(chosen, left_out)
+
+
+def _with_images(
+    parts: Mapping[str, tuple[Array, Array]], left_out: tuple[str, ...] = ()
+) -> Arrays:
+    """The parts that have images, and that of training."""
+    empty = [part for part, (x, _) in parts.items() if x.shape[:1] == (0,) and part != "train"]
+    kept = {part: pair for part, pair in parts.items() if part not in empty}
+    return Arrays(kept, (*left_out, *(f"the {part} part, which has no images" for part in empty)))
 
 
 def _other(slot: tuple[str, str]) -> str:
@@ -204,7 +216,12 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, int]:
     }
     if version not in readers:
         raise ValueError(f"an array of version {version}, which is of none that are known")
-    shape, _, dtype = readers[version](stream)
+    try:
+        shape, _, dtype = readers[version](stream, max_header_size=LONGEST_HEADER)
+    except ValueError as error:
+        if "max_header_size" in str(error):
+            raise ValueError(f"its header has over {LONGEST_HEADER:,} characters") from None
+        raise
     return tuple(shape), dtype, stream.tell()
 
 

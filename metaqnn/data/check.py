@@ -1,14 +1,12 @@
-"""What looks wrong about images that were read, and the short account of them."""
+"""What looks wrong about images that were read."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from metaqnn.data.images import Images
-from metaqnn.terminal import printable
 
 FEW_LEVELS = 16
 """Grey levels between the darkest and the brightest pixel that are too few to be meant."""
@@ -34,7 +32,7 @@ def look_for_faults(images: Images, name: str) -> Images:
         name: What they are called.
     """
     low, high = _extremes(images.images)
-    distinct = len(set(_digests(images.images)))
+    distinct = len(set(digests(images.images)))
     shown = "; --transparency black or keep shows what lies behind transparency"
     transparent = any("transparency" in warning for warning in images.origin.warnings)
     advice = shown if transparent else ""
@@ -65,7 +63,8 @@ def _extremes(images: Tensor) -> tuple[Tensor, Tensor]:
     return low.gather(1, widest).flatten(), high.gather(1, widest).flatten()
 
 
-def _digests(images: Tensor) -> Iterator[int]:
+def digests(images: Tensor) -> Iterator[int]:
+    """A number for each image, the same for equal ones in one process."""
     for image in images:
         yield hash(image.numpy().tobytes())
 
@@ -105,103 +104,3 @@ def _class_faults(images: Images, name: str) -> Iterator[str]:
         shown = ", ".join(f"{label!r} {count}" for label, count in list(rare.items())[:SHOWN])
         more = f" and {len(rare) - SHOWN} more" if len(rare) > SHOWN else ""
         yield f"{name} have few of some classes: {shown}{more}"
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What was read of a data set, ready for JSON by `dataclasses.asdict`.
-
-    Attributes:
-        dataset: As it was asked for.
-        shape: (channels, height, width) of the images.
-        values: What their values are, in words.
-        images: How many there are for training, validation and, where known, the test.
-        classes: Of each part that was found, how many images each class has.
-        left_out: What was there and is not among the images, and why.
-        warnings: What looks wrong.
-        fingerprint: See `metaqnn.data.fingerprint`.
-    """
-
-    dataset: str
-    shape: tuple[int, ...]
-    values: str
-    images: Mapping[str, int]
-    classes: Mapping[str, Mapping[str, int]]
-    left_out: tuple[str, ...]
-    warnings: tuple[str, ...]
-    fingerprint: Mapping[str, Any]
-
-    @property
-    def lines(self) -> list[str]:
-        """The short account, a line each."""
-        channels, height, width = self.shape
-        counts = self.classes["train"]
-        few, most = min(counts.values()), max(counts.values())
-        each = f"{few:,}" if few == most else f"{few:,} to {most:,}"
-        parts = [f"{count:,} for {part}" for part, count in self.images.items()]
-        if "validation" in self.classes:
-            parts[1] += " of its own"
-        if "test" not in self.images and ":" in self.dataset:
-            parts.append("none for the test")
-        colours = {1: "grey", 3: "colours"}.get(channels, f"{channels} channels")
-        told = [
-            f"{self.dataset}: images of {height}x{width}, {colours}, values {self.values}",
-            f"images: {', '.join(parts)}",
-            f"classes: {len(counts)}, of {each} images each in the training part",
-        ]
-        told += [f"left out: {what}" for what in self.left_out]
-        return told + [f"warning: {what}" for what in self.warnings]
-
-
-def describe_classes(summary: Summary) -> str:
-    """A table of the classes and how many images each part has of them."""
-    from tabulate import tabulate
-
-    parts = summary.classes
-    rows = [
-        [printable(name), *(parts[part].get(name, 0) for part in parts)] for name in parts["train"]
-    ]
-    return tabulate(rows, headers=["class", *parts], disable_numparse=[0])
-
-
-def summarise(
-    dataset: str, training: Images, validation: Images, test: Images | None = None
-) -> Summary:
-    """What was read of a data set.
-
-    Args:
-        dataset: As it was asked for.
-        training: As `load_split` returns them.
-        validation: Likewise.
-        test: The test images, where they were read.
-    """
-    preparation = training.preparation
-    values = {
-        "bytes": "0 to 255",
-        "unit": "0 to 1, read as 0 to 255",
-        "values": f"{preparation.range}, as they are",
-    }[preparation.scale]
-    origin = validation.origin
-    images = {"training": len(training), "validation": len(validation)}
-    found = origin.parts
-    parts = {part: dict(found[part]) for part in ("train", "validation", "test") if part in found}
-    warnings = origin.warnings
-    if test is not None:
-        parts["test"] = test.counts
-        warnings += tuple(text for text in test.origin.warnings if text not in warnings)
-        known = {*_digests(training.images), *_digests(validation.images)}
-        again = sum(digest in known for digest in _digests(test.images))
-        if again:
-            warnings += (f"{again:,} of {len(test):,} test images are training images too",)
-    if "test" in parts:
-        images["test"] = sum(parts["test"].values())
-    return Summary(
-        dataset,
-        training.shape,
-        values,
-        images,
-        parts,
-        origin.left_out,
-        warnings,
-        origin.fingerprint,
-    )

@@ -117,13 +117,24 @@ def find_dataset(name: str) -> tuple[DataSetEntry, str | None]:
         return FILE_DATASETS[kind], path
     if name not in DATASETS.names() and not colon:
         known = [*DATASETS.names(), *(f"{kind}:..." for kind in FILE_DATASETS)]
+        if Path(name).expanduser().is_file():
+            raise MetaqnnError(
+                f"the file {name} is no data set: unpack an archive, and name the folder of "
+                "pictures in class folders, or an .npz file"
+            )
         raise MetaqnnError(f"there is no data set {name!r}{suggestion(name, known)}")
     return DATASETS.find(name), None
 
 
 def full_name(name: str) -> str:
-    """The name of a data set with its kind, where it is the path of a file or folder alone."""
+    """The name of a data set with its kind, where it is the path of a file or folder alone.
+
+    Raises:
+        MetaqnnError: It is on the web.
+    """
     kind, colon, path = name.partition(":")
+    if "://" in name:
+        raise MetaqnnError(f"{name} is an address: download it, and name the file or folder")
     if colon and kind.lower() in FILE_DATASETS:
         return f"{kind.lower()}:{path}"
     if name in DATASETS:

@@ -1,16 +1,17 @@
 """What data are known by: their classes, labels and a sample of their pixels, not their place."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ValidationError
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from metaqnn.data.images import Images
 from metaqnn.data.labels import listed
+from metaqnn.errors import MetaqnnError
 
 SAMPLE = 64
 """Images whose pixels are looked at."""
@@ -22,34 +23,89 @@ TOLERANCE = 0.02
 """In deviations of all pixels: what decoders and resizing may differ in between machines."""
 
 
-def fingerprint(images: Images) -> dict[str, Any]:
-    """What tells a data set from others, ready for JSON; the same on every machine.
+class Fingerprint(BaseModel):
+    """What tells a data set from others, the same on every machine.
+
+    Attributes:
+        shape: (channels, height, width).
+        scale: See `metaqnn.data.preparation.Preparation`.
+        classes: How many images each has.
+        labels: The hash of them all.
+        deviation: Of the pixels of the first channel.
+        looks: Of each image that was looked at the means of GRID x GRID parts, channel by channel,
+            and the deviation of its pixels.
+        validation: Of the validation part that the data set has of its own, if any.
+        test: Of the test part, if any.
+    """
+
+    shape: tuple[int, ...]
+    scale: str
+    classes: dict[str, int]
+    labels: str
+    deviation: float
+    looks: list[list[float]]
+    validation: "Fingerprint | None" = None
+    test: "Fingerprint | None" = None
+
+
+def fingerprint(images: Images) -> Fingerprint:
+    """What tells a part of a data set from others.
 
     Args:
-        images: The whole training part, before it is split, or the validation part that the data
-            set has of its own.
+        images: The whole part; that of training before it is split.
     """
     indices = torch.linspace(0, len(images) - 1, min(SAMPLE, len(images))).round().long()
     sample = images.images[indices].double()
     corners = adaptive_avg_pool2d(sample, GRID).flatten(1)  # of each channel
     labels = images.labels.numpy().astype("<i8").tobytes()
-    return {
-        "images": len(images),
-        "shape": list(images.shape),
-        "scale": images.preparation.scale,
-        "classes": dict(images.counts),
-        "labels": hashlib.sha256(labels).hexdigest()[:16],
-        "deviation": _rounded(images.statistics[1])[0],
-        "pixels": [_rounded(means) for means in corners],
-        "spreads": _rounded(sample.flatten(1).std(1, correction=0)),
-    }
+    spreads = sample.flatten(1).std(1, correction=0)
+    return Fingerprint(
+        shape=images.shape,
+        scale=images.preparation.scale,
+        classes=images.counts,
+        labels=hashlib.sha256(labels).hexdigest()[:16],
+        deviation=_rounded(images.statistics[1])[0],
+        looks=[_rounded(look) for look in torch.column_stack([corners, spreads])],
+    )
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def read_fingerprint(record: Mapping[str, Any]) -> Fingerprint:
+    """The fingerprint that was written as JSON.
+
+    Raises:
+        MetaqnnError: It is none.
+    """
+    try:
+        return Fingerprint.model_validate(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise MetaqnnError(
+            f"the record of the data cannot be read: {where}: {first['msg']}"
+        ) from None
+
+
+def differences(before: Fingerprint, now: Fingerprint) -> list[str]:
     """What of two fingerprints differs, in words; nothing where the data are the same."""
-    before, now = (json.loads(json.dumps(dict(print_))) for print_ in (before, now))
+    told = _differences(before, now)
+    if told:
+        return told
+    if (before.validation is None) != (now.validation is None):
+        return [f"it has {'no more' if before.validation else 'now'} validation images of its own"]
+    # test images that have come since, or can be read now, change nothing that was found
+    if before.test and not now.test:
+        return ["it has no more test images"]
+    for part in ("validation", "test"):
+        own, other = getattr(before, part), getattr(now, part)
+        if own and (told := _differences(own, other)):
+            return [f"of the {part} images, {text}" for text in told]
+    return []
+
+
+def _differences(before: Fingerprint, now: Fingerprint) -> list[str]:
+    """Of one part."""
     told = []
-    old, new = before.get("classes", {}), now.get("classes", {})
+    old, new = before.classes, now.classes
     if gone := [name for name in old if name not in new]:
         told.append(f"the class {listed(gone)} is gone")
     if added := [name for name in new if name not in old]:
@@ -58,34 +114,24 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         if name in new and old[name] != new[name]:
             told.append(f"the class {name!r} has {new[name]:,} images, not {old[name]:,}")
     for what in ("shape", "scale"):
-        if before.get(what) != now.get(what):
-            told.append(f"the {what} is {now.get(what)}, not {before.get(what)}")
+        if getattr(before, what) != getattr(now, what):
+            told.append(f"the {what} is {getattr(now, what)}, not {getattr(before, what)}")
     if told:
         return told
     if list(old) != list(new):
         return ["the classes have another order"]
-    if before.get("labels") != now.get("labels"):
+    if before.labels != now.labels:
         return ["the images have other labels, or another order"]
-    near = TOLERANCE * before.get("deviation", 1.0)
-    looked = zip(_looks(before), _looks(now), strict=False)
+    near = TOLERANCE * before.deviation
+    looks = zip(before.looks, now.looks, strict=False)
     changed = sum(
-        any(abs(one - other) > near for one, other in zip(*both, strict=True)) for both in looked
+        len(look) != len(other)
+        or any(abs(one - another) > near for one, another in zip(look, other, strict=True))
+        for look, other in looks
     )
-    total = len(before.get("pixels", ()))
-    if changed:
-        return [f"{changed} of {total} images that were looked at are others"]
-    own, other = before.get("validation"), now.get("validation")
-    if own is None and other is None:
-        return []
-    if own is None or other is None:
-        return [f"it has {'now' if own is None else 'no more'} validation images of its own"]
-    return [f"of the validation images, {text}" for text in differences(own, other)]
-
-
-def _looks(print_: Mapping[str, Any]) -> list[list[float]]:
-    """What was seen of each image that was looked at."""
-    both = zip(print_.get("pixels", ()), print_.get("spreads", ()), strict=True)
-    return [[*means, spread] for means, spread in both]
+    if changed or len(before.looks) != len(now.looks):
+        return [f"{changed} of {len(before.looks)} images that were looked at are others"]
+    return []
 
 
 def _rounded(values: Tensor) -> list[float]:

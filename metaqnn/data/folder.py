@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from metaqnn.data.cache import read_once
 from metaqnn.data.deep import DEEP
 from metaqnn.data.images import Images, Origin
 from metaqnn.data.labels import check_classes, listed, match_classes
@@ -54,7 +55,8 @@ def folder(part: str, path: Path | None, config: DataOptions) -> Images | None:
         warnings += _remarks(known, config)
     kept = [place for place in range(len(files)) if place not in broken]
     files, places = tuple(files[place] for place in kept), places[kept]
-    pixels, broken = read_all(files, shape, preparation)
+    read = read_once if config.picture_cache else read_all
+    pixels, broken = read(files, shape, preparation)
     _skip(broken, config, left_out)
     kept = [place for place in range(len(files)) if place not in broken]
     places = places[kept]

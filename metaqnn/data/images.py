@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from metaqnn.data.preparation import Preparation
 from metaqnn.task import Shape
+
+if TYPE_CHECKING:
+    from metaqnn.data.fingerprint import Fingerprint
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Origin:
     parts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    fingerprint: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: "Fingerprint | None" = None
     names: tuple[str, ...] = ()
 
 

@@ -59,7 +59,8 @@ def list_folder(root: Path) -> Listing:
         MetaqnnError: There are none, of too few classes, or the folders look like other ones.
     """
     if not root.is_dir():
-        raise MetaqnnError(f"{root} cannot be read: there is no such folder")
+        problem = "it is a file, no folder" if root.exists() else "there is no such folder"
+        raise MetaqnnError(f"{root} cannot be read: {problem}")
     passed: Passed = {}
     folders = _find_parts(root, passed)
     split = "train" not in folders

@@ -38,7 +38,7 @@ def npz(part: str, path: Path | None, config: DataOptions) -> Images | None:
         preparation = replace(preparation, size=shape[1:])
     places, warnings = place_labels(labels, classes, y.name, y.name)
     counts = {"train": _counts(places, classes)}
-    counts, told = _look_at_others(arrays, counts, classes, config)
+    counts, told = _look_at_others(arrays, counts, classes)
     if part != "train":
         x, y = arrays.parts[part]
         labels = read_labels(y.read(), y.name, x.shape[0] if x.shape else 0)
@@ -58,15 +58,11 @@ def _look_at_others(
     arrays: Arrays,
     counts: Mapping[str, dict[str, int]],
     classes: tuple[str, ...],
-    config: DataOptions,
 ) -> tuple[dict[str, dict[str, int]], tuple[str, ...]]:
-    """The counts of all parts, and what is wrong with the labels and shapes of the others.
-
-    Only the labels are read: a search does not look at the images of the test.
-    """
+    """The counts of all parts, and what is wrong with the labels of the others."""
     counts = dict(counts)
     warnings: tuple[str, ...] = ()
-    x_train, y_train = arrays.parts["train"]
+    _, y_train = arrays.parts["train"]
     for part, (x, y) in arrays.parts.items():
         if part == "train":
             continue
@@ -75,8 +71,6 @@ def _look_at_others(
             places, told = place_labels(labels, classes, y.name, y_train.name)
             counts[part] = _counts(places, classes)
             warnings += told
-            if not config.image_size and len(x.shape) == len(x_train.shape):
-                _check_shape(x.shape[1:], x_train.shape[1:], arrays, part, config)
         except MetaqnnError as error:
             warnings += (f"the {part} part cannot be used: {error}",)
     return counts, warnings

@@ -50,9 +50,26 @@ class DataOptions(Section):
         False, description="Go on without pictures that cannot be read, and count them."
     )
 
+    picture_cache: bool = Field(
+        True,
+        description="Keep pictures that took long to read, as they are trained on, in the user's "
+        "folder for caches.",
+    )
+
     # a data set is known by its content, not by its place
-    FREE: ClassVar = ("dataset", "data_dir", "download")
+    FREE: ClassVar = ("dataset", "data_dir", "download", "picture_cache")
     CHANGEABLE: ClassVar = ("dataset", "data_dir")
+
+    @field_validator("dataset", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return value
+        raise PydanticCustomError(
+            "named",
+            "A name is wanted; np.savez('my.npz', x_train=x, y_train=y) makes arrays a data set, "
+            "npz:my.npz",
+        )
 
     @field_validator("dataset")
     @classmethod

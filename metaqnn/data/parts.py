@@ -85,7 +85,7 @@ def load_split(config: DataOptions) -> tuple[Images, Images]:
     if limit > len(images):
         raise MetaqnnError(f"train-limit is {limit}, but {config.dataset} has {len(images)} images")
     own = load(config, "validation") if "validation" in images.origin.parts else None
-    known = fingerprint(images) | ({} if own is None else {"validation": fingerprint(own)})
+    known = fingerprint(images).model_copy(update={"validation": own and fingerprint(own)})
     images = replace(images, origin=replace(images.origin, fingerprint=known))
     labels, classes, seed = images.labels.numpy(), images.classes, config.split_seed
     if own is not None:
@@ -97,7 +97,8 @@ def load_split(config: DataOptions) -> tuple[Images, Images]:
     if not len(classes) <= validation <= limit - len(classes):
         raise MetaqnnError(
             f"{validation} of {limit} images for validation: both parts need at least one image "
-            f"of each of the {len(classes)} classes; --validation {len(classes)} or more"
+            f"of each of the {len(classes)} classes; --validation {len(classes)} to "
+            f"{limit - len(classes)}"
         )
     chosen, rest = split(used, labels, classes, validation, seed)
     return images.take(torch.from_numpy(rest)), images.take(torch.from_numpy(chosen))

@@ -141,10 +141,9 @@ class TrainEvaluator(Evaluator):
 
     def data(self) -> Mapping[str, Any]:
         """What was read of the data set, and what it is known by."""
-        from metaqnn.data.check import summarise
-        from metaqnn.data.parts import load_split
+        from metaqnn.data.summary import summarise
 
-        summary = summarise(self.images.dataset, *load_split(self.images))
+        summary = summarise(self.images)
         return {"lines": summary.lines, "fingerprint": dict(summary.fingerprint)}
 
     def check(self, task: Task, data: Mapping[str, Any] | None = None) -> None:
@@ -153,7 +152,14 @@ class TrainEvaluator(Evaluator):
         Raises:
             MetaqnnError: They cannot be loaded, or are not those for which the run was made.
         """
-        there = self.task(TrainOptions(data=self.images, recipe=self.recipe), task)
+        try:
+            there = self.task(TrainOptions(data=self.images, recipe=self.recipe), task)
+        except MetaqnnError as error:
+            if data is None:
+                raise
+            raise MetaqnnError(
+                f"{error}; where the data lie elsewhere now, metaqnn resume --dataset says so"
+            ) from None
         if (there.shape, len(there.outputs)) != (task.shape, len(task.outputs)):
             raise MetaqnnError(
                 f"{self.images.dataset} has images of shape {there.shape} in "
@@ -161,12 +167,13 @@ class TrainEvaluator(Evaluator):
                 f"{len(task.outputs)}"
             )
         if data is not None:
-            from metaqnn.data.fingerprint import differences
+            from metaqnn.data.fingerprint import differences, read_fingerprint
 
-            if told := differences(data["fingerprint"], self.data()["fingerprint"]):
+            made, now = (read_fingerprint(each["fingerprint"]) for each in (data, self.data()))
+            if told := differences(made, now):
                 raise MetaqnnError(
                     f"{self.images.dataset} has other data than those of the run: "
-                    f"{'; '.join(told)}; --dataset says where those are now"
+                    f"{'; '.join(told)}; metaqnn resume --dataset says where those are now"
                 )
 
     def with_data(self) -> "TrainEvaluator":

@@ -533,3 +533,9 @@ def test_human_designs_are_trained_first_and_large_networks_refused(invoke, tmp_
     assert config["start-from"] == designs
     refused(invoke("run", "--start-from", "[C(7,3,1), SM(10)]"), "start-from '[C(7,3,1), SM(10)]'")
     refused(invoke("run", "--reward", "acuracy"), "no reward 'acuracy'; did you mean accuracy")
+
+
+def test_an_error_about_a_long_text_leaves_its_middle_out(invoke):
+    result = invoke("train", f"[{'C(8,3,1), ' * 10_000}X(1)]")
+    refused(result, "Error: '[C(8,3,1)", "[...]", "unknown layer 'X'")
+    assert len(result.output) < 1200

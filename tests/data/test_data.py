@@ -59,6 +59,10 @@ def test_no_image_is_in_both_parts():
         ({"validation": 1437.0}, "1437 of 1437 images for validation"),
         ({"dataset": "mnits"}, "there is no data set 'mnits'; did you mean mnist?"),
         ({"dataset": "npz:"}, "a path must follow npz:"),
+        ({"dataset": "https://a.org/b.zip"}, "is an address: download it"),
+        ({"dataset": "npz:http://a.org/b.npz"}, "is an address: download it"),
+        ({"dataset": __file__}, "unpack an archive"),
+        ({"dataset": f"folder:{__file__}"}, "it is a file, no folder"),
         ({"dataset": "mnist"}, "say with --data-dir where MNIST lies"),
     ],
 )
@@ -68,7 +72,7 @@ def test_bad_data_options_are_answered_in_one_line(options, problem):
     assert problem in str(error.value)
 
 
-def test_the_search_never_opens_the_test_part(monkeypatch):
+def test_what_networks_learn_from_is_read_without_opening_the_test_part(monkeypatch):
     opened = []
     real = sources.digits
     monkeypatch.setattr(

@@ -62,6 +62,50 @@ def test_other_data_are_refused_by_what_differs(run, invoke, change, told):
         refused(invoke(*command), "other data than those of the run", told)
 
 
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ({"y_test": np.arange(12) % 3 == 0}, "of the test images, the class '2' has 0 images"),
+        ({"x_test": np.zeros((12, 8, 8), np.uint8)}, "12 of 12 images that were looked at"),
+        ({"x_test": None, "y_test": None}, "it has no more test images"),
+    ],
+)
+def test_other_test_data_are_refused_too(run, invoke, part, told):
+    path = run.parents[1] / "my.npz"
+    arrays = {**np.load(path), **part}
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+    for command in (["resume", str(run), "--budget", "2"], ["finalize", str(run), "-k", "1"]):
+        refused(invoke(*command), "other data than those of the run", told)
+
+
+def test_a_test_part_may_come_later(tmp_path, monkeypatch, invoke):
+    """No network of the search depends on it."""
+    path = tmp_path / "my.npz"
+    write(path)
+    whole = dict(np.load(path))
+    np.savez(path, x_train=whole["x_train"], y_train=whole["y_train"])
+    monkeypatch.chdir(tmp_path)
+    assert invoke("run", "--name", "r", "--dataset", "npz:my.npz", *FAST).exit_code == 0
+    np.savez(path, **whole)
+    done = invoke("finalize", "results/r", "-k", "1", "--epochs", "1")
+    assert done.exit_code == 0 and "no test error is known" not in done.output
+
+
+def test_data_that_are_elsewhere_are_told_with_a_way_on(run, invoke, tmp_path):
+    shutil.move(tmp_path / "a" / "my.npz", tmp_path / "moved.npz")
+    load_split.cache_clear()  # as in a new process
+    refused(invoke("finalize", str(run), "-k", "1"), "my.npz", "metaqnn resume --dataset")
+
+
+def test_a_damaged_record_of_the_data_is_told(run, invoke):
+    path = run / "environment.json"
+    for damage in ({"looks": 7}, {"classes": {"0": "many"}}, {"shape": None}, {"test": []}):
+        environment = json.loads(path.read_text())
+        environment["data"]["fingerprint"] |= damage
+        path.write_text(json.dumps(environment))
+        refused(invoke("resume", str(run), "--budget", "2"), "record of the data cannot be read")
+
+
 def test_what_was_read_is_said_and_kept(run, invoke):
     environment = json.loads((run / "environment.json").read_text())
     lines = environment["data"]["lines"]

@@ -131,7 +131,7 @@ class PickledSlowly:
 
     now, most = 0, 0
 
-    def __reduce__(self):
+    def __reduce__(self):  # noqa: D105
         type(self).now += 1
         type(self).most = max(self.most, self.now)
         time.sleep(0.05)  # another thread has the time to begin

@@ -1,6 +1,7 @@
 """What exported networks read is what they were trained on, in every format and scale."""
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -148,6 +149,16 @@ def test_a_preparation_that_makes_no_sense_is_refused(told):
 def test_a_preparation_survives_its_text():
     made = Preparation("values", -1.5, 2.0, None, "bicubic", "keep", (7, 9))
     assert Preparation.from_text(made.text) == made
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json", "markdown"])
+def test_the_name_of_a_picture_need_not_be_utf_8(learnt, tmp_path, form):
+    name = os.fsdecode(b"caf\xe9.png")
+    Image.fromarray(bars(1)[0][0]).save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / name)
+    done = invoke("predict", learnt[1], tmp_path, "--format", form)
+    assert done.exit_code == 0, done.output
+    assert r"caf\udce9.png" in done.output and "ant" in done.output
 
 
 @pytest.fixture(scope="module")

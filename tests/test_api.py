@@ -15,8 +15,6 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import refused
-from searches import hash_score, make_search, state
 
 from metaqnn import Search, load
 from metaqnn.agents.base import AGENTS
@@ -28,6 +26,9 @@ from metaqnn.models.model import Facts, Model
 from metaqnn.networks.cost import total_cost
 from metaqnn.notebook import render_facts, show_live
 from state_space import Architecture
+from tests import ROOT
+from tests.helpers.commands import refused
+from tests.helpers.searches import hash_score, make_search, state
 
 BANDIT = {"space": "lei-xiong", "evaluator": "bandit", "budget": 12}
 """A search that costs nothing."""
@@ -173,7 +174,7 @@ def test_an_interruption_between_memory_and_agent_leaves_no_half_of_a_step(monke
 SCRIPT = """
 import os, random, signal, sys
 from metaqnn import Search, load
-from test_api import payoff
+from tests.test_api import payoff
 search = Search.open("results/killed")
 left = int(sys.argv[1])
 for asked in iter(search.ask, None):
@@ -190,7 +191,7 @@ def test_killed_and_reopened_equals_uninterrupted(folder):
     whole.run()
     killed = Search(**BANDIT, seed=1, name="killed")
     (folder / "script.py").write_text(SCRIPT)
-    paths = [os.path.dirname(__file__), *sys.path]
+    paths = [str(ROOT), *sys.path]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     for steps in ("3", "0", "4"):
         command = [sys.executable, str(folder / "script.py"), steps]

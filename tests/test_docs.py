@@ -10,8 +10,9 @@ from click.testing import CliRunner
 
 from metaqnn import Search
 from metaqnn.cli import main
+from tests import ROOT
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = ROOT / "docs"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests import ROOT
+
 STANDARD = set(sys.stdlib_module_names)
 ALLOWED = {
     "state_space": STANDARD | {"numpy", "state_space"},

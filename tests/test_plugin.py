@@ -9,19 +9,19 @@ import subprocess
 import sys
 from html import unescape
 from io import StringIO
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from conftest import refused
 
 from metaqnn import Search, testing
 from metaqnn.agents.random import RandomSearch
 from metaqnn.cli import main
 from metaqnn.errors import MetaqnnError
 from metaqnn.task import Score
+from tests import ROOT
+from tests.helpers.commands import refused
 
 PARTS = ["--space", "mosaic", "--agent", "climber", "--evaluator", "likelihood"]
 PLACES = [
@@ -35,7 +35,7 @@ RUN = ["--budget", "12", "--jump", "0.3", "--passes", "3", "--quiet"]
 def site(tmp_path_factory):
     """The folder in which the package is installed; Python finds it there."""
     source, target = (tmp_path_factory.mktemp(name) for name in ("source", "site"))
-    shutil.copytree(Path(__file__).parent / "plugin", source, dirs_exist_ok=True)
+    shutil.copytree(ROOT / "tests" / "plugin", source, dirs_exist_ok=True)
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
     subprocess.run([*command, "--target", target, source], check=True, capture_output=True)
     sys.path.append(str(target))
@@ -239,7 +239,7 @@ def test_an_option_of_another_part_is_refused(site):
 
 @pytest.mark.slow
 def test_workers_find_the_parts_in_processes_of_their_own(site, folder, tmp_path):
-    path = os.pathsep.join([str(Path(__file__).parents[1]), str(site)])
+    path = os.pathsep.join([str(ROOT), str(site)])
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
 
     def metaqnn(*arguments):

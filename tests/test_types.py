@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from pictures import bars, write_npz
 
 from metaqnn import Search
 from metaqnn.errors import MetaqnnError
+from tests.helpers.pictures import bars, write_npz
 
 PIXELS, LABELS = bars(60)
 

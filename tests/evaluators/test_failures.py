@@ -1,0 +1,143 @@
+"""What is kept of networks that failed, and of numbers that are not Python's."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from metaqnn.evaluators.base import FunctionEvaluator, Job, attempt
+from metaqnn.networks.notation import read
+from metaqnn.reports.failures import FailureLog
+from metaqnn.search.events import Event
+from replay import Memory, Outcome
+from tests.helpers.searches import hash_score, make_search
+from tests.helpers.spaces import make_space
+
+JOB = Job(read("[SM(10)]"), 0)
+
+
+def break_a_library(job):
+    raise IndexError("out of\n  range" + "!" * 600)
+
+
+def test_a_failure_has_its_whole_traceback_beside_its_short_error():
+    outcome = attempt(break_a_library, JOB)
+    assert outcome.error.startswith("IndexError: out of range!") and len(outcome.error) == 500
+    assert outcome.traceback.startswith("Traceback")
+    assert "in break_a_library" in outcome.traceback
+    assert outcome.traceback.rstrip().endswith("!" * 600)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        np.float32(0.5),
+        np.float64(0.5),
+        np.array(0.5),
+        torch.tensor(0.5),
+        torch.tensor(0.5, dtype=torch.bfloat16),
+        0.5,
+    ],
+)
+def test_numbers_of_numpy_and_torch_become_python_s(number):
+    outcome = attempt(lambda job: Outcome({"x": number, "y": 3}, (number, number)), JOB)
+    assert outcome == Outcome({"x": 0.5, "y": 3}, (0.5, 0.5))
+    values = (*outcome.metrics.values(), *outcome.curve)
+    assert [type(value) for value in values] == [float, int, float, float]
+
+
+@pytest.mark.parametrize("number", [np.int64(7), np.uint8(7), torch.tensor(7), 7])
+def test_whole_numbers_stay_whole(number):
+    outcome = attempt(lambda job: Outcome({"x": number}, (0.1,)), JOB)
+    assert outcome.metrics == {"x": 7} and type(outcome.metrics["x"]) is int
+
+
+@pytest.mark.parametrize("curve", [np.array([0.25, 0.5]), torch.tensor([0.25, 0.5]), [0.25, 0.5]])
+def test_a_curve_may_be_an_array(curve):
+    outcome = attempt(lambda job: Outcome(curve=curve), JOB)
+    assert outcome.curve == (0.25, 0.5)
+    json.dumps(outcome.curve)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "parts"),
+    [
+        (Outcome({"size": "big"}, (0.5,)), ["'size'", "'big'"]),
+        (Outcome({"size": None}, (0.5,)), ["'size'", "None"]),
+        (Outcome({"size": np.ones(2)}, (0.5,)), ["'size'", "array([1., 1.])"]),
+        (Outcome({}, (0.5, 1j)), ["epoch 2", "1j"]),
+        (Outcome({}, 0.5), ["curve", "0.5"]),
+        (None, ["None", "Outcome"]),
+    ],
+)
+def test_what_is_no_number_fails_its_trial_and_is_named(outcome, parts):
+    found = attempt(lambda job: outcome, JOB)
+    assert found.curve == () and found.error.startswith("TypeError: ")
+    for part in parts:
+        assert part in found.error
+
+
+def test_weights_and_errors_stay():
+    outcome = Outcome({"x": 1}, (0.5,), error="too large", weights=b"w")
+    assert attempt(lambda job: outcome, JOB) == outcome
+
+
+def test_a_search_takes_a_float32(tmp_path):
+    def score(job):
+        found = hash_score(job)
+        return Outcome({"parameters": np.int64(1)}, tuple(map(np.float32, found.curve)))
+
+    search = make_search(tmp_path / "memory.sqlite", "random", budget=5, evaluator=score)
+    search.run()
+    for _, outcome, _ in search.memory.trained():
+        assert outcome.curve and all(type(value) is float for value in outcome.curve)
+
+
+def failing_sometimes(job):
+    outcome = hash_score(job)
+    if outcome.curve[-1] < 0.5:
+        raise ValueError("too small")
+    return outcome
+
+
+def test_every_failure_has_an_entry_in_the_log(tmp_path):
+    path, space = tmp_path / "failures.log", make_space("digits")
+    search = make_search(
+        tmp_path / "memory.sqlite", "random", budget=30, evaluator=failing_sometimes
+    )
+    search.observe = FailureLog(path, space)
+    search.run()
+    failed = [trial for trial, outcome, _ in search.memory.trained() if outcome.error]
+    assert 0 < len(failed) < 30
+    lines = path.read_text().splitlines()
+    heads = [line for line in lines if not line.startswith("    ")]
+    assert sorted(heads) == sorted(
+        f"trial {trial.number}: {space.architecture(trial.walk).text}: ValueError: too small"
+        for trial in failed
+    )
+    assert lines.count("    Traceback (most recent call last):") == len(failed)
+    assert sum("in failing_sometimes" in line for line in lines) == len(failed)
+
+
+def test_without_failures_there_is_no_log(tmp_path):
+    path, space = tmp_path / "failures.log", make_space("digits")
+    memory = Memory.create(tmp_path / "memory.sqlite", {})
+    trial = memory.add(space.parse("[SM(10)]"), 0, "d", 0, {})
+    observe = FailureLog(path, space)
+    observe(Event(trial, Outcome(curve=(0.5,)), 0.5, 1, True))
+    assert not path.exists()
+    observe(Event(trial, Outcome(error="WorkerLost: it died"), 0.0, 2, True))
+    assert path.read_text() == "trial 1: [SM(10)]: WorkerLost: it died\n"
+
+
+@pytest.mark.parametrize("scores", [[0.3, 0.4], np.array([0.3, 0.4]), torch.tensor([0.3, 0.4])])
+def test_functions_return_the_scores_of_epochs_in_any_form(scores):
+    outcome = attempt(FunctionEvaluator(lambda job: scores), JOB)
+    assert outcome.error is None and outcome.curve == pytest.approx((0.3, 0.4))
+
+
+def test_no_score_is_a_failure():
+    assert (
+        attempt(FunctionEvaluator(lambda job: []), JOB).error == "the evaluator returned no score"
+    )

@@ -1,0 +1,16 @@
+"""What the tests of commands have in common."""
+
+from typing import Any
+
+FAST = ["--budget", "4", "--epochs", "1", "--device", "cpu", "--quiet"]
+"""Options of a run that takes a second."""
+
+
+def refused(result: Any, *parts: str) -> None:
+    """Assert that a command ended with one line of error, which has these parts."""
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    line = result.output.strip().splitlines()[-1]
+    assert line.startswith("Error: ")
+    for part in parts:
+        assert part in line

@@ -1,0 +1,165 @@
+"""The practical recipe, and its parts against torch's own."""
+
+import pytest
+import torch
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn.functional import cross_entropy
+
+from metaqnn.cli import main
+from metaqnn.config import RunConfig
+from metaqnn.data.options import DataOptions
+from metaqnn.data.parts import load_split
+from metaqnn.errors import MetaqnnError
+from metaqnn.networks.build import Network
+from metaqnn.networks.notation import read
+from metaqnn.training.epochs import Steps
+from metaqnn.training.presets import NAMES, practical, preset
+from metaqnn.training.recipe import Recipe
+from metaqnn.training.speed import Speed
+from tests.helpers.commands import refused
+
+CPU = torch.device("cpu")
+
+
+@settings(max_examples=25, deadline=None)
+@given(epochs=st.integers(1, 40), steps=st.integers(2, 30), peak=st.sampled_from([1e-3, 5e-3, 0.1]))
+def test_one_cycle_is_torch_s(epochs, steps, peak):
+    recipe = Recipe(schedule="one-cycle", learning_rate=peak, epochs=epochs)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 1.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, epochs * steps)
+    for step in range(epochs * steps):
+        expected = optimizer.param_groups[0]["lr"]
+        assert recipe.step_rate(step, steps) == pytest.approx(expected, rel=1e-9, abs=1e-15)
+        optimizer.step()
+        schedule.step()
+    assert recipe.rate(0) == recipe.rate(epochs - 1) == peak
+
+
+def test_steps_are_the_rates_of_their_epochs():
+    recipe = Recipe(decay_every=2)
+    assert [recipe.step_rate(step, 3) for step in range(15)] == [
+        recipe.rate(epoch) for epoch in range(5) for _ in range(3)
+    ]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_split(DataOptions(train_limit=300))
+
+
+def steps_of(training, recipe, factor=1.0):
+    network = Network(read("[C(4,3,1), P(2,2), SM(10)]"), (1, 8, 8), torch.Generator())
+    generator = torch.Generator().manual_seed(0)
+    return Steps(network, training, recipe, factor, generator, Speed.of(CPU), 1)
+
+
+def test_the_optimizer_gets_the_rate_of_every_step(digits, monkeypatch):
+    recipe = Recipe(schedule="one-cycle", epochs=3, batch_size=50)
+    steps = steps_of(digits[0], recipe, factor=0.5)
+    seen = []
+    monkeypatch.setattr(steps, "step", lambda batch: seen.append(float(steps.optimizer.rate)))
+    for epoch in range(3):
+        steps.epoch(epoch, None)
+    assert len(digits[0]) == 240
+    assert seen == pytest.approx([0.5 * recipe.step_rate(step, 5) for step in range(15)])
+    assert max(seen) == pytest.approx(0.5 * 1e-3, rel=0.05)
+
+
+def test_label_smoothing_is_that_of_torch_s_loss(digits):
+    training, _ = digits
+    batch = torch.arange(30)
+    losses = {}
+    for smoothing in (0.0, 0.2):
+        steps = steps_of(training, Recipe(label_smoothing=smoothing, dropout=False))
+        with torch.no_grad():
+            scores = steps.network(training.normalise(training.images[batch]))
+        targets = torch.nn.functional.one_hot(training.labels[batch], 10) * (1 - smoothing)
+        expected = cross_entropy(scores, targets + smoothing / 10)
+        steps.step(batch)
+        losses[smoothing] = float(steps.losses)
+        assert losses[smoothing] == pytest.approx(float(expected), rel=1e-5)
+    assert losses[0.0] != losses[0.2]
+
+
+def test_without_xavier_weights_begin_as_those_of_torch_s_layers():
+    shape = (64, 6, 6)
+    for text in ("[C(64,3,1)]", "[FC(300)]"):
+        drawn = {}
+        for xavier in (True, False):
+            generator = torch.Generator().manual_seed(0)
+            network = Network(read(text), shape, generator, xavier=xavier)
+            drawn[xavier] = network.layers[0][0 if text[1] == "C" else 1]
+            assert not drawn[xavier].bias.any()
+        bound = drawn[False].weight[0].numel() ** -0.5
+        own = type(drawn[False])(64, 64, 3) if text[1] == "C" else torch.nn.Linear(2304, 300)
+        for weights in (drawn[False].weight.detach(), own.weight.detach()):
+            assert 0.98 * bound < weights.abs().max() <= bound
+            assert weights.std() == pytest.approx(bound / 3**0.5, rel=0.03)
+        assert drawn[True].weight.abs().max() > 1.2 * bound
+
+
+def test_batch_and_epochs_follow_the_number_of_images():
+    chosen = {images: practical(images, 32) for images in (300, 1150, 5000, 50_000, 10**6)}
+    assert [each["batch_size"] for each in chosen.values()] == [16, 32, 64, 128, 128]
+    assert [each["epochs"] for each in chosen.values()] == [93, 62, 40, 20, 10]
+    assert [practical(5000, size)["shift"] for size in (8, 28, 32, 224)] == [1, 3, 3, 22]
+    for each in chosen.values():
+        Recipe(**each)
+
+
+def test_a_run_takes_the_practical_recipe_by_name_and_what_is_given_first():
+    def recipe(**options):
+        return RunConfig.from_flat({"train_limit": 1437, **options}).parts["evaluator"].recipe
+
+    whole = recipe(recipe="practical")
+    # a fifth is for validation
+    assert whole == Recipe(**practical(1150, 8))
+    assert recipe(recipe="paper") == recipe()
+    changed = recipe(recipe="practical", epochs=3, label_smoothing=0.0, decay=0.5)
+    assert (changed.epochs, changed.label_smoothing, changed.schedule) == (3, 0.0, "steps")
+    assert changed.optimizer == "adamw"
+    with pytest.raises(MetaqnnError, match="no recipe 'practicle'; did you mean practical"):
+        recipe(recipe="practicle")
+    with pytest.raises(MetaqnnError, match="rates is '0.1:3': one cycle has no other rates"):
+        recipe(recipe="practical", rates="0.1:3", schedule="one-cycle")
+
+
+def test_a_run_says_its_recipe_and_needs_no_images_to_say_it_again():
+    config = RunConfig.from_flat({"recipe": "practical", "train_limit": 400})
+    assert config.flat()["recipe"] == "practical"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr("metaqnn.data.parts.load_split")
+        again = config.changed({"budget": 3})
+    assert again.parts["evaluator"] == config.parts["evaluator"]
+
+
+def test_final_recipes_of_the_paper_stay_what_they_are():
+    usual, searched = Recipe().model_dump(), Recipe(**practical(5000, 32)).model_dump()
+    free = ("dropout", "learning_rate")  # the network's, and of no effect beside rates
+    for name in NAMES[1:]:
+        ours, after = (Recipe(**preset(name, each, 32, {})) for each in (usual, searched))
+        assert after.model_copy(update={name: getattr(ours, name) for name in free}) == ours
+
+
+def test_train_trains_by_the_practical_recipe():
+    options = ["--train-limit", "300", "--epochs", "4", "--device", "cpu"]
+    text = "[CB(8,3,3,1,1), MAX, SM(10)] mirror=1.0"
+    done = CliRunner().invoke(main, ["train", text, "--recipe", "practical", *options])
+    assert done.exit_code == 0, done.output
+    assert "4 epochs in" in done.output
+    refused(CliRunner().invoke(main, ["run", "--recipe", "best"]), "there is no recipe 'best'")
+
+
+@pytest.mark.slow
+def test_the_practical_recipe_learns_digits():
+    text = (
+        "[CB(16,3,3,1,1), CB(32,3,3,1,1), P(2,2), CB(32,3,3,1,1), CB(64,3,3,1,1), P(2,2), "
+        "CB(64,3,3,1,1), AVG, D(2,5), SM(10)]"
+    )
+    options = ["--recipe", "practical", "--epochs", "15", "--device", "cpu"]
+    done = CliRunner().invoke(main, ["train", text, *options])
+    assert done.exit_code == 0, done.output
+    found = float(done.output.split("validation accuracy ")[1].split("%")[0])
+    assert found > 97

@@ -532,7 +532,7 @@ def test_human_designs_are_trained_first_and_large_networks_refused(invoke, tmp_
     config = tomllib.loads((tmp_path / "results" / "s" / "config.toml").read_text())
     assert config["start-from"] == designs
     refused(invoke("run", "--start-from", "[C(7,3,1), SM(10)]"), "start-from '[C(7,3,1), SM(10)]'")
-    refused(invoke("run", "--reward", "acuracy"), "no reward 'acuracy'; did you mean accuracy")
+    refused(invoke("run", "--reward", "scor"), "no reward 'scor'; did you mean score")
 
 
 def test_an_error_about_a_long_text_leaves_its_middle_out(invoke):

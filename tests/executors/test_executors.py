@@ -131,12 +131,8 @@ class PickledSlowly:
 
     now, most = 0, 0
 
-<<<<<<< HEAD:tests/test_executors.py
     def __reduce__(self):
         """Take some time."""
-=======
-    def __reduce__(self):  # noqa: D105
->>>>>>> tests:tests/executors/test_executors.py
         type(self).now += 1
         type(self).most = max(self.most, self.now)
         time.sleep(0.05)  # another thread has the time to begin

@@ -23,7 +23,8 @@ from tests.helpers.spaces import SPACE_NAMES, make_space  # noqa: E402
 # clusters that start at the same time would each write their own token into the one file of Ray
 os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=uuid.uuid4().hex)
 # pictures of tests are not kept among those of whoever runs them
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="metaqnn-tests-")
+CACHE = tempfile.TemporaryDirectory(prefix="metaqnn-tests-")
+os.environ["XDG_CACHE_HOME"] = CACHE.name
 
 
 @pytest.fixture(params=SPACE_NAMES)

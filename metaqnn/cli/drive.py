@@ -2,17 +2,23 @@
 
 import shlex
 import sys
+from dataclasses import replace
 
 import click
 
 from metaqnn.environment import check_content, read_data
+from metaqnn.errors import MetaqnnError
 from metaqnn.reports.chance import advise
 from metaqnn.reports.distinct import distinct
+from metaqnn.reports.finals import render as render_finals
+from metaqnn.reports.finals import summarise
 from metaqnn.reports.observers import make_observers
 from metaqnn.reports.stopping import Savings
-from metaqnn.reports.top_k import render, top_k
+from metaqnn.reports.top_k import best_networks, render, top_k
 from metaqnn.runs.assembly import Parts, assemble
+from metaqnn.runs.clock import Clock
 from metaqnn.runs.creation import create_run
+from metaqnn.runs.finals import finalize
 from metaqnn.runs.run import Run
 from metaqnn.runs.session import open_search, search_with_bar
 from metaqnn.terminal import printable
@@ -22,8 +28,12 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 
-def drive(run: Run, *, quiet: bool, command: list[str] | None = None) -> None:
+def drive(
+    run: Run, *, quiet: bool, command: list[str] | None = None, clock: Clock | None = None
+) -> None:
     """Search until the budget is spent, and print the five best networks.
+
+    Where there is a time, search for a part of it, and then train the best network large.
 
     Ctrl-C leaves the memory whole, says how to resume, and exits with 130.
 
@@ -31,12 +41,15 @@ def drive(run: Run, *, quiet: bool, command: list[str] | None = None) -> None:
         run: Which.
         quiet: Print nothing.
         command: That began a run whose folder is not there yet.
+        clock: Of the time for it all, if any.
 
     Raises:
         MetaqnnError: Another process works on the run, its data, memory or inputs are broken, or
             the search cannot go on.
     """
     parts = assemble(run)
+    if clock:
+        parts = replace(parts, rules=replace(parts.rules, deadline=clock.search_ends))
     observers = make_observers(run, parts.space)
     if command is None:
         check_content(run.path, parts.evaluator.facts)
@@ -53,6 +66,8 @@ def drive(run: Run, *, quiet: bool, command: list[str] | None = None) -> None:
             ending = search_with_bar(parts, search, quiet=quiet, observers=observers)
             if not quiet:
                 _summarise(parts, search.memory, ending)
+        if clock:
+            _train_last(run, clock, quiet=quiet)
     except KeyboardInterrupt:
         memory = run.memory()
         trained = sum(1 for _ in memory.trained())
@@ -63,6 +78,28 @@ def drive(run: Run, *, quiet: bool, command: list[str] | None = None) -> None:
             err=True,
         )
         sys.exit(INTERRUPTED)
+
+
+def _train_last(run: Run, clock: Clock, *, quiet: bool) -> None:
+    """Train the best network for what is left of the time, and test it."""
+    from metaqnn.runs.timed import plan_last
+
+    finals = plan_last(run, clock)
+    epochs = finals.run.config.parts["evaluator"].recipe.epochs
+    if not quiet:
+        click.echo(
+            f"\nThe best network is trained anew on all images, for {epochs} epochs.", err=True
+        )
+    results = finalize(finals, best_networks(run, 1), 1, 1, quiet=quiet)
+    if reason := results["error"].dropna().to_list():
+        raise MetaqnnError(f"the last training failed: {reason[0]}")
+    if not quiet:
+        click.echo(render_finals(summarise(results), "table"))
+        where = shlex.quote(str(run.path))
+        click.echo(
+            f"\n`metaqnn export {where} --final {finals.path.name} --to network.onnx` takes it "
+            f"home; `metaqnn resume {where} --time-limit ...` goes on"
+        )
 
 
 def _summarise(parts: Parts, memory: Memory, ending: str) -> None:

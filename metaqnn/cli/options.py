@@ -12,6 +12,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.executors.options import ExecutorOptions
 from metaqnn.options import Section, fields_of, names_of
 from metaqnn.reports.formats import FORMATS
+from metaqnn.runs.clock import defaults
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,6 +28,14 @@ format_option = click.option(
 
 run_folder = click.argument("folder", type=click.Path(path_type=Path))
 """The argument of commands that look at a run."""
+
+time_limit = click.option(
+    "--time-limit",
+    metavar="TIME",
+    help="Search for three tenths of this time among small networks, and train the best one large "
+    "for the rest: 90s, 10m, 1.5h.",
+)
+"""The option of commands that search."""
 
 CHOOSING = (*(role.name for role in ROLES), "workers", "network-timeout")
 """Options that say which parts there are."""
@@ -64,9 +73,11 @@ class PartsCommand(click.Command):
 
     def choose(self, args: list[str]) -> list[dict[str, Any]]:
         """What the arguments say of the parts, as options; of several choices each."""
-        given = _scan(args, (*CHOOSING, "config"))
+        given = _scan(args, (*CHOOSING, "config", "time-limit"))
         from_file = read_values(Path(given.pop("config"))) if "config" in given else {}
-        return [{**from_file, **given}]
+        chosen = {**from_file, **given}
+        chosen = {**defaults(chosen), **chosen}
+        return [{name: value for name, value in chosen.items() if name != "time_limit"}]
 
     def make_options(self, chosen: list[dict[str, Any]]) -> list[click.Parameter]:
         """The options of the parts."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from metaqnn.cli.options import PartsCommand, given
+from metaqnn.cli.options import PartsCommand, given, time_limit
 
 
 @click.command(
@@ -19,6 +19,7 @@ from metaqnn.cli.options import PartsCommand, given
     help="Name of the run's folder.  [default: DATASET-1, DATASET-2, ..., or SPACE-1, ... where "
     "nothing is trained]",
 )
+@time_limit
 @click.option("--results-dir", help="Folder of the runs' folders.  [default: results]")
 @click.option("--quiet/--no-quiet", default=None, help="Print nothing but errors.")
 @click.option(
@@ -33,8 +34,16 @@ def run(config: Path | None, **options: Any) -> None:
     """
     from metaqnn.cli.drive import drive
     from metaqnn.config import read_values
+    from metaqnn.runs.clock import Clock, defaults
     from metaqnn.runs.creation import plan_run
 
     from_file = {} if config is None else read_values(config)
-    made, quiet = plan_run({**from_file, **given(options)})
-    drive(made, quiet=quiet, command=["metaqnn", *sys.argv[1:]])
+    values = {**from_file, **given(options)}
+    values = {**defaults(values), **values}
+    clock = Clock.start(values.pop("time_limit")) if "time_limit" in values else None
+    made, quiet = plan_run(values)
+    if clock:
+        from metaqnn.runs.timed import plan_search
+
+        made = plan_search(made, clock, values)
+    drive(made, quiet=quiet, command=["metaqnn", *sys.argv[1:]], clock=clock)

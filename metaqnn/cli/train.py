@@ -11,7 +11,7 @@ from metaqnn.cli.options import given, section_options
 from metaqnn.config import RunOptions
 from metaqnn.data.options import DataOptions
 from metaqnn.executors.options import ExecutorOptions
-from metaqnn.training.presets import NAMES, PRACTICAL
+from metaqnn.training.presets import NAMES, PRACTICAL, SEARCH
 from metaqnn.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from metaqnn.stopping.base import Progress
     from replay import Outcome
     from state_space import Architecture
-
-SEARCH = "search"
 
 
 @click.command()
@@ -48,7 +46,7 @@ SEARCH = "search"
 )
 @click.option(
     "--recipe",
-    type=click.Choice([SEARCH, PRACTICAL, *NAMES]),
+    type=click.Choice([*NAMES, PRACTICAL]),
     default=SEARCH,
     show_default=True,
     help="search: as a search on this data set trains; practical: as one with --recipe practical; "

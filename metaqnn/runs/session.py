@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from math import isinf
 from typing import Protocol
 
 from metaqnn.environment import NETWORKS, read_data
@@ -89,7 +90,8 @@ def search_with_bar(
     if run.config.run.budget:
         parts.evaluator.check(run.task, read_data(run.path))
     with make_bar(quiet=quiet) as progress:
-        task = progress.add_task(run.path.name, total=run.config.run.budget, state="")
+        total = run.config.run.budget if isinf(parts.rules.deadline) else None
+        task = progress.add_task(run.path.name, total=total, state="")
         line = StateLine(run, search)
 
         def show(event: Event) -> None:

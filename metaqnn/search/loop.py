@@ -1,6 +1,7 @@
 """The search loop: ask, evaluate, tell, remember."""
 
 import math
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from itertools import chain
@@ -215,6 +216,8 @@ class Search:
     @property
     def ending(self) -> str | None:
         """Why no network is asked for any more, in a phrase; None while one is."""
+        if self.trained and time.monotonic() > self.rules.deadline:
+            return "the time for the search is over"
         if self._left:
             return None
         begun = len(self.trained) + len(self._asked)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Any, Self
 
 from metaqnn.errors import MetaqnnError
@@ -28,6 +29,7 @@ class Rules:
             told to the agent, and counts in no budget.
         start_from: Walks to train before the agent is asked.
         grow_every: Distinct networks after which the space is raised by a stage.
+        deadline: On `time.monotonic`; no training begins after it, but for the first.
     """
 
     seed: int
@@ -37,6 +39,7 @@ class Rules:
     refuse: Callable[[Architecture], str | None] = lambda architecture: None
     start_from: tuple[tuple[Token, ...], ...] = ()
     grow_every: int | None = None
+    deadline: float = inf
 
     @classmethod
     def make(

@@ -37,7 +37,9 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
 }
 """Options of a recipe; `short`, which depends on the run, is beside them."""
 
-NAMES = ("short", *RECIPES)
+SEARCH = "search"
+
+NAMES = ("short", SEARCH, *RECIPES)
 
 PAPER, PRACTICAL = "paper", "practical"
 """The recipes of searches: what the options of `Recipe` say, and `practical`."""
@@ -77,7 +79,8 @@ def preset(
 
     Args:
         name: Which.
-        searched: The options of the search's recipe, of which `short` is a longer variant.
+        searched: The options of the search's recipe, which SEARCH leaves as they are; `short` is
+            a longer variant.
         size: Height and width of the images.
         given: What is to be different. Where it says how the learning rate falls, the recipe's own
             rates do not count.
@@ -90,7 +93,7 @@ def preset(
             "shift": searched["shift"] or size // 8,
         }
     else:
-        chosen = dict(RECIPES[name])
+        chosen = dict(RECIPES.get(name, {}))
     if given.keys() & FALL:
         chosen["rates"] = None
     return {**searched, **chosen, **given}

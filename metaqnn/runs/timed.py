@@ -1,0 +1,127 @@
+"""Runs that are given a time: a search among small networks, then a training of the best, large.
+
+A small network costs a fraction of a large one, and says which design is good. So about `SHARE` of
+the time is for searching, with networks of half the space's scale that are trained for as many
+epochs as let `NETWORKS` of them be trained; the rest is for the best, on the space's scale or a
+larger one, with as many epochs as fit, on all images.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from math import ceil
+from typing import Any
+
+import numpy as np
+import torch
+
+from metaqnn.data.parts import load_split
+from metaqnn.device import resolve_device, use_threads
+from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.train import TrainEvaluator
+from metaqnn.reports.top_k import best_networks
+from metaqnn.runs.assembly import make_evaluator
+from metaqnn.runs.clock import SHARE, Clock
+from metaqnn.runs.finals import Finals, plan_finals
+from metaqnn.runs.results import FINAL
+from metaqnn.runs.run import Run
+from metaqnn.stopping.base import Progress
+from metaqnn.storage import free_folder
+from metaqnn.training.loop import train
+from metaqnn.training.presets import SEARCH, practical
+from state_space import Architecture, random_walk
+
+NETWORKS = 12
+"""So many can be trained in the search, at least, if they are like the first."""
+
+TRUST = 0.9
+"""What is left is planned up to this share of it, since times vary."""
+
+WIDER = (4, 3, 2, 1)
+"""How many times the space's scale the last network may be, the largest that can be trained in full
+first."""
+
+PROBED, PROBED_STEPS = 6, 4
+"""Epochs, and steps of each, of a training that says how long one takes."""
+
+
+def plan_search(run: Run, clock: Clock, given: Mapping[str, Any]) -> Run:
+    """The run with networks and trainings so small that enough of them fit into its search.
+
+    Args:
+        run: As it was asked for.
+        clock: Of the run.
+        given: The options that somebody gave, which stay.
+
+    Raises:
+        MetaqnnError: It trains nothing.
+    """
+    trainer = _trainer(run)
+    if "scale" not in run.space_settings and run.space().scale:
+        small = {name: max(1, value // 2) for name, value in run.space().scale.items()}
+        run = replace(run, space_settings={**run.space_settings, "scale": small})
+    if "epochs" in given:
+        return run
+    space = run.space()
+    starts = space.starts() or (random_walk(space, np.random.default_rng(run.config.run.seed)),)
+    seconds = _epoch(trainer, space.architecture(starts[0]))
+    slots = run.config.parts["executor"].workers or 1
+    fitting = int(SHARE * clock.limit * slots / NETWORKS / seconds)
+    changes: dict[str, Any] = {"epochs": min(trainer.recipe.epochs, max(1, fitting))}
+    if "start_from" not in given:
+        changes["start_from"] = tuple(space.text(walk) for walk in space.starts())
+    return replace(run, config=run.config.changed(changes, run.objects))
+
+
+def plan_last(run: Run, clock: Clock) -> Finals:
+    """The training of the best network as large and long as the time that is left allows.
+
+    Raises:
+        MetaqnnError: No network is trained yet.
+    """
+    trainer = _trainer(run)
+    walk = best_networks(run, 1)["walk"].iloc[0]
+    training, validation = load_split(trainer.images)
+    full = practical(len(training) + len(validation), training.shape[1])["epochs"]
+    whole = replace(run, space_settings={**run.space_settings, "scale": {}}).space()
+    for times in WIDER:
+        scale = {name: times * value for name, value in whole.scale.items()}
+        seconds = _epoch(trainer, whole.architecture(walk, scale))
+        epochs = int(TRUST * clock.left / seconds)
+        if epochs >= full or times == 1 or not scale:
+            break
+    changes = {"epochs": max(1, min(epochs, full))}
+    name = free_folder(run.path / FINAL, "timed").name
+    return plan_finals(run, SEARCH, name, changes, scale)
+
+
+def _epoch(trainer: TrainEvaluator, architecture: Architecture) -> float:
+    """About how many seconds an epoch of a training takes."""
+    training, validation = (
+        images.to(torch.device(resolve_device(trainer.place.device)))
+        for images in load_split(trainer.images)
+    )
+    few = min(len(training), PROBED_STEPS * trainer.recipe.batch_size)
+    some = validation.take(torch.arange(ceil(len(validation) * few / len(training))))
+    recipe = trainer.recipe.model_copy(update={"epochs": PROBED})
+    ends: list[float] = []
+
+    def note(progress: Progress) -> None:  # of all epochs but the last
+        ends.append(time.monotonic())
+
+    with use_threads(trainer.place.threads):
+        train(architecture, training.take(torch.arange(few)), some, recipe, 0, stopping=note)
+    # the first epoch has what is done once in it
+    return (ends[-1] - ends[0]) / (len(ends) - 1) * len(training) / few
+
+
+def _trainer(run: Run) -> TrainEvaluator:
+    """What trains the networks.
+
+    Raises:
+        MetaqnnError: Nothing does.
+    """
+    evaluator = make_evaluator(run, run.space())
+    if not isinstance(evaluator, TrainEvaluator):
+        raise MetaqnnError("time-limit is for runs that train networks on a data set")
+    return evaluator

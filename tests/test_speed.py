@@ -172,7 +172,16 @@ def test_pooling_stays_behind_a_relu_that_another_layer_reads_too():
     assert isinstance(built.layers[0][1], torch.nn.ReLU)
 
 
-@pytest.mark.parametrize("speed", [Speed(channels_last=False), Speed(late=False)])
+@pytest.mark.parametrize("has_amx", [True, False])
+def test_a_cpu_rounds_where_it_may_and_is_faster_for_it(monkeypatch, has_amx):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
+    assert Speed.of(CPU, bfloat16=True).bfloat16 is has_amx
+    assert not Speed.of(CPU).bfloat16
+
+
+@pytest.mark.parametrize(
+    "speed", [Speed(channels_last=False), Speed(late=False), Speed(bfloat16=True)]
+)
 def test_without_a_step_the_training_is_as_good(speed):
     data = load_split(DataOptions())
     recipe = Recipe(epochs=3, batch_size=64, learning_rate=3e-3, dropout=False)

@@ -140,7 +140,8 @@ class Steps:
             loss = loss * (len(part) / len(batch)) if len(part) < len(batch) else loss
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
             self.losses += loss.detach()
-        self.optimizer.step()
+        with self.autocast():  # muon multiplies matrices
+            self.optimizer.step()
 
     def state(self) -> dict[str, list[Tensor]]:
         """What a step changes, as it lies in memory; all is there after the first step."""

@@ -16,6 +16,9 @@ from state_space.settings import suggestion
 SCHEDULES = STEPS, ONE_CYCLE = "steps", "one-cycle"
 """How a learning rate goes."""
 
+MOVING = "sgd", "muon"
+"""Optimizers with a momentum."""
+
 WARM_UP, FIRST, LAST = 0.3, 25, 1e4
 """Of one cycle: the share of its steps that go up, how many times lower than the peak it begins,
 and how many times lower than that it ends."""
@@ -31,9 +34,10 @@ class Recipe(Section):
     epochs: PositiveInt = Field(20, description="Epochs of a training.")
     batch_size: PositiveInt = Field(128, description="Images a step.")
     optimizer: str = Field(
-        "adam", description="adam, adamw (decoupled weight decay), or sgd with --momentum."
+        "adam",
+        description="adam, adamw (decoupled weight decay), muon or sgd, both with --momentum.",
     )
-    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="Of sgd.")
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="Of sgd and muon.")
     nesterov: bool = Field(False, description="Of sgd: Nesterov's momentum.")
     schedule: str = Field(
         STEPS,
@@ -51,8 +55,8 @@ class Recipe(Section):
     weight_decay: float = Field(
         0.0,
         ge=0,
-        description="L2 penalty (2017 code: 5e-4); with adamw the share that each step takes off "
-        "the weights, times the rate.",
+        description="L2 penalty (2017 code: 5e-4); with adamw and muon the share that each step "
+        "takes off the weights, times the rate.",
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="Share of a label that is spread over all classes."
@@ -210,9 +214,10 @@ def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
     if not settings:
         return recipe
     changes = check_settings(settings)
-    if "momentum" in changes and recipe.optimizer != "sgd":
+    if "momentum" in changes and recipe.optimizer not in MOVING:
         raise MetaqnnError(
-            f"the network sets momentum, which {recipe.optimizer} does not have; only sgd has it"
+            f"the network sets momentum, which {recipe.optimizer} does not have; only "
+            f"{' and '.join(MOVING)} have it"
         )
     falls = sorted(changes.keys() & {"decay", "decay_every"})
     if falls and recipe.schedule == ONE_CYCLE:

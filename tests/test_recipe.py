@@ -163,7 +163,10 @@ def test_a_run_takes_the_practical_recipe_by_name_and_what_is_given_first():
     assert recipe(recipe="paper") == recipe()
     changed = recipe(recipe="practical", epochs=3, label_smoothing=0.0, decay=0.5)
     assert (changed.epochs, changed.label_smoothing, changed.schedule) == (3, 0.0, "steps")
-    assert changed.optimizer == "adamw"
+    assert changed.optimizer == "muon"
+    mine = recipe(recipe="practical", optimizer="adamw")
+    assert (mine.optimizer, mine.learning_rate, mine.weight_decay) == ("adamw", 5e-3, 0.01)
+    assert mine.momentum == recipe().momentum
     with pytest.raises(MetaqnnError, match="no recipe 'practicle'; did you mean practical"):
         recipe(recipe="practicle")
     with pytest.raises(MetaqnnError, match="rates is '0.1:3': one cycle has no other rates"):

@@ -16,6 +16,9 @@ ROUNDS = 3
 """Of that: with five, as in the paper, small singular values come closer to 1, and a training takes
 longer."""
 
+SMALL = 1e-7
+"""A gradient of zero stays one."""
+
 BESIDE = 0.05
 """The learning rate of what AdamW updates, as a share of that of the matrices."""
 
@@ -87,8 +90,7 @@ class Muon:
 def orthogonal(matrix: Tensor) -> Tensor:
     """The matrix with all its singular values about 1, by Newton's and Schulz's iteration."""
     is_tall = matrix.shape[0] > matrix.shape[1]
-    values = matrix.T if is_tall else matrix
-    values = values / (values.norm() + 1e-7)
+    values: Tensor = (matrix.T if is_tall else matrix) / (matrix.norm() + SMALL)
     first, third, fifth = FACTORS
     for _ in range(ROUNDS):
         square = values @ values.T

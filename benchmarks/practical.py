@@ -46,8 +46,11 @@ def main() -> None:
     network = space.architecture(walk, {"width": args.width})
     if args.no_mirror:
         network = Architecture(network.nodes, network.outputs, {}, network.cells)
-    chosen = practical(len(training), training.shape[1]) if args.recipe == PRACTICAL else {}
     changes = {key: _value(value) for key, _, value in (text.partition("=") for text in args.set)}
+    optimizer = {key: str(changes[key]) for key in changes.keys() & {"optimizer"}}
+    chosen = practical(len(training), training.shape[1], **optimizer)
+    if args.recipe == PAPER:
+        chosen = {}
     recipe = Recipe(**{**chosen, **changes})
     began = time.process_time()
     outcome = train(network, training, validation, recipe, args.seed)

@@ -32,7 +32,7 @@ class RecipeChoice(Section):
 
     recipe: str = Field(
         PAPER,
-        description="Defaults of the options of trainings: paper, or practical (one cycle, adamw, "
+        description="Defaults of the options of trainings: paper, or practical (one cycle, muon, "
         "label smoothing and shifts, with a batch and epochs for the number of images).",
     )
 
@@ -67,7 +67,8 @@ class TrainOptions(Section):
 
 def _practical(given: dict[str, Any]) -> dict[str, Any]:
     """The options with those of the practical recipe for the images, where they are not given."""
-    chosen = practical(1, 1)
+    optimizer = str(given.get("optimizer", "muon"))
+    chosen = practical(1, 1, optimizer)
     if given.keys() >= chosen.keys():
         return given
     from metaqnn.data.parts import load_split  # torch is imported where images are loaded
@@ -75,7 +76,7 @@ def _practical(given: dict[str, Any]) -> dict[str, Any]:
     completed = DataOptions.complete(given)
     own = {name: completed[name] for name in DataOptions.model_fields if name in completed}
     training, _ = load_split(make(DataOptions, own))
-    chosen = practical(len(training), training.shape[1])
+    chosen = practical(len(training), training.shape[1], optimizer)
     if given.keys() & (FALL - {"learning_rate"} | {"rates"}):
         chosen["schedule"] = "steps"
     return {**chosen, **given}

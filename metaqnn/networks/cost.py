@@ -75,6 +75,19 @@ def total_cost(architecture: Architecture, input_shape: Shape) -> LayerCost:
     )
 
 
+def takes_size(architecture: Architecture, input_shape: Shape, size: Shape) -> bool:
+    """Whether a network for images of a shape takes those of another height and width too."""
+    try:
+        others = layer_costs(architecture, (*input_shape[:-2], *size))
+    except ShapeError:
+        return False
+    # a layer that reads all pixels has weights for each
+    return all(
+        one.parameters == other.parameters
+        for one, other in zip(layer_costs(architecture, input_shape), others, strict=True)
+    )
+
+
 def size_metrics(architecture: Architecture, input_shape: Shape) -> dict[str, float]:
     """What an outcome says of the network's size: parameters, multiply_adds, nodes, edges.
 

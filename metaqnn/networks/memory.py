@@ -11,8 +11,8 @@ from state_space import Architecture
 FLOAT = 4
 """Bytes of a weight, a gradient, or an optimizer's moment."""
 
-MOMENTS = {"adam": 2, "adamw": 2, "sgd": 1}
-"""Numbers that an optimizer keeps of every weight, beside the weight and its gradient."""
+MOMENTS = {"adam": 2, "adamw": 2, "muon": 1, "sgd": 1}
+"""Numbers that an optimizer keeps of every weight at least, beside the weight and its gradient."""
 
 
 def weight_bytes(architecture: Architecture, input_shape: Shape, optimizer: str) -> int:

@@ -1,12 +1,14 @@
 """New images from old ones, a batch at a time, on the device where they lie.
 
-All take normalised images of shape (images, channels, height, width) and keep that shape; where
-nothing is left of an image stands 0, the mean of the training images.
+All take normalised images of shape (images, channels, height, width), and all but `shrink` keep
+that shape; where nothing is left of an image stands 0, the mean of the training images.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import interpolate, pad
 
 from metaqnn.training.recipe import Recipe
 
@@ -43,6 +45,11 @@ def shift(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
     padded = pad(images, (most, most, most, most)).permute(0, 2, 3, 1)
     moved = padded[each[:, None, None], rows[:, :, None], columns[:, None, :]]
     return moved.permute(0, 3, 1, 2)
+
+
+def shrink(images: Tensor, size: Sequence[int]) -> Tensor:
+    """The images at another height and width, smoothed, so that nothing is skipped."""
+    return interpolate(images, list(size), mode="bilinear", antialias=True)
 
 
 def cutout(images: Tensor, side: int, generator: torch.Generator) -> Tensor:

@@ -11,7 +11,8 @@ from torch.nn.functional import cross_entropy
 
 from metaqnn.data.images import Images
 from metaqnn.networks.build import Network
-from metaqnn.training.augment import augment
+from metaqnn.networks.cost import takes_size
+from metaqnn.training.augment import augment, shrink
 from metaqnn.training.cuda_graph import GraphedStep, Graphs
 from metaqnn.training.optimizers import OPTIMIZERS
 from metaqnn.training.peak import utilisation
@@ -20,6 +21,9 @@ from metaqnn.training.speed import Speed
 
 VALIDATION_BATCH = 512
 """Images that are validated at once."""
+
+SMALLEST = 16
+"""Height and width below which images are not brought."""
 
 
 class TrainingDiverged(RuntimeError):
@@ -87,7 +91,20 @@ class Steps:
         optimizer = OPTIMIZERS.find(recipe.optimizer)
         self.optimizer = optimizer.from_recipe(network.parameters(), recipe)
         self.rate = math.nan  # that the optimizer was told last
+        self.size = self.full = training.shape[1:]
         self.losses = torch.zeros((), device=self.device)
+
+    def resize(self, epoch: int) -> bool:
+        """Let the images have the size of an epoch; whether it is another than before."""
+        least = min(SMALLEST / min(self.full), 1.0)
+        share = max(self.recipe.size(epoch), least)
+        size = tuple(round(share * side) for side in self.full)
+        if size != self.full and not takes_size(
+            self.network.architecture, self.training.shape, size
+        ):
+            size = self.full
+        before, self.size = self.size, size
+        return size != before
 
     def epoch(self, epoch: int, graph: GraphedStep | None) -> float:
         """Train on all images once, in a new order, and return the sum of the batches' losses."""
@@ -111,9 +128,11 @@ class Steps:
         for part in self._parts(batch):
             images = self.training.normalise(self.training.images[part], self.speed.layout)
             images = augment(images, self.recipe, self.generator)
+            if self.size != self.full:
+                images = shrink(images, self.size)
             with self.autocast():
                 loss = cross_entropy(
-                    self.network(images),
+                    self.network(images).float(),
                     self.training.labels[part],
                     label_smoothing=self.recipe.label_smoothing,
                 )
@@ -121,7 +140,8 @@ class Steps:
             loss = loss * (len(part) / len(batch)) if len(part) < len(batch) else loss
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
             self.losses += loss.detach()
-        self.optimizer.step()
+        with self.autocast():  # muon multiplies matrices
+            self.optimizer.step()
 
     def state(self) -> dict[str, list[Tensor]]:
         """What a step changes, as it lies in memory; all is there after the first step."""
@@ -192,6 +212,9 @@ def epochs(
     try:
         for epoch in range(recipe.epochs):
             start = time.perf_counter()
+            if steps.resize(epoch) and graph:  # what is recorded is of the size before
+                graph.free()
+                graph = GraphedStep(steps, recipe.batch_size, graphs)
             loss = steps.epoch(epoch, graph)
             tally.images += len(training)
             tally.seconds += time.perf_counter() - start

@@ -80,7 +80,7 @@ def train(
     began = time.perf_counter()
     recipe = with_settings(recipe, architecture.settings)
     device = training.images.device
-    speed = speed or Speed.of(device)
+    speed = speed or Speed.of(device, bfloat16=recipe.bfloat16)
     chance = 1 / len(training.classes)
     check_scores(architecture, len(training.classes))
     size = size_metrics(architecture, training.shape)

@@ -43,6 +43,7 @@ OPTIMIZERS: Table[type[Optimizer]] = Table(
     {
         "adam": "metaqnn.training.adam:FusedAdam",
         "adamw": "metaqnn.training.adam:FusedAdamW",
+        "muon": "metaqnn.training.muon:Muon",
         "sgd": "metaqnn.training.sgd:Sgd",
     },
 )

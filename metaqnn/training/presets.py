@@ -10,6 +10,8 @@ _PAPER: Mapping[str, Any] = {
     "optimizer": "sgd",
     "schedule": "steps",
     "label_smoothing": 0.0,
+    "first_size": 1.0,
+    "bfloat16": False,
     "xavier": True,
     "momentum": 0.9,
     "nesterov": False,
@@ -45,7 +47,15 @@ PAPER, PRACTICAL = "paper", "practical"
 """The recipes of searches: what the options of `Recipe` say, and `practical`."""
 
 
-def practical(images: int, size: int) -> dict[str, Any]:
+_STEPS: Mapping[str, Mapping[str, float]] = {
+    "muon": {"learning_rate": 0.1, "momentum": 0.6, "weight_decay": 0.1},
+    "adamw": {"learning_rate": 5e-3, "weight_decay": 0.01},
+    "adam": {"learning_rate": 5e-3},
+}
+"""What the practical recipe has for an optimizer; others have their usual numbers."""
+
+
+def practical(images: int, size: int, optimizer: str = "muon") -> dict[str, Any]:
     """The options of a training that makes the most of few images.
 
     The batch grows with the root of the number of images, 64 for 5,000, and the epochs fall with
@@ -56,16 +66,18 @@ def practical(images: int, size: int) -> dict[str, Any]:
     Args:
         images: For training.
         size: Height and width of them.
+        optimizer: Where a person wants another.
     """
     return {
-        "optimizer": "adamw",
+        "optimizer": optimizer,
+        **_STEPS.get(optimizer, {}),
         "schedule": "one-cycle",
-        "learning_rate": 5e-3,
-        "weight_decay": 0.01,
         "label_smoothing": 0.1,
         "batch_size": min(128, max(16, 2 ** round(log2(images) / 2))),
         "epochs": min(100, max(10, round(40 * (5000 / images) ** 0.3))),
         "shift": round(size / 10),
+        "first_size": 0.5,
+        "bfloat16": True,
         "xavier": False,
         "dropout": False,
         "restart_below": 0.0,

@@ -16,6 +16,9 @@ from state_space.settings import suggestion
 SCHEDULES = STEPS, ONE_CYCLE = "steps", "one-cycle"
 """How a learning rate goes."""
 
+MOVING = "sgd", "muon"
+"""Optimizers with a momentum."""
+
 WARM_UP, FIRST, LAST = 0.3, 25, 1e4
 """Of one cycle: the share of its steps that go up, how many times lower than the peak it begins,
 and how many times lower than that it ends."""
@@ -31,9 +34,10 @@ class Recipe(Section):
     epochs: PositiveInt = Field(20, description="Epochs of a training.")
     batch_size: PositiveInt = Field(128, description="Images a step.")
     optimizer: str = Field(
-        "adam", description="adam, adamw (decoupled weight decay), or sgd with --momentum."
+        "adam",
+        description="adam, adamw (decoupled weight decay), muon or sgd, both with --momentum.",
     )
-    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="Of sgd.")
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="Of sgd and muon.")
     nesterov: bool = Field(False, description="Of sgd: Nesterov's momentum.")
     schedule: str = Field(
         STEPS,
@@ -51,8 +55,8 @@ class Recipe(Section):
     weight_decay: float = Field(
         0.0,
         ge=0,
-        description="L2 penalty (2017 code: 5e-4); with adamw the share that each step takes off "
-        "the weights, times the rate.",
+        description="L2 penalty (2017 code: 5e-4); with adamw and muon the share that each step "
+        "takes off the weights, times the rate.",
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="Share of a label that is spread over all classes."
@@ -68,6 +72,15 @@ class Recipe(Section):
     )
     cutout: int = Field(
         0, ge=0, description="Side of a square that is cut out of every training image."
+    )
+    first_size: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="Share of their height and width that images have in the first third of the "
+        "epochs; in the second it is half way to all. Never below 16 pixels, and only for networks "
+        "that take any size.",
+    )
+    bfloat16: bool = Field(
+        False, description="On CPUs with AMX as on GPUs: the passes in bfloat16, in half the time."
     )
     xavier: bool = Field(
         True,
@@ -135,6 +148,11 @@ class Recipe(Section):
             return _between(low, self.learning_rate, step / first)
         return _between(self.learning_rate, low / LAST, (step - first) / (last - first))
 
+    def size(self, epoch: int) -> float:
+        """The share of their height and width that images have in an epoch, counted from 0."""
+        thirds_left = 3 * (self.epochs - 1 - epoch) // self.epochs
+        return 1 - (1 - self.first_size) * thirds_left / 2
+
     def dress(self, architecture: Architecture) -> Architecture:
         """The network with the dropout that no agent decides, the i-th of n as D(i,n).
 
@@ -196,9 +214,10 @@ def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
     if not settings:
         return recipe
     changes = check_settings(settings)
-    if "momentum" in changes and recipe.optimizer != "sgd":
+    if "momentum" in changes and recipe.optimizer not in MOVING:
         raise MetaqnnError(
-            f"the network sets momentum, which {recipe.optimizer} does not have; only sgd has it"
+            f"the network sets momentum, which {recipe.optimizer} does not have; only "
+            f"{' and '.join(MOVING)} have it"
         )
     falls = sorted(changes.keys() & {"decay", "decay_every"})
     if falls and recipe.schedule == ONE_CYCLE:

@@ -15,7 +15,8 @@ class Speed:
     Attributes:
         channels_last: Values of all channels of a pixel lie side by side in memory.
         late: The loss is read after an epoch, not after every batch, so that the GPU never waits.
-        bfloat16: The passes run in bfloat16; weights and Adam stay in float32.
+        bfloat16: The passes run in bfloat16; weights and Adam stay in float32. GPUs that have it
+            always do so, CPUs where they are told.
         tf32: What runs in float32 may round its factors to 10 bits.
         benchmark: cuDNN tries its algorithms on every new shape.
         cuda_graph: A step is recorded once and then replayed as a whole.
@@ -29,13 +30,18 @@ class Speed:
     cuda_graph: bool = False
 
     @classmethod
-    def of(cls, device: torch.device) -> Self:
-        """All that a device knows."""
+    def of(cls, device: torch.device, *, bfloat16: bool = False) -> Self:
+        """All that a device knows.
+
+        Args:
+            device: Where to train.
+            bfloat16: Whether a CPU with AMX may round; without AMX it is slower than float32.
+        """
         if device.type == "cuda":
             # both came with Ampere; before it bfloat16 is emulated, and slower than float32
             new = torch.cuda.get_device_capability(device)[0] >= 8
             return cls(bfloat16=new, tf32=new, benchmark=True, cuda_graph=True)
-        return cls()
+        return cls(bfloat16=bfloat16 and torch.cpu._is_amx_tile_supported())
 
     @property
     def layout(self) -> torch.memory_format:

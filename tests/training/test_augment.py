@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import pad
 
-from metaqnn.training.augment import augment, cutout, mirror, shift
+from metaqnn.training.augment import augment, cutout, mirror, shift, shrink
 from metaqnn.training.recipe import Recipe
 
 
@@ -70,3 +70,12 @@ def test_all_together_keep_shape_and_type_and_leave_the_images_alone():
     assert torch.equal(first, same) and not torch.equal(first, other)
     assert torch.equal(images, before)
     assert augment(images, Recipe(), generator()) is images
+
+
+def test_a_ramp_of_half_the_size_has_the_means_of_its_pairs():
+    ramp = torch.arange(12.0).expand(2, 3, 12, 12)
+    small = shrink(ramp, (6, 6))
+    assert small.shape == (2, 3, 6, 6)
+    # at the borders the window of four pixels is cut
+    assert torch.allclose(small[..., 1:-1], torch.tensor([2.5, 4.5, 6.5, 8.5]))
+    assert torch.allclose(shrink(torch.ones(2, 3, 12, 12), (9, 7)), torch.ones(2, 3, 9, 7))

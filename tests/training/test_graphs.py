@@ -10,8 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load
 
+from metaqnn.data.images import Images
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split
+from metaqnn.networks.notation import read
 from metaqnn.training import cuda_graph
 from metaqnn.training.cuda_graph import WARM_UP, CudaRecorder, GraphedStep, Graphs
 from metaqnn.training.loop import train
@@ -127,6 +129,20 @@ def test_a_right_graph_is_replayed(digits, usual, number):
     (made,) = graphs.recorder.made
     full = len(digits[0]) // 32
     assert made.replays == 2 * full - WARM_UP and made.freed
+
+
+def test_every_size_of_the_images_has_a_recording_of_its_own():
+    pixels = torch.randint(256, (400, 1, 32, 32), dtype=torch.uint8)
+    images = Images(pixels, torch.arange(400) % 10, tuple("0123456789"))
+    recipe = Recipe(epochs=3, batch_size=32, first_size=0.5, restart_below=0.0)
+    network = read("[CB(4,3,3,1,1), P(2,2), AVG, SM(10)]")
+    graphs = Graphs(Recorder(Replaying))
+    found, usual = (
+        train(network, images, images, recipe, seed=3, **more).curve
+        for more in ({"speed": GRAPHED, "graphs": graphs}, {})
+    )
+    assert found == usual
+    assert [(made.replays, made.freed) for made in graphs.recorder.made] == [(9, True)] * 3
 
 
 @pytest.mark.filterwarnings("default")

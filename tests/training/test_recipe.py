@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from metaqnn.cli import main
 from metaqnn.config import RunConfig
+from metaqnn.data.images import Images
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split
 from metaqnn.errors import MetaqnnError
@@ -44,6 +45,20 @@ def test_steps_are_the_rates_of_their_epochs():
     ]
 
 
+@given(epochs=st.integers(1, 60), first=st.floats(0.1, 1))
+def test_images_grow_to_all_of_their_size(epochs, first):
+    recipe = Recipe(first_size=first, epochs=epochs)
+    sizes = [recipe.size(epoch) for epoch in range(epochs)]
+    assert sizes == sorted(sizes) and sizes[-1] == 1
+    assert epochs < 3 or sizes[0] == pytest.approx(first)
+
+
+def test_images_grow_by_thirds_of_the_epochs():
+    recipe = Recipe(first_size=0.5, epochs=7)
+    assert [recipe.size(epoch) for epoch in range(7)] == [0.5] * 2 + [0.75] * 2 + [1] * 3
+    assert {Recipe().size(epoch) for epoch in range(20)} == {1}
+
+
 @pytest.fixture(scope="module")
 def digits():
     return load_split(DataOptions(train_limit=300))
@@ -65,6 +80,35 @@ def test_the_optimizer_gets_the_rate_of_every_step(digits, monkeypatch):
     assert len(digits[0]) == 240
     assert seen == pytest.approx([0.5 * recipe.step_rate(step, 5) for step in range(15)])
     assert max(seen) == pytest.approx(0.5 * 1e-3, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("network", "size", "expected"),
+    [
+        ("[CB(4,3,3,1,1), P(2,2), AVG, SM(10)]", (32, 32), [(16, 16), (24, 24), (32, 32)]),
+        ("[CB(4,3,3,1,1), P(2,2), AVG, SM(10)]", (24, 30), [(16, 20), (18, 22), (24, 30)]),
+        ("[CB(4,3,3,1,1), P(2,2), AVG, SM(10)]", (8, 8), [(8, 8)] * 3),
+        # it has weights for every pixel
+        ("[CB(4,3,3,1,1), P(2,2), SM(10)]", (32, 32), [(32, 32)] * 3),
+        # a window of 20 does not fit into 16
+        ("[CB(4,3,3,1,1), P(20,2), AVG, SM(10)]", (32, 32), [(32, 32), (24, 24), (32, 32)]),
+    ],
+)
+def test_networks_see_the_sizes_that_they_can_take(network, size, expected):
+    pixels = torch.randint(256, (40, 1, *size), dtype=torch.uint8)
+    images = Images(pixels, torch.arange(40) % 10, tuple("0123456789"))
+    recipe = Recipe(first_size=0.5, epochs=3, batch_size=20)
+    generator = torch.Generator().manual_seed(0)
+    built = Network(read(network), images.shape, generator)
+    steps = Steps(built, images, recipe, 1.0, generator, Speed.of(CPU), 1)
+    seen = []
+    built.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape[2:])))
+    for epoch in range(3):
+        steps.resize(epoch)
+        steps.epoch(epoch, None)
+    assert seen == [shape for shape in expected for _ in range(2)]
+    steps.accuracy(images)
+    assert seen[-1] == size
 
 
 def test_label_smoothing_is_that_of_torch_s_loss(digits):
@@ -119,7 +163,10 @@ def test_a_run_takes_the_practical_recipe_by_name_and_what_is_given_first():
     assert recipe(recipe="paper") == recipe()
     changed = recipe(recipe="practical", epochs=3, label_smoothing=0.0, decay=0.5)
     assert (changed.epochs, changed.label_smoothing, changed.schedule) == (3, 0.0, "steps")
-    assert changed.optimizer == "adamw"
+    assert changed.optimizer == "muon"
+    mine = recipe(recipe="practical", optimizer="adamw")
+    assert (mine.optimizer, mine.learning_rate, mine.weight_decay) == ("adamw", 5e-3, 0.01)
+    assert mine.momentum == recipe().momentum
     with pytest.raises(MetaqnnError, match="no recipe 'practicle'; did you mean practical"):
         recipe(recipe="practicle")
     with pytest.raises(MetaqnnError, match="rates is '0.1:3': one cycle has no other rates"):

@@ -93,7 +93,7 @@ def test_stopping_rule_and_memory_see_the_recipe_with_the_settings(digits, monke
         ({"learning-rate": -1.0}, "the network sets learning-rate to -1.0: input should be great"),
         ({"mirror": 2.0}, "the network sets mirror to 2.0: input should be a valid boolean"),
         ({"epochs": 2.5}, "the network sets epochs to 2.5: input should be a valid integer"),
-        ({"momentum": 0.5}, "the network sets momentum, which adam does not have; only sgd has it"),
+        ({"momentum": 0.5}, "the network sets momentum, which adam does not have; only sgd and"),
         ({"momentum": 1.5}, "the network sets momentum to 1.5: input should be less than 1"),
     ],
 )

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split
@@ -11,6 +13,7 @@ from metaqnn.training import peak
 from metaqnn.training.adam import fastest
 from metaqnn.training.epochs import Tally, batches
 from metaqnn.training.loop import train
+from metaqnn.training.muon import orthogonal
 from metaqnn.training.optimizers import OPTIMIZERS
 from metaqnn.training.peak import peak_of, utilisation
 from metaqnn.training.recipe import Recipe
@@ -18,6 +21,7 @@ from metaqnn.training.speed import Speed
 from tests.helpers.networks import DEEP
 
 CPU = torch.device("cpu")
+SEEDS = st.integers(0, 2**32 - 1)
 
 
 REFERENCES = {
@@ -29,7 +33,7 @@ REFERENCES = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", REFERENCES)
 def test_our_optimizers_update_as_torch_s_do(name):
     generator = torch.Generator().manual_seed(0)
     ours = [torch.randn(shape, generator=generator) for shape in ((3, 4), (5,), (2,))]
@@ -49,6 +53,46 @@ def test_our_optimizers_update_as_torch_s_do(name):
         reference.step()
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, other)
+
+
+@given(rows=st.integers(1, 40), columns=st.integers(1, 40), size=st.floats(1e-3, 1e3), seed=SEEDS)
+def test_a_matrix_made_orthogonal_has_its_directions_at_equal_length(rows, columns, size, seed):
+    generator = torch.Generator().manual_seed(seed)
+    left, right = (
+        torch.linalg.qr(torch.randn(side, min(rows, columns), generator=generator))[0]
+        for side in (rows, columns)
+    )
+    lengths = size * torch.linspace(0.5, 1, min(rows, columns))
+    made = left.T @ orthogonal(left @ torch.diag(lengths) @ right.T) @ right
+    found = made.diagonal()
+    assert ((found > 0.3) & (found < 1.3)).all()
+    assert torch.allclose(made, found.diag(), atol=1e-3)
+
+
+def test_muon_moves_matrices_by_hand_and_all_else_by_adamw():
+    """One step by hand, of a matrix of one row, whose singular value becomes a fixed number."""
+    shapes = ((1, 2, 1, 2), (4, 1, 3, 3), (4,), (10, 4), (10,))
+    generator = torch.Generator().manual_seed(0)
+    weights = [torch.randn(shape, generator=generator) for shape in shapes]
+    before = [value.clone() for value in weights]
+    recipe = Recipe(learning_rate=0.2, weight_decay=0.1, momentum=0.6)
+    muon = OPTIMIZERS.find("muon").from_recipe(weights, recipe)
+    beside = [value.clone() for value in before[1:]]
+    adam = torch.optim.AdamW(beside, 0.2 * 0.05, weight_decay=0.1)
+    for value, other in zip(weights, [None, *beside], strict=True):
+        value.grad = torch.randn(value.shape, generator=generator)
+        if other is not None:
+            other.grad = value.grad
+    gradient = weights[0].grad.clone()
+    muon.step()
+    adam.step()
+    for value, other in zip(weights[1:], beside, strict=True):
+        torch.testing.assert_close(value, other)
+    length = 1.0
+    for _ in range(3):
+        length = 3.4445 * length - 4.7750 * length**3 + 2.0315 * length**5
+    expected = before[0] * (1 - 0.1 * 0.2) - 0.2 * length * gradient / gradient.norm()
+    torch.testing.assert_close(weights[0], expected)
 
 
 def without(monkeypatch):
@@ -172,7 +216,16 @@ def test_pooling_stays_behind_a_relu_that_another_layer_reads_too():
     assert isinstance(built.layers[0][1], torch.nn.ReLU)
 
 
-@pytest.mark.parametrize("speed", [Speed(channels_last=False), Speed(late=False)])
+@pytest.mark.parametrize("has_amx", [True, False])
+def test_a_cpu_rounds_where_it_may_and_is_faster_for_it(monkeypatch, has_amx):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
+    assert Speed.of(CPU, bfloat16=True).bfloat16 is has_amx
+    assert not Speed.of(CPU).bfloat16
+
+
+@pytest.mark.parametrize(
+    "speed", [Speed(channels_last=False), Speed(late=False), Speed(bfloat16=True)]
+)
 def test_without_a_step_the_training_is_as_good(speed):
     data = load_split(DataOptions())
     recipe = Recipe(epochs=3, batch_size=64, learning_rate=3e-3, dropout=False)

@@ -19,6 +19,7 @@ from metaqnn.data.parts import load_split
 from metaqnn.device import resolve_device, use_threads
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator
+from metaqnn.networks.cost import total_cost
 from metaqnn.reports.top_k import best_networks
 from metaqnn.runs.assembly import make_evaluator
 from metaqnn.runs.clock import SHARE, Clock
@@ -43,6 +44,9 @@ first."""
 
 PROBED, PROBED_STEPS = 6, 4
 """Epochs, and steps of each, of a training that says how long one takes."""
+
+PROBE_SHARE = 0.05
+"""Of what is left, at most, for such a training of the large network."""
 
 
 def plan_search(run: Run, clock: Clock, given: Mapping[str, Any]) -> Run:
@@ -80,19 +84,29 @@ def plan_last(run: Run, clock: Clock) -> Finals:
         MetaqnnError: No network is trained yet.
     """
     trainer = _trainer(run)
-    walk = best_networks(run, 1)["walk"].iloc[0]
+    best = best_networks(run, 1).iloc[0]
     training, validation = load_split(trainer.images)
-    full = practical(len(training) + len(validation), training.shape[1])["epochs"]
     whole = replace(run, space_settings={**run.space_settings, "scale": {}}).space()
-    for times in WIDER:
+    shape = run.task.shape
+
+    def cost(times: int) -> int:
         scale = {name: times * value for name, value in whole.scale.items()}
-        seconds = _epoch(trainer, whole.architecture(walk, scale))
-        epochs = int(TRUST * clock.left / seconds)
-        if epochs >= full or times == 1 or not scale:
-            break
-    changes = {"epochs": max(1, min(epochs, full))}
+        return total_cost(whole.architecture(best["walk"], scale), shape).multiply_adds
+
+    # wide networks compute more in a second, so this is no less than it will be
+    seconds = best["seconds"] / len(best["curve"]) * cost(1) / best["multiply_adds"]
+    probed = PROBED * PROBED_STEPS * trainer.recipe.batch_size / len(training)
+    if probed * seconds < PROBE_SHARE * clock.left:
+        seconds = _epoch(trainer, whole.architecture(best["walk"]))
+    images = len(training) + len(validation)
+    seconds *= images / len(training)
+    full = practical(images, shape[1])["epochs"]
+    fitting = TRUST * clock.left / seconds
+    times = next(times for times in WIDER if times == 1 or fitting * cost(1) / cost(times) >= full)
+    epochs = max(1, min(full, int(fitting * cost(1) / cost(times))))
+    scale = {name: times * value for name, value in whole.scale.items()}
     name = free_folder(run.path / FINAL, "timed").name
-    return plan_finals(run, SEARCH, name, changes, scale)
+    return plan_finals(run, SEARCH, name, {"epochs": epochs}, scale)
 
 
 def _epoch(trainer: TrainEvaluator, architecture: Architecture) -> float:

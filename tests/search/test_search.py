@@ -354,3 +354,16 @@ def test_ctrl_c_is_no_end_of_the_process(path):
     search = make_search(path, "random", budget=2)
     search.run()
     assert search.memory.frame()["error"].isna().all()
+
+
+def test_after_the_deadline_no_training_begins_but_the_first(tmp_path):
+    search = make_search(tmp_path / "m.sqlite", "random", deadline=time.monotonic() - 1)
+    assert search.run() == "the time for the search is over"
+    assert len(search.trained) == 1
+    assert search.run() == "the time for the search is over" and len(search.trained) == 1
+    # whoever has more time goes on as if there had been no end
+    late = make_search(tmp_path / "m.sqlite", "random")
+    assert late.run() == "the budget is spent"
+    whole = make_search(tmp_path / "w.sqlite", "random")
+    whole.run()
+    assert state(late) == state(whole)

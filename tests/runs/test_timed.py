@@ -1,0 +1,134 @@
+"""A run with a time ends in it, with a network that was trained large."""
+
+import json
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from metaqnn.cli import main
+from metaqnn.errors import MetaqnnError
+from metaqnn.networks.cost import total_cost
+from metaqnn.runs import timed
+from metaqnn.runs.clock import Clock, read_time
+from metaqnn.runs.run import open_run
+from metaqnn.runs.timed import plan_last, plan_search
+from metaqnn.training.presets import practical
+from tests.helpers.commands import refused
+from tests.helpers.pictures import bars, write_npz
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, list(map(str, arguments)))
+
+
+COMMON = ["--device", "cpu", "--threads", "1", "--quiet"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("10m", 600), ("1.5h", 5400), (" 0.5s ", 0.5)]
+)
+def test_times(text, seconds):
+    assert read_time(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "10", "0m", "-1m", "10 minutes", "1d", "m", "1e3s", "nan"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(MetaqnnError, match="such as 90s, 10m or 1.5h"):
+        read_time(text)
+
+
+def test_bad_options_are_told_in_one_line():
+    refused(call("run", "--time-limit", "soon"), "time-limit is 'soon'", "90s")
+    table = ["--space", "macro", "--evaluator", "bandit", "--recipe", "paper"]
+    refused(call("run", "--time-limit", "1m", *table), "recipe is an option of the evaluator")
+    refused(call("run", "--time-limit", "1m", "--sweeps", "3"), "the agent is bayesian")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """Pictures that any network learns."""
+    pixels, labels = bars(300, size=16)
+    path = tmp_path_factory.mktemp("data") / "a.npz"
+    return write_npz(path, x_train=pixels, y_train=labels, x_test=pixels[:60], y_test=labels[:60])
+
+
+@pytest.fixture(scope="module")
+def searched(dataset, tmp_path_factory):
+    """A run on networks of half the scale, one of which is trained."""
+    results = tmp_path_factory.mktemp("results")
+    space = results / "space.toml"
+    space.write_text('space = "practical"\nmade-for = "cifar10"\nscale = { width = 4 }\n')
+    options = ["--space", space, "--recipe", "practical", "--epochs", "2", "--budget", "1"]
+    where = ["--dataset", dataset, "--results-dir", results, "--name", "r"]
+    done = call("run", *options, *where, *COMMON)
+    assert done.exit_code == 0, done.output
+    return open_run(results / "r")
+
+
+@pytest.mark.parametrize("second", [1e-4, 0.1, 20.0])
+@pytest.mark.parametrize("limit", [10, 3600])
+def test_the_last_network_is_the_widest_that_is_trained_in_full(
+    searched, monkeypatch, second, limit
+):
+    """An epoch of the network on the space's own scale takes so many seconds."""
+    monkeypatch.setattr(timed, "_epoch", lambda *_: second)
+    monkeypatch.setattr(timed, "PROBE_SHARE", 1e9)
+    run = plan_last(searched, Clock(limit, time.monotonic())).run
+    epochs, width = run.config.parts["evaluator"].recipe.epochs, run.space().scale["width"]
+    walk = next(trial.walk for trial, *_ in searched.memory().trained())
+    costs = {
+        times: total_cost(run.space().architecture(walk, {"width": 8 * times}), run.task.shape)
+        for times in timed.WIDER
+    }
+    full = practical(300, 16)["epochs"]
+    share = limit * timed.TRUST
+    # 30 of 300 images are for validation in the search, and are trained on in the end
+    takes = {
+        times: second * 300 / 270 * cost.multiply_adds / costs[1].multiply_adds
+        for times, cost in costs.items()
+    }
+    fitting = [times for times in costs if full * takes[times] <= share]
+    assert width == 8 * max(fitting, default=1)
+    assert epochs == pytest.approx(max(1, min(full, share / takes[width // 8])), abs=1)
+
+
+def test_what_somebody_gave_stays(searched):
+    clock = Clock(100, time.monotonic())
+    planned = plan_search(searched, clock, {"epochs": 2})
+    assert planned == searched  # the file of the space says its scale
+    other = replace(searched, space_settings={"space": "practical", "made-for": "cifar10"})
+    planned = plan_search(other, clock, {"start_from": ()})
+    assert planned.space().scale == {"width": 4}
+    assert planned.config.run.start_from == ()
+    again = plan_search(other, clock, {})
+    assert len(again.config.run.start_from) == 3  # designs made by hand come first
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_it_ends_in_time_and_goes_on(dataset, tmp_path, workers):
+    where = ["--dataset", dataset, "--results-dir", tmp_path, "--name", "r", "--validation", "60"]
+    began = time.monotonic()
+    done = call("run", "--time-limit", "40s", "--workers", workers, *where, "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    assert time.monotonic() - began < 50  # tests beside this one take time too
+    assert "the time for the search is over" in done.stdout and "--final timed-1" in done.stdout
+    trials = pd.read_csv(tmp_path / "r" / "final" / "timed-1" / "results.csv")
+    assert trials["test_error"].tolist() == [0]
+    searched = open_run(tmp_path / "r")
+    assert searched.space().scale == {"width": 4} and searched.config.run.agent == "bayesian"
+    before = len(list(searched.memory().trained()))
+    target = tmp_path / "net.onnx"
+    done = call("export", tmp_path / "r", "--final", "timed-1", "--to", target)
+    assert done.exit_code == 0, done.output
+    np.save(tmp_path / "x.npy", bars(9, size=16)[0])
+    done = call("predict", target, tmp_path / "x.npy", "--format", "json")
+    assert [row["class"] for row in json.loads(done.stdout)] == ["0", "1", "2"] * 3
+    done = call("resume", tmp_path / "r", "--time-limit", "10s", "--quiet")
+    assert done.exit_code == 0, done.output
+    assert len(list(searched.memory().trained())) >= before
+    assert (tmp_path / "r" / "final" / "timed-2" / "results.csv").is_file()

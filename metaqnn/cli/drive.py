@@ -72,9 +72,10 @@ def drive(
         memory = run.memory()
         trained = sum(1 for _ in memory.trained())
         memory.close()
+        budget, more = ("", " --time-limit ...") if clock else (f" of {run.config.run.budget}", "")
         click.echo(
-            f"stopped after {trained} of {run.config.run.budget} networks; "
-            f"`metaqnn resume {shlex.quote(str(run.path))}` goes on",
+            f"stopped after {trained}{budget} networks; "
+            f"`metaqnn resume {shlex.quote(str(run.path))}{more}` goes on",
             err=True,
         )
         sys.exit(INTERRUPTED)

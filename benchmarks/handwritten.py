@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy, pad
 
 from metaqnn.data.images import Images
 from metaqnn.data.options import DataOptions
-from metaqnn.data.parts import load_split
+from metaqnn.data.parts import load, load_split
 
 EPOCHS = {"A": 30, "B": 40, "C": 40}
 BATCH = 64
@@ -124,6 +124,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="30 of A, 40 of B and C, unless given")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-mirror", action="store_true")
+    parser.add_argument("--test", action="store_true", help="train on all, look at the test part")
     args = parser.parse_args()
     torch.set_num_threads(1)
     data = DataOptions(
@@ -133,8 +134,13 @@ def main() -> None:
         validation=args.validation,
     )
     epochs = args.epochs or EPOCHS[args.name]
+    training, held = load_split(data)
+    if args.test:
+        test = load(data, "test")
+        assert test is not None, "the data set has a test part"
+        training, held = training.join(held), test
     curve, seconds = handwritten(
-        args.name, *load_split(data), epochs, args.seed, mirrored=not args.no_mirror
+        args.name, training, held, epochs, args.seed, mirrored=not args.no_mirror
     )
     print(
         f"{args.name}, seed {args.seed}, {epochs} epochs: {curve[-1]:.1%} after the last, "

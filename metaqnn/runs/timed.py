@@ -35,7 +35,7 @@ from state_space import Architecture, random_walk
 NETWORKS = 12
 """So many can be trained in the search, at least, if they are like the first."""
 
-TRUST = 0.9
+TRUST = 0.85
 """What is left is planned up to this share of it, since times vary."""
 
 WIDER = (4, 3, 2, 1)
@@ -106,7 +106,9 @@ def plan_last(run: Run, clock: Clock) -> Finals:
     epochs = max(1, min(full, int(fitting * cost(1) / cost(times))))
     scale = {name: times * value for name, value in whole.scale.items()}
     name = free_folder(run.path / FINAL, "timed").name
-    return plan_finals(run, SEARCH, name, {"epochs": epochs}, scale)
+    # for so many images there is the time
+    changes = {"epochs": epochs, "train_limit": trainer.images.train_limit}
+    return plan_finals(run, SEARCH, name, changes, scale)
 
 
 def _epoch(trainer: TrainEvaluator, architecture: Architecture) -> float:

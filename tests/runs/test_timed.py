@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from metaqnn.cli import main
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import total_cost
+from metaqnn.reports.top_k import best_networks
 from metaqnn.runs import timed
 from metaqnn.runs.clock import Clock, read_time
 from metaqnn.runs.run import open_run
@@ -92,8 +93,17 @@ def test_the_last_network_is_the_widest_that_is_trained_in_full(
         for times, cost in costs.items()
     }
     fitting = [times for times in costs if full * takes[times] <= share]
+    assert run.config.parts["evaluator"].data.train_limit is None
     assert width == 8 * max(fitting, default=1)
     assert epochs == pytest.approx(max(1, min(full, share / takes[width // 8])), abs=1)
+
+
+def test_a_limit_of_the_images_holds_for_the_last_training_too(searched, monkeypatch):
+    best = best_networks(searched, 1)
+    monkeypatch.setattr(timed, "best_networks", lambda *_: best)
+    limited = replace(searched, config=searched.config.changed({"train_limit": 100}))
+    run = plan_last(limited, Clock(100, time.monotonic())).run
+    assert run.config.parts["evaluator"].data.train_limit == 100
 
 
 def test_what_somebody_gave_stays(searched):

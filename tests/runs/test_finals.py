@@ -20,7 +20,7 @@ from metaqnn.runs.finals import Finals, wilson
 from metaqnn.runs.results import COUNTS, FINAL, find_results
 from metaqnn.runs.run import open_run
 from metaqnn.training import job
-from metaqnn.training.presets import NAMES, preset
+from metaqnn.training.presets import NAMES, SEARCH, preset
 from metaqnn.training.recipe import Recipe
 from tests.helpers.commands import refused
 from tests.helpers.parts import evaluator_of
@@ -185,7 +185,7 @@ def test_the_final_weights_can_be_exported(folder):
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        (["--recipe", "long"], ["'long' is not one of 'short', 'paper-cifar10'"]),
+        (["--recipe", "long"], ["'long' is not one of 'short', 'search'"]),
         (["--rates", "0.1"], ["rates is '0.1'", "'0.1' is not RATE:EPOCHS"]),
         (["--rates", "0.1:5,0:2"], ["'0:2' is not RATE:EPOCHS"]),
         (["--optimizer", "sdg"], ["no optimizer 'sdg'", "sgd"]),
@@ -218,8 +218,10 @@ def test_short_is_twice_as_long_and_changes_of_the_rate_count():
     assert preset("short", searched, 8, {})["epochs"] == 20
     changed = preset("paper-svhn", Recipe().model_dump(), 32, {"learning_rate": 0.1})
     assert changed["rates"] is None and changed["learning_rate"] == 0.1
+    usual = Recipe().model_dump()
     for name in NAMES:
-        assert Recipe(**preset(name, Recipe().model_dump(), 32, {})).epochs >= 40
+        assert Recipe(**preset(name, usual, 32, {})).epochs >= (20 if name == SEARCH else 40)
+    assert preset(SEARCH, usual, 32, {"epochs": 7}) == {**usual, "epochs": 7}
 
 
 def test_what_is_missing_is_found_before_anything_is_trained(tmp_path):

@@ -125,7 +125,7 @@ def test_it_ends_in_time_and_goes_on(dataset, tmp_path, workers):
     began = time.monotonic()
     done = call("run", "--time-limit", "40s", "--workers", workers, *where, "--device", "cpu")
     assert done.exit_code == 0, done.output
-    assert time.monotonic() - began < 50  # tests beside this one take time too
+    assert time.monotonic() - began < 100  # the machine is shared with tests beside this one
     assert "the time for the search is over" in done.stdout and "--final timed-1" in done.stdout
     trials = pd.read_csv(tmp_path / "r" / "final" / "timed-1" / "results.csv")
     assert trials["test_error"].tolist() == [0]

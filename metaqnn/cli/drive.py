@@ -85,13 +85,14 @@ def _train_last(run: Run, clock: Clock, *, quiet: bool) -> None:
     """Train the best network for what is left of the time, and test it."""
     from metaqnn.runs.timed import plan_last
 
-    finals = plan_last(run, clock)
+    networks = best_networks(run, 1)
+    finals = plan_last(run, clock, networks.iloc[0])
     epochs = finals.run.config.parts["evaluator"].recipe.epochs
     if not quiet:
         click.echo(
             f"\nThe best network is trained anew on all images, for {epochs} epochs.", err=True
         )
-    results = finalize(finals, best_networks(run, 1), 1, 1, quiet=quiet)
+    results = finalize(finals, networks, 1, 1, quiet=quiet)
     if reason := results["error"].dropna().to_list():
         raise MetaqnnError(f"the last training failed: {reason[0]}")
     if not quiet:

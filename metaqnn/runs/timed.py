@@ -13,6 +13,7 @@ from math import ceil
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from metaqnn.data.parts import load_split
@@ -20,7 +21,6 @@ from metaqnn.device import resolve_device, use_threads
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.networks.cost import total_cost
-from metaqnn.reports.top_k import best_networks
 from metaqnn.runs.assembly import make_evaluator
 from metaqnn.runs.clock import SHARE, Clock
 from metaqnn.runs.finals import Finals, plan_finals
@@ -77,14 +77,15 @@ def plan_search(run: Run, clock: Clock, given: Mapping[str, Any]) -> Run:
     return replace(run, config=run.config.changed(changes, run.objects))
 
 
-def plan_last(run: Run, clock: Clock) -> Finals:
-    """The training of the best network as large and long as the time that is left allows.
+def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:
+    """The training of a network as large and long as the time that is left allows.
 
-    Raises:
-        MetaqnnError: No network is trained yet.
+    Args:
+        run: Of the search.
+        clock: Of the run.
+        best: The network, a row of `metaqnn.reports.top_k.best_networks`.
     """
     trainer = _trainer(run)
-    best = best_networks(run, 1).iloc[0]
     training, validation = load_split(trainer.images)
     whole = replace(run, space_settings={**run.space_settings, "scale": {}}).space()
     shape = run.task.shape

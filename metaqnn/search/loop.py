@@ -1,7 +1,6 @@
 """The search loop: ask, evaluate, tell, remember."""
 
 import math
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from itertools import chain
@@ -216,22 +215,20 @@ class Search:
     @property
     def ending(self) -> str | None:
         """Why no network is asked for any more, in a phrase; None while one is."""
-        if self.trained and time.monotonic() > self.rules.deadline:
+        if self.trained and self.rules.time_is_over:
             return "the time for the search is over"
         if self._left:
             return None
         begun = len(self.trained) + len(self._asked)
         if begun >= self.rules.budget:
             return "the budget is spent"
-        # counting takes time, so it waits until nothing new comes up
-        if (self._repeats or self._waits) and not self.agent.decides_stage:
+        if (self._repeats or self._waits) and not self.agent.decides_stage:  # counting takes time
             size = self.space.size(self.stage)
             if size is not None and begun + len(self.refused) >= size:
                 return f"the space is exhausted, it has {size} architectures"
         if self._repeats >= PATIENCE:
             return f"nothing new came up in {PATIENCE} proposals"
-        # trials that wait for running networks take no slot, lest workers be idle; but an agent
-        # that proposes nothing else cannot know better before it is told something
+        # an agent that proposes nothing else cannot know better before it is told something
         if self._waits >= MOST_WAITING:
             return f"the last {MOST_WAITING} proposals wait for networks that are not told of yet"
         return None

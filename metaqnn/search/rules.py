@@ -1,6 +1,7 @@
 """What a search goes by: budget, reward, and what is trained first or not at all."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -83,6 +84,11 @@ class Rules:
             start_from=tuple(_walk(space, text) for text in start_from),
             grow_every=grow_every,
         )
+
+    @property
+    def time_is_over(self) -> bool:
+        """Whether the deadline has passed."""
+        return time.monotonic() > self.deadline
 
     def training_seed(self, digest: str) -> int:
         """The seed of a network's training: who trains it, and when, makes no difference."""

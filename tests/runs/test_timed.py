@@ -78,7 +78,8 @@ def test_the_last_network_is_the_widest_that_is_trained_in_full(
     """An epoch of the network on the space's own scale takes so many seconds."""
     monkeypatch.setattr(timed, "_epoch", lambda *_: second)
     monkeypatch.setattr(timed, "PROBE_SHARE", 1e9)
-    run = plan_last(searched, Clock(limit, time.monotonic())).run
+    best = best_networks(searched, 1).iloc[0]
+    run = plan_last(searched, Clock(limit, time.monotonic()), best).run
     epochs, width = run.config.parts["evaluator"].recipe.epochs, run.space().scale["width"]
     walk = next(trial.walk for trial, *_ in searched.memory().trained())
     costs = {
@@ -98,11 +99,10 @@ def test_the_last_network_is_the_widest_that_is_trained_in_full(
     assert epochs == pytest.approx(max(1, min(full, share / takes[width // 8])), abs=1)
 
 
-def test_a_limit_of_the_images_holds_for_the_last_training_too(searched, monkeypatch):
-    best = best_networks(searched, 1)
-    monkeypatch.setattr(timed, "best_networks", lambda *_: best)
+def test_a_limit_of_the_images_holds_for_the_last_training_too(searched):
+    best = best_networks(searched, 1).iloc[0]
     limited = replace(searched, config=searched.config.changed({"train_limit": 100}))
-    run = plan_last(limited, Clock(100, time.monotonic())).run
+    run = plan_last(limited, Clock(100, time.monotonic()), best).run
     assert run.config.parts["evaluator"].data.train_limit == 100
 
 

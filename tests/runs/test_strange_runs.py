@@ -21,6 +21,7 @@ from metaqnn.cli import main
 from metaqnn.models.formats import export
 from metaqnn.reports.formats import render_cells, render_exactly
 from metaqnn.reports.trials import list_trials, write_csv
+from metaqnn.runs.run import open_run
 from metaqnn.task import accuracy
 from metaqnn.terminal import FORMULA, as_cell, printable
 from replay import BrokenMemory, Memory, Outcome
@@ -397,3 +398,11 @@ def test_a_new_memory_can_be_written(tmp_path):
     connection.execute("CREATE TABLE a (b)")
     assert connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
     connection.close()
+
+
+def test_the_memory_of_an_older_program_has_the_reward_by_its_older_name(finished_run):
+    with closing(sqlite3.connect(finished_run / "memory.sqlite")) as memory:
+        written = memory.execute("SELECT value FROM run WHERE key = 'configuration'").fetchone()[0]
+    assert json.loads(written)["reward"] == "accuracy"
+    assert open_run(finished_run).config.rewards.reward == "score"
+    open_run(finished_run).memory().close()

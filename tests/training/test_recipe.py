@@ -16,7 +16,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.networks.build import Network
 from metaqnn.networks.notation import read
 from metaqnn.training.epochs import Steps
-from metaqnn.training.presets import NAMES, practical, preset
+from metaqnn.training.presets import RECIPES, practical, preset
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.speed import Speed
 from tests.helpers.commands import refused
@@ -185,7 +185,7 @@ def test_a_run_says_its_recipe_and_needs_no_images_to_say_it_again():
 def test_final_recipes_of_the_paper_stay_what_they_are():
     usual, searched = Recipe().model_dump(), Recipe(**practical(5000, 32)).model_dump()
     free = ("dropout", "learning_rate")  # the network's, and of no effect beside rates
-    for name in NAMES[1:]:
+    for name in RECIPES:
         ours, after = (Recipe(**preset(name, each, 32, {})) for each in (usual, searched))
         assert after.model_copy(update={name: getattr(ours, name) for name in free}) == ours
 

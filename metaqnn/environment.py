@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.storage import write_file
 from metaqnn.task import Task
 from metaqnn.task import read_task as _read_task
+
+if TYPE_CHECKING:
+    from metaqnn.data.fingerprint import Fingerprint
 
 ENVIRONMENT = "environment.json"
 MEMORY_SUFFIX = ".sqlite"
@@ -92,6 +96,20 @@ def read_data(folder: Path) -> dict[str, Any] | None:
     ):
         return data
     raise MetaqnnError(f"{folder / ENVIRONMENT} cannot be read: data is {data!r:.80}")
+
+
+def keep_test(folder: Path, test: "Fingerprint") -> None:
+    """Keep what test images are known by, where the run was made without any.
+
+    Raises:
+        MetaqnnError: The file cannot be read.
+    """
+    environment = read_environment(folder)
+    known = environment.get("data", {}).get("fingerprint")
+    if known is None or "test" in known:
+        return
+    known["test"] = test.model_dump(exclude_none=True)
+    write_file(folder / ENVIRONMENT, f"{json.dumps(environment, indent=2)}\n")
 
 
 def check_content(folder: Path, facts: Mapping[str, Any]) -> None:

@@ -50,6 +50,16 @@ SCALES = {
 a token, in nats, the perplexity or the bits."""
 
 
+TAKEN = frozenset(
+    (
+        *("number", "walk", "stage", "digest", "seed", "note", "imported", "refused", "finished"),
+        *("reward", "metrics", "curve", "error", "first", "predicted", "rank", "test_error"),
+        *("parameters", "multiply_adds", "seconds", "found", "epsilon", "network", "stopped_after"),
+    )
+)
+"""Columns of tables beside that of the score."""
+
+
 @dataclass(frozen=True)
 class Score:
     """How good a network is. For programs, as in a curve, higher is always better.
@@ -77,11 +87,13 @@ class Score:
     high: float = math.inf
 
     def __post_init__(self) -> None:
-        """Check the scale.
+        """Check scale and column.
 
         Raises:
-            MetaqnnError: There is no such scale.
+            MetaqnnError: There is no such scale, or tables have such a column already.
         """
+        if self.column in TAKEN:
+            raise MetaqnnError(f"the column of a score cannot be {self.column!r}: tables have one")
         if self.scale not in SCALES:
             raise MetaqnnError(
                 f"there is no scale {self.scale!r} of scores{suggestion(self.scale, SCALES)}"

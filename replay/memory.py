@@ -13,6 +13,7 @@ from replay.frame import make_frame
 from replay.schema import (
     FORMAT,
     SCHEMA,
+    check_names,
     check_trials,
     connect,
     differences,
@@ -139,7 +140,8 @@ class Memory:
         note: Mapping[str, float],
         imported: bool = False,
     ) -> Trial:
-        """Record a proposal or an experience of elsewhere."""
+        """Record a proposal or an experience of elsewhere; no note has a column's name."""
+        check_names(note, "note")
         with self.transaction():
             trial = Trial(self._next("number"), walk, stage, digest, seed, dict(note), imported)
             self._connection.execute(
@@ -151,7 +153,7 @@ class Memory:
                     stage,
                     digest,
                     seed,
-                    json.dumps(trial.note),
+                    json.dumps(trial.note, default=lambda number: number.item()),  # of numpy
                     imported,
                 ),
             )

@@ -83,6 +83,9 @@ def check_trials(connection: sqlite3.Connection) -> None:
         ValueError: One is not; the message has its number and column.
         sqlite3.DatabaseError: A column is missing, or the file is damaged.
     """
+    unknown = "SELECT number FROM trials WHERE finished AND (metrics IS NULL OR curve IS NULL)"
+    for (number,) in connection.execute(unknown):
+        raise ValueError(f"trial {number!r} has finished, but nothing is known of what came of it")
     for row in connection.execute(f"SELECT {', '.join(CHECKS)} FROM trials"):
         for (column, check), value in zip(CHECKS.items(), row, strict=True):
             try:
@@ -145,6 +148,19 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "error": _or_none(_is_text),
 }
 """The columns of trials, and what is true of their values."""
+
+TAKEN = frozenset((*CHECKS, "first"))
+"""Names that no metric and nothing in a note may have, since they are columns."""
+
+
+def check_names(known: Mapping[str, float], what: str) -> None:
+    """See whether metrics or a note can be told from the columns of trials.
+
+    Raises:
+        ValueError: One has a name of these.
+    """
+    if taken := sorted(TAKEN & known.keys()):
+        raise ValueError(f"no {what} can be called {taken[0]!r}: there is a column of that name")
 
 
 def read_trial(row: tuple[Any, ...]) -> Trial:

@@ -93,11 +93,14 @@ def finalize(
     from metaqnn.runs.run import open_run
     from metaqnn.terminal import printable
 
+    def warn(text: str) -> None:
+        click.echo(printable(f"warning: {text}"), err=True)
+
     run = open_run(folder)
     networks = best_networks(run, k)
     finals = plan_finals(run, recipe, name, given(options), scales)
     try:
-        results = train_and_test(finals, networks, seeds, ensemble)
+        results = train_and_test(finals, networks, seeds, ensemble, warn=warn)
     except KeyboardInterrupt:
         click.echo("stopped; the same command goes on", err=True)
         sys.exit(INTERRUPTED)

@@ -221,7 +221,7 @@ def _test(network: "Network", facts: "Facts", images: "Images", config: "RunConf
 
     from metaqnn.device import resolve_device
     from metaqnn.models.network import probabilities
-    from metaqnn.runs.finals import test_error
+    from metaqnn.runs.results import test_error
 
     device = torch.device(resolve_device(config.run.device))
     error = test_error(probabilities(network, facts, images.images, device), images.labels)

@@ -79,9 +79,12 @@ def open_arrays(path: str, names: str | None) -> Arrays:
     with told(path):
         if "," in path and not Path(path).exists():
             files = [Path(name.strip()).expanduser() for name in path.split(",")]
+            for file in files:
+                check_is_file(file)
             found = {str(file): _npy(file) for file in files}
             return _choose(path, found, list(found))
         place = Path(path).expanduser()
+        check_is_file(place)
         wanted = [name.strip() for name in names.split(",")] if names else None
         if place.is_dir() or place.suffix.lower() == ".npy":
             folder = place if place.is_dir() else place.parent
@@ -95,6 +98,16 @@ def open_arrays(path: str, names: str | None) -> Arrays:
                 "as npz:IMAGES.npy,LABELS.npy"
             )
         return _choose(path, _npz(place), wanted)
+
+
+def check_is_file(path: Path) -> None:
+    """See whether what is there can be read to its end, as a pipe cannot.
+
+    Raises:
+        MetaqnnError: It is neither a file nor a folder.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise MetaqnnError(f"{path} is neither a file nor a folder")
 
 
 @contextmanager

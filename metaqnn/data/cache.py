@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 import time
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -38,7 +37,7 @@ def read_once(
     What is kept has a checksum.
     """
     place = folder() / f"{_key(paths, shape, preparation)}.npz"
-    if (kept := _kept(place)) is not None:
+    if (kept := _kept(place, len(paths), shape)) is not None:
         return kept
     began = time.monotonic()
     pixels, broken = read_all(paths, shape, preparation)
@@ -62,15 +61,16 @@ def _key(paths: Sequence[Path], shape: Shape, preparation: Preparation) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
-def _kept(place: Path) -> tuple[np.ndarray, dict[int, str]] | None:
-    """What is kept there, if it is whole."""
+def _kept(place: Path, count: int, shape: Shape) -> tuple[np.ndarray, dict[int, str]] | None:
+    """What is kept there of so many pictures, if it is whole."""
     try:
         with place.open("rb") as file, np.load(file, allow_pickle=False) as found:
-            pixels, broken = found["pixels"], json.loads(str(found["broken"]))
+            pixels, told = found["pixels"], json.loads(str(found["broken"]))
+        broken = {int(number): str(why) for number, why in told.items()}
         place.touch()  # it was used
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # the pictures are there still
-    return pixels, {int(number): why for number, why in broken.items()}
+    except Exception:  # numpy and zipfile raise anything for a damaged file; the pictures are there
+        return None
+    return (pixels, broken) if pixels.shape == (count - len(broken), *shape) else None
 
 
 def _keep(place: Path, pixels: np.ndarray, broken: dict[int, str]) -> None:

@@ -20,6 +20,12 @@ RARE = 5
 SHOWN = 3
 """Names that a warning lists."""
 
+FEW_IMAGES = 10
+"""Of so many the values say something."""
+
+SPREAD = 1.6
+"""By how many times the values of two parts of one data set may be spread differently."""
+
 CHUNK = 1000
 """Images that are looked at at once."""
 
@@ -53,6 +59,34 @@ def look_for_faults(images: Images, name: str) -> Images:
     warnings += [*_scale_faults(images, name, spread), *_class_faults(images, name)]
     origin = replace(images.origin, warnings=tuple(warnings), names=())
     return replace(images, origin=origin)
+
+
+def differences_in_scale(training: Images, others: Images, name: str) -> Iterator[str]:
+    """Whether the pixels of another part lie elsewhere than those of training.
+
+    Args:
+        training: The training images.
+        others: Of the same preparation.
+        name: What the others are called.
+    """
+    if len(others) < FEW_IMAGES:
+        return
+    (low, middle, high), (least, centre, most) = map(_quantiles, (training, others))
+    span, width = high - low, most - least
+    if not span or not 1 / SPREAD < width / span < SPREAD or abs(centre - middle) > span / 2:
+        yield (
+            f"98 of 100 values of {name} lie from {least:.4g} to {most:.4g}, those of the training "
+            f"images from {low:.4g} to {high:.4g}: are both of one scale?"
+        )
+
+
+def _quantiles(images: Images) -> list[float]:
+    """Below which 1, 50 and 99 of 100 values lie."""
+    sample = images.images[:: max(1, len(images) // CHUNK)].flatten()
+    sample = sample[:: max(1, len(sample) // 1_000_000)].double()
+    levels = torch.tensor([0.01, 0.5, 0.99], dtype=torch.double)
+    found: list[float] = torch.quantile(sample, levels).tolist()
+    return found
 
 
 def _extremes(images: Tensor) -> tuple[Tensor, Tensor]:

@@ -117,13 +117,25 @@ def find_dataset(name: str) -> tuple[DataSetEntry, str | None]:
         return FILE_DATASETS[kind], path
     if name not in DATASETS.names() and not colon:
         known = [*DATASETS.names(), *(f"{kind}:..." for kind in FILE_DATASETS)]
-        if Path(name).expanduser().is_file():
+        if at_home(name).is_file():
             raise MetaqnnError(
                 f"the file {name} is no data set: unpack an archive, and name the folder of "
                 "pictures in class folders, or an .npz file"
             )
         raise MetaqnnError(f"there is no data set {name!r}{suggestion(name, known)}")
     return DATASETS.find(name), None
+
+
+def at_home(path: str) -> Path:
+    """The path, with ~ written out.
+
+    Raises:
+        MetaqnnError: There is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise MetaqnnError(f"{path}: {error}") from None
 
 
 def full_name(name: str) -> str:
@@ -139,7 +151,7 @@ def full_name(name: str) -> str:
         return f"{kind.lower()}:{path}"
     if name in DATASETS:
         return name
-    place = Path(name).expanduser()
+    place = at_home(name)
     if place.suffix.lower() in (".npz", ".npy"):
         return f"npz:{name}"
     return f"folder:{name}" if name and place.is_dir() else name

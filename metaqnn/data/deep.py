@@ -12,6 +12,9 @@ from metaqnn.errors import MetaqnnError
 DEEP = 65535.0
 """White of pictures of 16 bits."""
 
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
+"""The tag of a TIFF that says what its numbers mean (TIFF 6.0, section 3), and a value of it."""
+
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """The shares of red, green and blue in grey (ITU-R 601-2)."""
 
@@ -37,6 +40,10 @@ def channels_of(picture: Image.Image, path: Path, channels: int, alpha: str) -> 
     """
     if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
         values = np.asarray(picture).astype(np.float32)[None]
+        if getattr(picture, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
+            if not picture.mode.startswith("I;"):
+                raise MetaqnnError(f"{path} has 32 bits, of which 0 is white: write it otherwise")
+            values = DEEP - values  # of 8 bits Pillow does so itself
     else:
         values = _both_bytes(picture, path)
     if len(values) in (2, 4) and channels in (1, 3):

@@ -46,6 +46,8 @@ def folder(part: str, path: Path | None, config: DataOptions) -> Images | None:
         looks, broken = look_at_all(files)
         _skip(broken, config, left_out)
         others = [look for look in looks if look]
+        if not others:
+            raise MetaqnnError(f"{names} has no picture that can be read")
         _check_sizes(others, names, config, shape[1:])
         if shape[0] < 3 and any(look.channels == 3 for look in others):
             warnings.append(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metaqnn.data.arrays import told
+from metaqnn.data.arrays import check_is_file, told
 from metaqnn.data.files import pictures_in
 from metaqnn.data.prediction import prepare
 from metaqnn.data.preparation import Preparation
@@ -36,6 +36,7 @@ def read_inputs(
     parts: list[np.ndarray] = []
     broken: list[str] = []
     for path in paths:
+        check_is_file(path)
         if path.is_dir():
             inside = pictures_in(path, {})
             if not inside:

@@ -1,12 +1,11 @@
 """The options of data sets."""
 
-from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from metaqnn.data.datasets import FILE_DATASETS, find_dataset, full_name
+from metaqnn.data.datasets import FILE_DATASETS, at_home, find_dataset, full_name
 from metaqnn.options import Section
 
 
@@ -78,7 +77,7 @@ class DataOptions(Section):
         # a run may be gone on with from elsewhere
         if kind not in FILE_DATASETS or not path:
             return full_name(name)
-        return f"{kind}:{Path(path).expanduser().absolute()}"
+        return f"{kind}:{at_home(path).absolute()}"
 
     @field_validator("transparency", "colour")
     @classmethod

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, overload
 import torch
 
 from metaqnn.data.check import look_for_faults
-from metaqnn.data.datasets import find_dataset, find_source
+from metaqnn.data.datasets import at_home, find_dataset, find_source
 from metaqnn.data.fingerprint import fingerprint
 from metaqnn.data.images import Images
 from metaqnn.data.labels import listed
@@ -45,7 +45,7 @@ def load(config: DataOptions, part: Part) -> Images | None:
     entry, path = find_dataset(config.dataset)
     path = path or config.data_dir
     source: Source = find_source(entry)
-    images = source(part, Path(path).expanduser() if path else None, config)
+    images = source(part, at_home(path) if path else None, config)
     if images is None:
         if part == "train":
             raise MetaqnnError(f"{config.dataset} has no training images")
@@ -69,9 +69,10 @@ PARTS: Mapping[Part, str] = {
 """What the parts are called."""
 
 
-@lru_cache(maxsize=1)
 def load_split(config: DataOptions) -> tuple[Images, Images]:
     """The training part of a data set as (training images, validation images).
+
+    Read once in a process, and again when its files have changed.
 
     Where the data set has validation images of its own, these are taken. Otherwise the split is
     stratified, and a function of the data set, its sizes and the split seed alone; every class is
@@ -80,6 +81,26 @@ def load_split(config: DataOptions) -> tuple[Images, Images]:
     Raises:
         MetaqnnError: The data set cannot be loaded, or there are too few images.
     """
+    return _load_split(config, _state_of(config))
+
+
+def reads() -> int:
+    """How often `load_split` has read in this process: what is made of it is made anew then."""
+    return _load_split.cache_info().misses
+
+
+def _state_of(config: DataOptions) -> int:
+    """A hash of the names, sizes and dates of the files; data sets with a name do not change."""
+    _, path = find_dataset(config.dataset)
+    files: list[Path] = []
+    for place in map(at_home, path.split(",") if path else ()):
+        files += place.rglob("*") if place.is_dir() else [place, *place.parent.glob("*.npy")]
+    known = [(file, file.stat()) for file in sorted(files) if file.is_file()]
+    return hash(tuple((file, at.st_size, at.st_mtime_ns, at.st_ctime_ns) for file, at in known))
+
+
+@lru_cache(maxsize=1)
+def _load_split(config: DataOptions, state: int) -> tuple[Images, Images]:
     images = load(config, "train")
     limit = len(images) if config.train_limit is None else config.train_limit
     if limit > len(images):

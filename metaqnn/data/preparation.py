@@ -1,12 +1,16 @@
 """How pictures and arrays become what a network reads: in training, tests and predictions alike."""
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from metaqnn.errors import MetaqnnError
+from metaqnn.networks.memory import machine_memory
 
 SCALES = ("bytes", "unit", "values")
 RESAMPLINGS = ("bilinear", "bicubic", "pillow-bilinear")
@@ -123,11 +127,26 @@ def channels_first(x: np.ndarray, axis: int = 3) -> np.ndarray:
     return np.moveaxis(x, axis, 1)
 
 
+def check_room(shape: tuple[int, ...], size: int) -> None:
+    """See whether arrays of this shape, of values of so many bytes, have room in memory.
+
+    Raises:
+        MetaqnnError: They have not.
+    """
+    wanted, there = math.prod(shape) * size, machine_memory()
+    if wanted > there:
+        raise MetaqnnError(
+            f"{shape[0]:,} images of {shape[2]}x{shape[3]} need {wanted / 1e9:,.3g} GB, this "
+            f"machine has {there / 1e9:,.3g} GB; a smaller --image-size needs less"
+        )
+
+
 def resized(pixels: np.ndarray, size: tuple[int, int]) -> Tensor:
     """Pixels of shape (images, channels, height, width) of another (height, width).
 
     Bilinear with antialiasing; whole grey levels stay whole.
     """
+    check_room((*pixels.shape[:2], *size), 4)
     images = torch.from_numpy(np.ascontiguousarray(pixels))
     if tuple(images.shape[2:]) == size:
         return images

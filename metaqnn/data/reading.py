@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from metaqnn.data.pictures import Look, look_at, read_picture
-from metaqnn.data.preparation import Preparation, units
+from metaqnn.data.preparation import Preparation, check_room, units
 from metaqnn.errors import MetaqnnError
 from metaqnn.task import Shape
 from metaqnn.terminal import make_bar
@@ -54,6 +54,7 @@ def read_all(
         The pixels, and the places of the broken files with the reasons.
     """
     kind = np.float32 if preparation.scale == "values" else np.uint8
+    check_room((len(paths), *shape), np.dtype(kind).itemsize)
     pixels = np.empty((len(paths), *shape), kind)
 
     def read(place: int) -> None:

@@ -69,6 +69,8 @@ def as_trained(x: np.ndarray, preparation: Preparation, name: str, trained: str)
         narrow = x.dtype.kind in "iu" and np.iinfo(x.dtype).max < most
         if least - far <= low and high <= most + far and not shrunk and not narrow:
             return x
+    elif preparation.scale == "bytes" and 1 < most <= DARKEST and (high <= 1 or high > DARKEST):
+        pass  # the training numbers are 0 to 16, say; nobody knows of which scale these are
     elif low >= -OVERSHOT and high <= 1 + OVERSHOT and (most <= 1 or x.dtype.kind in "fb"):
         x = x.astype(np.uint8) if x.dtype.kind == "b" else x
         return x if most <= 1 else x * 255

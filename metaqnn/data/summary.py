@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from metaqnn.data.check import digests
+from metaqnn.data.check import differences_in_scale, digests
 from metaqnn.data.fingerprint import fingerprint
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import PARTS, load, load_split
@@ -81,10 +81,11 @@ def summarise(config: DataOptions) -> Summary:
         MetaqnnError: The training or validation images cannot be loaded.
     """
     training, validation = load_split(config)
+    told = tuple(differences_in_scale(training, validation, "the validation images"))
     origin = validation.origin
     parts = {part: dict(counts) for part, counts in origin.parts.items()}
     images = {"training": len(training), "validation": len(validation)}
-    warnings, problem, known = origin.warnings, None, origin.fingerprint
+    warnings, problem, known = origin.warnings + told, None, origin.fingerprint
     assert known is not None  # load_split made it
     try:
         test = load(config, "test")
@@ -97,6 +98,7 @@ def summarise(config: DataOptions) -> Summary:
         there = {*digests(training.images), *digests(validation.images)}
         again = sum(digest in there for digest in digests(test.images))
         warnings += test.origin.warnings
+        warnings += tuple(differences_in_scale(training, test, "the test images"))
         if again:
             warnings += (f"{again:,} of {len(test):,} test images are training images too",)
     return Summary(

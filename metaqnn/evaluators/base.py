@@ -17,6 +17,7 @@ from metaqnn.registry import Table, is_class_of
 from metaqnn.stopping.base import StopRule
 from metaqnn.task import Score, Task
 from replay import Outcome
+from replay.schema import check_names
 from state_space import Architecture, Space
 
 
@@ -220,11 +221,13 @@ def plain_outcome(outcome: Outcome) -> Outcome:
 
     Raises:
         TypeError: Something is no number; the message names it.
+        ValueError: A metric has the name of a column.
     """
     if not isinstance(outcome, Outcome):
         raise TypeError(f"the evaluator returned {outcome!r:.100}, which is no Outcome")
     if not isinstance(outcome.curve, Iterable) or isinstance(outcome.curve, str):
         raise TypeError(f"the curve is {outcome.curve!r:.100}, not a sequence of numbers")
+    check_names(outcome.metrics, "metric")
     curve = (
         _plain(f"the score of epoch {epoch}", value) for epoch, value in enumerate(outcome.curve, 1)
     )

@@ -169,9 +169,12 @@ class TrainEvaluator(Evaluator):
             )
         if data is not None:
             from metaqnn.data.fingerprint import differences, read_fingerprint
+            from metaqnn.data.summary import summarise
 
-            made, now = (read_fingerprint(each["fingerprint"]) for each in (data, self.data()))
+            there_now = summarise(self.images)
+            made, now = map(read_fingerprint, (data["fingerprint"], there_now.fingerprint))
             if told := differences(made, now):
+                told += [there_now.problem] if there_now.problem else []
                 raise MetaqnnError(
                     f"{self.images.dataset} has other data than those of the run: "
                     f"{'; '.join(told)}; metaqnn resume --dataset says where those are now"

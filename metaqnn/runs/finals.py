@@ -10,19 +10,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from metaqnn.agents.random import RandomSearch
+from metaqnn.data.check import differences_in_scale
+from metaqnn.data.fingerprint import fingerprint
 from metaqnn.data.images import Images
-from metaqnn.data.parts import load
+from metaqnn.data.parts import load, load_split
 from metaqnn.device import resolve_device
-from metaqnn.environment import read_data
+from metaqnn.environment import keep_test, read_data
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator, TrainOptions
 from metaqnn.executors.base import Executor
 from metaqnn.models.network import load_network, probabilities
 from metaqnn.runs.assembly import make_evaluator, make_executor
-from metaqnn.runs.results import COLUMNS, COUNTS, FINAL, write_results
+from metaqnn.runs.results import COLUMNS, COUNTS, FINAL, test_error, write_results
 from metaqnn.runs.run import Run
 from metaqnn.search.events import Event
 from metaqnn.search.kept_weights import KeptWeights, weights_path
@@ -228,7 +229,13 @@ def plan_finals(
 
 
 def finalize(
-    finals: Finals, networks: pd.DataFrame, seeds: int, ensemble: int, *, quiet: bool = False
+    finals: Finals,
+    networks: pd.DataFrame,
+    seeds: int,
+    ensemble: int,
+    *,
+    quiet: bool = False,
+    warn: Callable[[str], None] = lambda text: None,
 ) -> pd.DataFrame:
     """Train the networks with a progress bar, and test them; the columns of RESULTS.
 
@@ -238,6 +245,7 @@ def finalize(
         seeds: Trainings of each.
         ensemble: How many of the best are tested together.
         quiet: Show no bar.
+        warn: Told what looks wrong about the test images.
 
     Raises:
         MetaqnnError: See `Finals.train` and `Finals.test`.
@@ -246,6 +254,11 @@ def finalize(
     evaluator = make_trainer(run, run.space())
     evaluator.check(run.task, read_data(run.path))
     images = load(evaluator.images, "test")  # else they are found missing after hours
+    if images is not None:
+        keep_test(run.path, fingerprint(images))
+        training, _ = load_split(evaluator.images)
+        for text in differences_in_scale(training, images, "the test images"):
+            warn(text)
     done = 0
     with finals.lock():
         executor = make_executor(run, evaluator)
@@ -265,23 +278,3 @@ def finalize(
             finally:
                 executor.shutdown()
         return finals.test(networks, range(seeds), ensemble, images)
-
-
-def test_error(probabilities: np.ndarray, labels: Tensor) -> dict[str, float]:
-    """The share of wrong answers and its 95 % interval, as RESULTS has them.
-
-    Args:
-        probabilities: Shape (images, classes).
-        labels: Shape (images,).
-    """
-    wrong = int((probabilities.argmax(1) != labels.numpy()).sum())
-    low, high = wilson(wrong, len(labels))
-    return {"test_error": wrong / len(labels), "low": low, "high": high}
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """The 95 % interval of a share, Wilson's (1927)."""
-    from scipy.stats import binomtest
-
-    low, high = binomtest(successes, trials).proportion_ci(method="wilson")
-    return float(low), float(high)

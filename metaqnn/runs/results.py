@@ -1,11 +1,16 @@
 """The file in which final trainings keep what they brought."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from metaqnn.runs.run import Run
 from metaqnn.storage import write_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FINAL = "final"
 RESULTS = "results.csv"
@@ -45,3 +50,23 @@ def find_results(run: Run) -> tuple[str, pd.DataFrame] | None:
 def read_results(path: Path) -> pd.DataFrame:
     """The content of RESULTS."""
     return pd.read_csv(path, dtype=COUNTS)
+
+
+def test_error(probabilities: np.ndarray, labels: "Tensor") -> dict[str, float]:
+    """The share of wrong answers and its 95 % interval, as RESULTS has them.
+
+    Args:
+        probabilities: Shape (images, classes).
+        labels: Shape (images,).
+    """
+    wrong = int((probabilities.argmax(1) != labels.numpy()).sum())
+    low, high = wilson(wrong, len(labels))
+    return {"test_error": wrong / len(labels), "low": low, "high": high}
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """The 95 % interval of a share, Wilson's (1927)."""
+    from scipy.stats import binomtest
+
+    low, high = binomtest(successes, trials).proportion_ci(method="wilson")
+    return float(low), float(high)

@@ -43,7 +43,6 @@ def open_search(parts: Parts) -> Iterator[Search]:
     """
     run = parts.run
     with lock_folder(run.path), closing(run.memory()) as memory:
-        write_config(run)  # it may have changed
         try:
             search = Search(
                 parts.space,
@@ -89,6 +88,7 @@ def search_with_bar(
     run = parts.run
     if run.config.run.budget:
         parts.evaluator.check(run.task, read_data(run.path))
+    write_config(run)  # it may have changed, and does not name data that were refused
     with make_bar(quiet=quiet) as progress:
         total = run.config.run.budget if isinf(parts.rules.deadline) else None
         task = progress.add_task(run.path.name, total=total, state="")

@@ -10,13 +10,13 @@ from metaqnn.networks.cost import size_metrics
 from metaqnn.notebook import render_facts
 from metaqnn.task import Shape, Task
 from replay import Outcome, Trial
-from replay.frame import COLUMNS
+from replay.schema import TAKEN
 from state_space import Architecture
 
 if TYPE_CHECKING:
     from metaqnn.networks.build import Network
 
-TAKEN = (*COLUMNS, "first", "predicted")
+RESERVED = TAKEN | {"predicted"}
 """Names that no metric of a person's may have: those of columns, and what says of a stop."""
 
 
@@ -90,7 +90,7 @@ class Asked:
             name: _number(f"the metric {name}", value) for name, value in (metrics or {}).items()
         }
         for name in known:
-            if name in TAKEN or name in self.trial.note:
+            if name in RESERVED or name in self.trial.note:
                 raise MetaqnnError(
                     f"no metric can be called {name!r}: there is a column of that name"
                 )

@@ -8,7 +8,7 @@ import torch
 
 from metaqnn.data.images import Images
 from metaqnn.data.options import DataOptions
-from metaqnn.data.parts import load_split
+from metaqnn.data.parts import load_split, reads
 from metaqnn.data.preparation import Preparation
 from metaqnn.device import resolve_device, use_threads
 from metaqnn.training.loop import train
@@ -24,7 +24,7 @@ Packed = tuple[np.ndarray, np.ndarray, tuple[str, ...], Preparation]
 
 def run_job(evaluator: "TrainEvaluator", job: "Job") -> Outcome:
     """Train the job's network."""
-    training, validation = _split_on_device(evaluator)
+    training, validation = _split_on_device(evaluator, reads() or 1)  # a worker's first read is now
     try:
         with use_threads(evaluator.place.threads):
             return train(
@@ -50,7 +50,7 @@ def pack_split(data: DataOptions) -> tuple[Packed, Packed]:
 
 
 @lru_cache(maxsize=1)
-def _split_on_device(evaluator: "TrainEvaluator") -> tuple[Images, Images]:
+def _split_on_device(evaluator: "TrainEvaluator", read: int) -> tuple[Images, Images]:
     device = torch.device(resolve_device(evaluator.place.device))
     if evaluator.packed is None:
         training, validation = load_split(evaluator.images)

@@ -4,6 +4,8 @@ import gzip
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 import tomllib
 from io import StringIO
 from pathlib import Path
@@ -15,7 +17,6 @@ from filelock import FileLock
 
 from metaqnn.cli import COMMANDS
 from metaqnn.config import RunConfig
-from metaqnn.data.parts import load_split
 from metaqnn.errors import MetaqnnError
 from tests.helpers.commands import FAST, refused
 from tests.helpers.tables import macro_table
@@ -446,11 +447,9 @@ def test_data_that_is_gone_or_changed_is_refused_on_resume(invoke, tmp_path):
     make_npz(tmp_path / "a.npz", 8, 2)
     options = ["--dataset", "npz:a.npz", "--space", "digits", "--name", "r", *FAST]
     assert invoke("run", *options, "--validation", "8").exit_code == 0
-    load_split.cache_clear()  # as in another process
     make_npz(tmp_path / "a.npz", 8, 4)
     more = ["resume", "results/r", "--budget", "9", "--quiet"]
     refused(invoke(*more), "in 4 classes; the run was made for (1, 8, 8) in 2")
-    load_split.cache_clear()
     (tmp_path / "a.npz").unlink()
     refused(invoke(*more), "a.npz cannot be read")
     rows = json.loads(invoke("top-k", "results/r", "-k", "9", "--format", "json").output)
@@ -539,3 +538,19 @@ def test_an_error_about_a_long_text_leaves_its_middle_out(invoke):
     result = invoke("train", f"[{'C(8,3,1), ' * 10_000}X(1)]")
     refused(result, "Error: '[C(8,3,1)", "[...]", "unknown layer 'X'")
     assert len(result.output) < 1200
+
+
+def test_no_module_beside_a_stranger_s_run_is_imported(invoke, tmp_path):
+    assert invoke("run", "--name", "r", *FAST).exit_code == 0
+    config = tmp_path / "results" / "r" / "config.toml"
+    config.write_text(re.sub("^agent = .*", 'agent = "evil:src"', config.read_text(), flags=re.M))
+    (tmp_path / "evil.py").write_text('print("CODE RUNS")')
+    command = [sys.executable, "-m", "metaqnn", "top-k", "results/r"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2 and "CODE RUNS" not in done.stdout
+    assert "No module named 'evil'" in done.stderr
+
+
+def test_toml_that_is_nested_too_deeply_is_told(invoke, tmp_path):
+    (tmp_path / "deep.toml").write_text("a=" + "[" * 5000 + "]" * 5000)
+    refused(invoke("run", "--config", "deep.toml"), "deep.toml cannot be read")

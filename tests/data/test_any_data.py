@@ -138,7 +138,6 @@ def test_it_is_read_with_the_right_meaning_or_refused_in_one_line(what):
             assert "\n" not in str(error.value) and len(str(error.value)) < 600
             return
         found, test = load(config, "train"), load(config, "test")
-        load_split.cache_clear()  # the file has the name of the last example's folder, maybe
         training, validation = load_split(config)
         stored = np.load(f"{folder}/a.npz")[what["suffixes"][0].format("train")]
     # each image has the class that it had

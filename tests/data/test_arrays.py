@@ -1,6 +1,7 @@
 """Arrays in files: what their names, shapes, numbers and labels mean, and what is refused."""
 
 import io
+import os
 import zipfile
 
 import numpy as np
@@ -400,3 +401,67 @@ def test_no_more_memory_than_the_machine_has(tmp_path, monkeypatch):
     monkeypatch.setattr("metaqnn.data.arrays.machine_memory", lambda: 5000)
     dataset = write_npz(tmp_path / "a.npz", x_train=PIXELS, y_train=LABELS)
     assert "x_train needs" in refusal(dataset) and "this machine has" in refusal(dataset)
+
+
+# parts of different scales
+
+
+def levels(count, seed):
+    """The class is the brightness."""
+    drawn = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    pixels = 40 + 80 * labels[:, None, None] + drawn.integers(-15, 16, (count, 12, 12))
+    return pixels.astype(np.uint8), labels
+
+
+BRIGHT, THREE = levels(90, 0)
+OTHER, OTHERS = levels(30, 1)
+SIXTEEN, SIXTEENTHS = np.round(BRIGHT / 255 * 16), np.round(OTHER / 255 * 16)
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        (SIXTEEN, SIXTEENTHS / 16),
+        (SIXTEEN, OTHER),
+        (SIXTEEN.astype(np.uint8), OTHER / 255),
+    ],
+)
+def test_numbers_of_which_the_scale_cannot_be_told_are_refused(tmp_path, train, test):
+    dataset = write_npz(
+        tmp_path / "a.npz", x_train=train, y_train=THREE, x_test=test, y_test=OTHERS
+    )
+    assert "both must have the same scale" in refusal(dataset, "test")
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        (BRIGHT / 127.5 - 1, OTHER / 255),
+        ((BRIGHT - BRIGHT.mean()) / BRIGHT.std(), OTHER / 255),
+        (BRIGHT.astype(np.uint16) * 257, OTHER.astype(np.uint16) * 16),
+        (BRIGHT, SIXTEENTHS),
+    ],
+)
+def test_parts_that_lie_elsewhere_are_told(tmp_path, train, test):
+    dataset = write_npz(
+        tmp_path / "a.npz", x_train=train, y_train=THREE, x_test=test, y_test=OTHERS
+    )
+    told = summarise(DataOptions(dataset=dataset)).warnings
+    assert any("are both of one scale?" in text for text in told)
+
+
+@pytest.mark.parametrize("change", [lambda x: x, lambda x: x / 255, lambda x: x * 257.0 - 1000])
+def test_parts_of_one_scale_are_not(tmp_path, change):
+    arrays = {"x_train": change(BRIGHT), "x_test": change(OTHER)}
+    dataset = write_npz(tmp_path / "a.npz", y_train=THREE, y_test=OTHERS, **arrays)
+    assert not summarise(DataOptions(dataset=dataset)).warnings
+
+
+def test_what_has_no_end_or_no_room_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "a.npz")
+    assert "neither a file nor a folder" in refusal(f"npz:{tmp_path / 'a.npz'}")
+    dataset = write_npz(tmp_path / "b.npz", x_train=PIXELS, y_train=LABELS)
+    assert "a smaller --image-size" in refusal(dataset, image_size=200_000)
+    with pytest.raises(MetaqnnError, match="nosuchuser"):
+        DataOptions(dataset="npz:~nosuchuser/x.npz")

@@ -122,3 +122,25 @@ def test_what_is_read_fast_or_is_not_to_be_kept_is_not_kept(pictures, monkeypatc
     monkeypatch.setattr(cache, "WORTH", 60)
     load(DataOptions(dataset=f"folder:{pictures}"), "train")
     assert not cache.folder().exists()
+
+
+def test_no_flipped_bit_makes_another_picture_or_an_error(read):
+    """Of the head and the directory, where numpy and zipfile look for sizes and methods."""
+    before, _ = read()
+    (kept,) = cache.folder().iterdir()
+    whole = kept.read_bytes()
+    places = [*range(0, 300, 7), *range(len(whole) - 400, len(whole), 7)]
+    for place in places:
+        content = bytearray(whole)
+        content[place] ^= 1 << place % 8
+        kept.write_bytes(content)
+        again, _ = read()
+        assert np.array_equal(before, again), place
+
+
+def test_an_array_of_another_shape_is_not_believed(read):
+    before, _ = read()
+    (kept,) = cache.folder().iterdir()
+    np.savez(kept, pixels=before[:, :, :3], broken=np.array("{}"))
+    again, decoded = read()
+    assert decoded == 60 and np.array_equal(before, again)

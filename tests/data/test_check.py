@@ -192,7 +192,6 @@ def test_a_class_of_one_image_is_named(tmp_path):
         load_split(DataOptions(dataset=dataset))
     more = {"x_val": PIXELS[:6], "y_val": np.array(NAMES)[LABELS[:6]]}
     dataset = write_npz(tmp_path / "a.npz", x_train=PIXELS, y_train=names, **more)
-    load_split.cache_clear()
     training, validation = load_split(DataOptions(dataset=dataset))
     assert training.counts["cow"] == 1 and validation.counts["cow"] == 2
 
@@ -271,7 +270,6 @@ def test_validation_images_of_ones_own_are_data_too(tmp_path):
 
     def print_with(**arrays):
         dataset = write_npz(tmp_path / "a.npz", x_train=PIXELS, y_train=LABELS, **arrays)
-        load_split.cache_clear()
         return load_split(DataOptions(dataset=dataset))[0].origin.fingerprint
 
     before = print_with(**own)

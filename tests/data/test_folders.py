@@ -17,6 +17,7 @@ from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load, load_split
 from metaqnn.data.pictures import look_at, read_picture
 from metaqnn.data.preparation import Preparation
+from metaqnn.data.summary import summarise
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.network import probabilities
 from tests.helpers.pictures import NAMES, bars, learn, write_folder
@@ -28,7 +29,6 @@ def config(root, **options):
 
 def refusal(root, **options):
     """The one line with which a folder is refused."""
-    load_split.cache_clear()
     with pytest.raises(MetaqnnError) as error:
         load_split(config(root, **options))
     assert "\n" not in str(error.value)
@@ -515,3 +515,29 @@ def test_what_takes_long_shows_a_bar_unless_it_is_to_be_quiet(tmp_path, monkeypa
             load(config(root), "train")
         shown.append("reading pictures" in sys.stderr.getvalue())
     assert shown == [True, False]
+
+
+def test_white_of_a_tiff_is_white_in_whatever_form_it_is_written(tmp_path):
+    """TIFF 6.0, section 3: 0 is white where PhotometricInterpretation is 0, as in scans."""
+    root = write_folder(tmp_path / "a", channels=1)
+    expected = load(config(root), "test").images.float() * 257
+    for path in sorted((root / "test").rglob("*.png")):
+        deep = 65535 - np.asarray(Image.open(path)).astype(np.uint16) * 257
+        Image.fromarray(deep).save(path.with_suffix(".tif"), tiffinfo={262: 0})
+        path.unlink()
+    for path in sorted((root / "train").rglob("*.png")):
+        deep = np.asarray(Image.open(path)).astype(np.uint16) * 257
+        Image.fromarray(deep).save(path)
+    assert torch.equal(load(config(root), "test").images, expected)
+
+
+def test_a_part_of_which_nothing_is_left_is_told(tmp_path):
+    root = write_folder(tmp_path / "a")
+    for path in (root / "test").rglob("*.png"):
+        path.write_bytes(b"<html>404</html>")
+    options = config(root, skip_broken=True)
+    assert len(load_split(options)[0])
+    told = summarise(options)
+    assert "test has no picture that can be read" in (told.problem or "")
+    with pytest.raises(MetaqnnError, match="no picture that can be read"):
+        load(options, "test")

@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 
-from metaqnn.data.parts import load_split
 from tests.helpers.commands import refused
 
 FAST = ["--budget", "1", "--epochs", "1", "--device", "cpu", "--threads", "1", "--quiet"]
@@ -41,7 +40,6 @@ def test_it_goes_on_from_another_folder(run, invoke):
 
 def test_it_goes_on_where_the_data_are_now(run, invoke, tmp_path):
     shutil.move(tmp_path / "a" / "my.npz", tmp_path / "moved.npz")
-    load_split.cache_clear()  # as in a new process
     refused(invoke("resume", str(run), "--budget", "2"), "my.npz")
     done = invoke("resume", str(run), "--budget", "2", "--quiet", "--dataset", "npz:moved.npz")
     assert done.exit_code == 0, done.output
@@ -57,7 +55,6 @@ def test_it_goes_on_where_the_data_are_now(run, invoke, tmp_path):
 )
 def test_other_data_are_refused_by_what_differs(run, invoke, change, told):
     write(run.parents[1] / "my.npz", **change)
-    load_split.cache_clear()  # as in a new process
     for command in (["resume", str(run), "--budget", "2"], ["finalize", str(run), "-k", "1"]):
         refused(invoke(*command), "other data than those of the run", told)
 
@@ -91,9 +88,19 @@ def test_a_test_part_may_come_later(tmp_path, monkeypatch, invoke):
     assert done.exit_code == 0 and "no test error is known" not in done.output
 
 
+def test_a_file_that_has_changed_is_read_anew_in_the_same_process(run, invoke):
+    """Also by what trains: a network for two classes cannot be trained on three."""
+    write(run.parents[1] / "my.npz", classes=2, count=40)
+    done = invoke("run", "--name", "s", "--dataset", f"npz:{run.parents[1] / 'my.npz'}", *FAST)
+    assert done.exit_code == 0 and "0 of them failed" not in done.output, done.output
+    trials = json.loads(invoke("top-k", "results/s", "--format", "json").stdout)
+    assert len(trials) == 1
+    lines = json.loads((run.parents[1].parent / "results/s/environment.json").read_text())
+    assert "36 for training, 4 for validation" in lines["data"]["lines"][1]
+
+
 def test_data_that_are_elsewhere_are_told_with_a_way_on(run, invoke, tmp_path):
     shutil.move(tmp_path / "a" / "my.npz", tmp_path / "moved.npz")
-    load_split.cache_clear()  # as in a new process
     refused(invoke("finalize", str(run), "-k", "1"), "my.npz", "metaqnn resume --dataset")
 
 
@@ -116,3 +123,42 @@ def test_what_was_read_is_said_and_kept(run, invoke):
     assert lines[1] in done.output
     assert invoke("report", str(run)).exit_code == 0
     assert lines[2] in (run / "report.html").read_text()
+
+
+@pytest.mark.parametrize("dataset", ["npz:other.npz", "digits", "own"])
+def test_data_that_are_refused_are_not_kept(run, invoke, tmp_path, dataset):
+    write(tmp_path / "other.npz", seed=1)
+    before = (run / "config.toml").read_text()
+    assert invoke("resume", str(run), "--budget", "2", "--dataset", dataset).exit_code == 2
+    assert (run / "config.toml").read_text() == before
+    assert invoke("resume", str(run), "--budget", "2", "--quiet").exit_code == 0
+
+
+def test_test_images_that_came_later_stay_the_same_too(tmp_path, monkeypatch, invoke):
+    path = tmp_path / "my.npz"
+    write(path)
+    whole = dict(np.load(path))
+    np.savez(path, x_train=whole["x_train"], y_train=whole["y_train"])
+    monkeypatch.chdir(tmp_path)
+    assert invoke("run", "--name", "r", "--dataset", "npz:my.npz", *FAST).exit_code == 0
+    np.savez(path, **whole)
+    assert invoke("finalize", "results/r", "-k", "1", "--epochs", "1").exit_code == 0
+    np.savez(path, **{**whole, "x_test": 255 - whole["x_test"]})
+    refused(invoke("finalize", "results/r", "-k", "1", "--epochs", "1"), "of the test images")
+
+
+def test_why_test_images_cannot_be_used_any_more_is_told(run, invoke):
+    path = run.parents[1] / "my.npz"
+    arrays = dict(np.load(path))
+    np.savez(path, **{**arrays, "y_test": arrays["y_test"] + 1})
+    refused(invoke("finalize", str(run), "-k", "1"), "no more test images", "y_test has the class")
+
+
+def test_test_images_of_another_scale_are_told_where_they_are_tested(run, invoke, tmp_path):
+    arrays = dict(np.load(run.parents[1] / "my.npz"))
+    arrays = {**arrays, "x_train": arrays["x_train"] / 127.5 - 1, "x_test": arrays["x_test"] / 255}
+    np.savez(tmp_path / "two.npz", **arrays)
+    done = invoke("run", "--name", "t", "--dataset", f"npz:{tmp_path / 'two.npz'}", *FAST)
+    assert done.exit_code == 0, done.output
+    done = invoke("finalize", str(tmp_path / "results" / "t"), "-k", "1", "--epochs", "1")
+    assert "warning: 98 of 100 values of the test images" in done.stderr

@@ -17,9 +17,12 @@ from metaqnn.evaluators.base import Job, attempt
 from metaqnn.evaluators.surrogate import SurrogateEvaluator, average, features, read_log
 from metaqnn.evaluators.table import TableEvaluator
 from metaqnn.networks.cost import total_cost
+from metaqnn.reports.columns import COLUMNS as TABLES
 from metaqnn.runs.run import Run, make_folder
 from metaqnn.spaces import read_space
+from metaqnn.task import Score
 from replay import Outcome
+from replay.frame import COLUMNS
 from state_space import Architecture, Node, random_walk
 from state_space.architecture import chain
 from tests.helpers.parts import evaluator_of, image_task
@@ -454,3 +457,12 @@ def test_the_real_log_can_be_learnt_from(real_data):
     # a correlation of 1,789 pairs has a deviation of about 0.02: better by five of them
     assert surrogate.facts["rank correlation"] > by_layers + 0.1
     assert surrogate.facts["rank correlation above chance"] > 0.1
+
+
+def test_the_column_of_a_score_is_no_other_column():
+    for column in (*COLUMNS, *TABLES, "first", "predicted", "metrics", "note"):
+        if column == "score":
+            continue
+        with pytest.raises(MetaqnnError, match=f"the column of a score cannot be '{column}'"):
+            Score("inference time", column, "negative", "s")
+    assert Score("inference time", "seconds_an_image", "negative", "s").word == "seconds an image"

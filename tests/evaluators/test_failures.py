@@ -141,3 +141,13 @@ def test_no_score_is_a_failure():
     assert (
         attempt(FunctionEvaluator(lambda job: []), JOB).error == "the evaluator returned no score"
     )
+
+
+@pytest.mark.parametrize("name", ["reward", "number", "network_", "curve"])
+def test_a_metric_with_the_name_of_a_column_is_a_failure_that_says_so(name):
+    def evaluate(job):
+        return Outcome({name: 7}, (0.5,))
+
+    outcome = attempt(evaluate, Job(make_space("digits").architecture(("SM(10)",)), 1))
+    told = f"ValueError: no metric can be called '{name}': there is a column of that name"
+    assert outcome.error == (None if name == "network_" else told)

@@ -61,7 +61,6 @@ def write_npz(path: Path, **arrays: np.ndarray) -> str:
 
 def learn(folder: Path, epochs: int = 6, **options: Any) -> tuple[float, Model]:
     """Train a small network; its best validation accuracy, and the network from its file."""
-    load_split.cache_clear()  # the files may be new ones of the old name
     training, validation = load_split(DataOptions(**options))
     architecture = read(f"[C(8,3,1), P(2,2), SM({len(training.classes)})]")
     recipe = Recipe(epochs=epochs, batch_size=16, learning_rate=0.01, restart_below=0.0)

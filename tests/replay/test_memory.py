@@ -1,8 +1,10 @@
 """The replay memory: what is written is there after a crash, and damage is noticed."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from replay import BrokenMemory, Memory, Outcome, WrongRun
@@ -179,3 +181,31 @@ def test_distinct_networks_come_back_in_the_order_of_telling(memory):
     for trial, reward in ((twin, 0.3), (second, 0.4), (first, 0.2)):
         memory.finish(trial, known[trial.digest], reward)
     assert list(memory.trained()) == [(twin, known["b"], 0.3), (first, known["a"], 0.2)]
+
+
+@pytest.mark.parametrize("name", ["reward", "digest", "number", "curve", "first"])
+def test_nothing_in_a_note_has_the_name_of_a_column(tmp_path, name):
+    memory = Memory.create(tmp_path / "m.sqlite", {})
+    with pytest.raises(ValueError, match=f"no note can be called '{name}'"):
+        memory.add(("SM(10)",), 0, "digest", 1, {name: 1.0})
+    memory.close()
+
+
+def test_a_note_may_have_numbers_of_numpy(tmp_path):
+    memory = Memory.create(tmp_path / "m.sqlite", {})
+    memory.add(("SM(10)",), 0, "digest", 1, {"epsilon": np.float32(0.5)})
+    assert memory.frame()["epsilon"].tolist() == [0.5]
+    memory.close()
+
+
+@pytest.mark.parametrize("column", ["metrics", "curve"])
+def test_a_trial_that_has_finished_with_nothing_is_damage(tmp_path, column):
+    path = tmp_path / "m.sqlite"
+    memory = Memory.create(path, {})
+    trial = memory.add(("SM(10)",), 0, "digest", 1, {})
+    memory.finish(trial, Outcome({}, (0.5,)), 0.5)
+    memory.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"UPDATE trials SET {column} = NULL")
+    with pytest.raises(BrokenMemory, match="trial 1 has finished"):
+        Memory.open(path)

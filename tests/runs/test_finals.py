@@ -11,13 +11,13 @@ from click.testing import CliRunner
 import metaqnn
 from metaqnn.cli import main
 from metaqnn.data.options import DataOptions
-from metaqnn.data.parts import load, load_split
+from metaqnn.data.parts import load
 from metaqnn.errors import MetaqnnError
 from metaqnn.executors.in_process import InProcess
 from metaqnn.reports.finals import summarise
 from metaqnn.reports.top_k import best_networks
-from metaqnn.runs.finals import Finals, wilson
-from metaqnn.runs.results import COUNTS, FINAL, find_results
+from metaqnn.runs.finals import Finals
+from metaqnn.runs.results import COUNTS, FINAL, find_results, wilson
 from metaqnn.runs.run import open_run
 from metaqnn.training import job
 from metaqnn.training.presets import NAMES, SEARCH, preset
@@ -76,7 +76,7 @@ def test_the_interval_is_wilson_s():
 def test_all_training_images_are_used():
     evaluator = evaluator_of(make_space("digits"), device="cpu")
     parts = {
-        whole: job._split_on_device(replace(evaluator, whole=whole)) for whole in (False, True)
+        whole: job._split_on_device(replace(evaluator, whole=whole), 1) for whole in (False, True)
     }
     assert len(parts[True][0]) == 1437 == len(parts[False][0]) + len(parts[False][1])
     assert torch.equal(parts[True][1].images, parts[False][1].images)
@@ -229,7 +229,6 @@ def test_what_is_missing_is_found_before_anything_is_trained(tmp_path):
 
     def write(size, **more):
         pixels = np.random.default_rng(0).integers(0, 256, (40, size, size), np.uint8)
-        load_split.cache_clear()
         np.savez(tmp_path / "own.npz", x_train=pixels, y_train=np.arange(40) % 4, **more)
 
     write(8)
@@ -243,6 +242,5 @@ def test_what_is_missing_is_found_before_anything_is_trained(tmp_path):
     write(9)
     refused(invoke("finalize", tmp_path / "r", *SHORT), "images of shape (1, 9, 9)")
     (tmp_path / "own.npz").unlink()
-    load_split.cache_clear()
     refused(invoke("finalize", tmp_path / "r", *SHORT), "own.npz cannot be read")
     assert not (tmp_path / "r" / FINAL).exists()

@@ -100,7 +100,7 @@ class Evaluator(ABC):
         """What the networks learn from, for JSON: `lines` for people, and a `fingerprint`."""
         return None
 
-    def check(self, task: Task, data: Mapping[str, Any] | None = None) -> None:  # noqa: B027
+    def check(self, task: Task, data: Mapping[str, Any] | None = None) -> None:  # noqa: B027  # none is needed
         """See whether all is there that scoring needs, and is that of the run; most need nothing.
 
         Args:

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.base import find_evaluator
+from metaqnn.options import fields_of
 from metaqnn.training.presets import PRACTICAL
+
+RECIPE = "recipe"
 
 SHARE = 0.3
 """Of the time, for the search."""
@@ -16,7 +20,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600}
 
 DEFAULTS: Mapping[str, Any] = {
     "space": "practical",
-    "recipe": PRACTICAL,
+    RECIPE: PRACTICAL,
     "agent": "bayesian",
     "budget": 10_000,
 }
@@ -25,7 +29,10 @@ DEFAULTS: Mapping[str, Any] = {
 
 def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     """What options, of which some are given, are by themselves where there is a time."""
-    return dict(DEFAULTS) if "time_limit" in given else {}
+    if "time_limit" not in given:
+        return {}
+    options = fields_of(find_evaluator(given.get("evaluator", "train")).Options)
+    return {name: value for name, value in DEFAULTS.items() if name != RECIPE or name in options}
 
 
 def read_time(text: str) -> float:

@@ -44,8 +44,8 @@ def test_what_is_no_time_is_refused(text):
 
 def test_bad_options_are_told_in_one_line():
     refused(call("run", "--time-limit", "soon"), "time-limit is 'soon'", "90s")
-    table = ["--space", "macro", "--evaluator", "bandit", "--recipe", "paper"]
-    refused(call("run", "--time-limit", "1m", *table), "recipe is an option of the evaluator")
+    table = ["--space", "macro", "--evaluator", "bandit"]
+    refused(call("run", "--time-limit", "1m", *table), "is for runs that train networks")
     refused(call("run", "--time-limit", "1m", "--sweeps", "3"), "the agent is bayesian")
 
 

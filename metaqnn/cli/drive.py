@@ -83,14 +83,16 @@ def drive(
 
 def _train_last(run: Run, clock: Clock, *, quiet: bool) -> None:
     """Train the best network for what is left of the time, and test it."""
-    from metaqnn.runs.timed import plan_last
+    from metaqnn.runs.timed import choose, plan_last
 
-    networks = best_networks(run, 1)
+    networks = choose(run, best_networks(run, sys.maxsize))
     finals = plan_last(run, clock, networks.iloc[0])
     epochs = finals.run.config.parts["evaluator"].recipe.epochs
     if not quiet:
         click.echo(
-            f"\nThe best network is trained anew on all images, for {epochs} epochs.", err=True
+            f"\nThe network of rank {networks['rank'].item()} is trained anew on all images, for "
+            f"{epochs} epochs.",
+            err=True,
         )
     results = finalize(finals, networks, 1, 1, quiet=quiet)
     if reason := results["error"].dropna().to_list():

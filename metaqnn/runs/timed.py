@@ -9,7 +9,7 @@ larger one, with as many epochs as fit, on all images.
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from math import ceil
+from math import ceil, sqrt
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,27 @@ def plan_search(run: Run, clock: Clock, given: Mapping[str, Any]) -> Run:
     if "start_from" not in given:
         changes["start_from"] = tuple(space.text(walk) for walk in space.starts())
     return replace(run, config=run.config.changed(changes, run.objects))
+
+
+def choose(run: Run, networks: pd.DataFrame) -> pd.DataFrame:
+    """The one network to train large, a row: the best, or the best of those made by hand.
+
+    Those are known to do well in long trainings, and what helps there, such as mirrored images,
+    does not yet in short ones. So another one must be better by more than the standard error of a
+    difference of two validation accuracies.
+
+    Args:
+        run: Of the search.
+        networks: `metaqnn.reports.top_k.best_networks`, all of them.
+    """
+    starts = networks[networks["walk"].isin(run.space().starts())].head(1)
+    best = networks.head(1)
+    if starts.empty:
+        return best
+    share = best["score"].item()
+    _, validation = load_split(_trainer(run).images)
+    noise = sqrt(2 * share * (1 - share) / len(validation))
+    return best if share - starts["score"].item() > noise else starts
 
 
 def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:

@@ -16,8 +16,9 @@ from metaqnn.reports.top_k import best_networks
 from metaqnn.runs import timed
 from metaqnn.runs.clock import Clock, read_time
 from metaqnn.runs.run import open_run
-from metaqnn.runs.timed import plan_last, plan_search
+from metaqnn.runs.timed import choose, plan_last, plan_search
 from metaqnn.training.presets import practical
+from state_space import random_walk
 from tests.helpers.commands import refused
 from tests.helpers.pictures import bars, write_npz
 
@@ -142,3 +143,16 @@ def test_it_ends_in_time_and_goes_on(dataset, tmp_path, workers):
     assert done.exit_code == 0, done.output
     assert len(list(searched.memory().trained())) >= before
     assert (tmp_path / "r" / "final" / "timed-2" / "results.csv").is_file()
+
+
+@pytest.mark.parametrize(("ahead", "wins"), [(0.0, False), (0.05, False), (0.2, True)])
+def test_another_network_replaces_a_design_only_if_it_is_better_by_more_than_noise(
+    searched, ahead, wins
+):
+    """30 images for validation: at 80 % two accuracies differ by 10 points by chance."""
+    start = searched.space().starts()[0]
+    other = random_walk(searched.space(), np.random.default_rng(1))
+    networks = pd.DataFrame({"walk": [other, start], "score": [0.8, 0.8 - ahead]})
+    assert choose(searched, networks)["walk"].tolist() == [other if wins else start]
+    alone = networks.head(1)
+    assert choose(searched, alone)["walk"].tolist() == [other]

@@ -162,11 +162,15 @@ def _train(
     from metaqnn.evaluators.base import Job, attempt
     from metaqnn.terminal import make_bar
     from metaqnn.training.loop import train
+    from metaqnn.training.threads import fastest_threads
 
     device = torch.device(resolve_device(config.run.device))
     recipe = config.parts["evaluator"].recipe
-    if config.parts["executor"].threads is not None:
-        torch.set_num_threads(config.parts["executor"].threads)
+    threads = config.parts["executor"].threads
+    if threads is None and device.type == "cpu":
+        threads = fastest_threads(training.shape, recipe.batch_size)
+    if threads is not None:
+        torch.set_num_threads(threads)
     with make_bar() as bar:
         task = bar.add_task("epochs", total=epochs, state="")
 

@@ -1,10 +1,11 @@
 """The configuration of a run: the options of its parts, composed; TOML in and out."""
 
-from metaqnn.config.options import RunOptions
+from metaqnn.config.options import RunOptions, read_time
 from metaqnn.config.parts import (
     ROLES,
     Objects,
     chosen_sections,
+    homes_of,
     of_chosen,
     read_values,
     unknown_option,
@@ -17,7 +18,9 @@ __all__ = [
     "RunConfig",
     "RunOptions",
     "chosen_sections",
+    "homes_of",
     "of_chosen",
+    "read_time",
     "read_values",
     "unknown_option",
 ]

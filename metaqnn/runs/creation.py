@@ -9,6 +9,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, FunctionEvaluator, find_evaluator
 from metaqnn.options import Section, validated
 from metaqnn.runs.assembly import Parts
+from metaqnn.runs.clock import defaults
 from metaqnn.runs.run import Run, make_folder
 from metaqnn.spaces import made_for, read_space
 from metaqnn.storage import free_folder, named_folder
@@ -53,6 +54,7 @@ def plan_run(
         MetaqnnError: An option is unknown or impossible, or the images cannot be loaded.
     """
     output, flat = split_output(options)
+    flat = {**defaults(flat), **flat}
     config = RunConfig.from_flat(flat, objects)
     settings = read_space(config.run.space) if settings is None else settings
     with quietly(output.quiet):

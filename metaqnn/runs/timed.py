@@ -7,7 +7,7 @@ larger one, with as many epochs as fit, on all images.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import ceil, sqrt
 from typing import Any
@@ -16,18 +16,20 @@ import numpy as np
 import pandas as pd
 import torch
 
+from metaqnn.config import read_time
 from metaqnn.data.parts import load_split
 from metaqnn.device import resolve_device, use_threads
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.networks.cost import total_cost
-from metaqnn.runs.assembly import make_evaluator
+from metaqnn.runs.assembly import Parts, make_evaluator
 from metaqnn.runs.clock import SHARE, Clock
-from metaqnn.runs.finals import Finals, plan_finals
+from metaqnn.runs.finals import Finals, finalize, plan_finals
 from metaqnn.runs.results import FINAL
 from metaqnn.runs.run import Run
 from metaqnn.stopping.base import Progress
 from metaqnn.storage import free_folder
+from metaqnn.training.job import threads_of
 from metaqnn.training.loop import train
 from metaqnn.training.presets import SEARCH, practical
 from state_space import Architecture, random_walk
@@ -49,17 +51,19 @@ PROBE_SHARE = 0.05
 """Of what is left, at most, for such a training of the large network."""
 
 
-def plan_search(run: Run, clock: Clock, given: Mapping[str, Any]) -> Run:
-    """The run with networks and trainings so small that enough of them fit into its search.
+def plan_search(run: Run, given: Mapping[str, Any]) -> Run:
+    """The run, if it has a time, with trainings so small that enough of them fit into its search.
 
     Args:
         run: As it was asked for.
-        clock: Of the run.
         given: The options that somebody gave, which stay.
 
     Raises:
         MetaqnnError: It trains nothing.
     """
+    limit = run.config.run.time_limit
+    if limit is None:
+        return run
     trainer = _trainer(run)
     if "scale" not in run.space_settings and run.space().scale:
         small = {name: max(1, value // 2) for name, value in run.space().scale.items()}
@@ -70,11 +74,49 @@ def plan_search(run: Run, clock: Clock, given: Mapping[str, Any]) -> Run:
     starts = space.starts() or (random_walk(space, np.random.default_rng(run.config.run.seed)),)
     seconds = _epoch(trainer, space.architecture(starts[0]))
     slots = run.config.parts["executor"].workers or 1
-    fitting = int(SHARE * clock.limit * slots / NETWORKS / seconds)
+    fitting = int(SHARE * read_time(limit) * slots / NETWORKS / seconds)
     changes: dict[str, Any] = {"epochs": min(trainer.recipe.epochs, max(1, fitting))}
     if "start_from" not in given:
         changes["start_from"] = tuple(space.text(walk) for walk in space.starts())
     return replace(run, config=run.config.changed(changes, run.objects))
+
+
+def with_deadline(parts: Parts, clock: Clock | None) -> Parts:
+    """The parts of a search that ends with its share of the time, if there is one."""
+    if clock is None:
+        return parts
+    return replace(parts, rules=replace(parts.rules, deadline=clock.search_ends))
+
+
+def train_last(
+    run: Run, clock: Clock, networks: pd.DataFrame, say: Callable[[str], None], *, quiet: bool
+) -> tuple[Finals, pd.DataFrame]:
+    """Train the best network for what is left of the time, and test it.
+
+    Args:
+        run: Of the search.
+        clock: Of the run.
+        networks: `metaqnn.reports.top_k.best_networks`, all of them.
+        say: Is told what will be trained.
+        quiet: Show no progress.
+
+    Returns:
+        The trainings, and their results as `metaqnn.runs.finals.Finals.test` has them.
+
+    Raises:
+        MetaqnnError: The training failed.
+    """
+    best = choose(run, networks)
+    finals = plan_last(run, clock, best.iloc[0])
+    epochs = finals.run.config.parts["evaluator"].recipe.epochs
+    say(
+        f"The network of rank {best['rank'].item()} is trained anew on all images, for "
+        f"{epochs} epochs."
+    )
+    results = finalize(finals, best, 1, 1, quiet=quiet)
+    if reason := results["error"].dropna().to_list():
+        raise MetaqnnError(f"the last training failed: {reason[0]}")
+    return finals, results
 
 
 def choose(run: Run, networks: pd.DataFrame) -> pd.DataFrame:
@@ -147,7 +189,7 @@ def _epoch(trainer: TrainEvaluator, architecture: Architecture) -> float:
     def note(progress: Progress) -> None:  # of all epochs but the last
         ends.append(time.monotonic())
 
-    with use_threads(trainer.place.threads):
+    with use_threads(threads_of(trainer, training)):
         train(architecture, training.take(torch.arange(few)), some, recipe, 0, stopping=note)
     # the first epoch has what is done once in it
     return (ends[-1] - ends[0]) / (len(ends) - 1) * len(training) / few

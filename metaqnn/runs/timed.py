@@ -32,6 +32,7 @@ from metaqnn.storage import free_folder
 from metaqnn.training.job import threads_of
 from metaqnn.training.loop import train
 from metaqnn.training.presets import SEARCH, practical
+from metaqnn.training.threads import GAIN
 from state_space import Architecture, random_walk
 
 NETWORKS = 12
@@ -160,8 +161,18 @@ def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:
     # wide networks compute more in a second, so this is no less than it will be
     seconds = best["seconds"] / len(best["curve"]) * cost(1) / best["multiply_adds"]
     probed = PROBED * PROBED_STEPS * trainer.recipe.batch_size / len(training)
+    # for so many images there is the time
+    changes: dict[str, Any] = {"train_limit": trainer.images.train_limit}
     if probed * seconds < PROBE_SHARE * clock.left:
-        seconds = _epoch(trainer, whole.architecture(best["walk"]))
+        network = whole.architecture(best["walk"])
+        seconds = _epoch(trainer, network)
+        if (workers := run.config.parts["executor"].workers or 1) > 1:
+            threads = workers * (trainer.place.threads or 1)  # those of the workers that are idle
+            place = replace(trainer.place, threads=threads)
+            together = _epoch(replace(trainer, place=place), network)
+            if seconds > GAIN * together:
+                seconds = together
+                changes |= {"workers": 1, "threads": threads}
     images = len(training) + len(validation)
     seconds *= images / len(training)
     full = practical(images, shape[1])["epochs"]
@@ -170,9 +181,7 @@ def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:
     epochs = max(1, min(full, int(fitting * cost(1) / cost(times))))
     scale = {name: times * value for name, value in whole.scale.items()}
     name = free_folder(run.path / FINAL, "timed").name
-    # for so many images there is the time
-    changes = {"epochs": epochs, "train_limit": trainer.images.train_limit}
-    return plan_finals(run, SEARCH, name, changes, scale)
+    return plan_finals(run, SEARCH, name, {**changes, "epochs": epochs}, scale)
 
 
 def _epoch(trainer: TrainEvaluator, architecture: Architecture) -> float:

@@ -144,6 +144,22 @@ def test_the_last_network_is_the_widest_that_is_trained_in_full(
     assert epochs == pytest.approx(max(1, min(full, share / takes[width // 8])), abs=1)
 
 
+@pytest.mark.parametrize(("together", "threads"), [(0.1, 2), (0.19, 1)])
+def test_the_last_training_has_the_threads_of_all_workers_where_that_is_faster(
+    searched, monkeypatch, together, threads
+):
+    monkeypatch.setattr(
+        timed, "_epoch", lambda trainer, _: {1: 0.2, 2: together}[trainer.place.threads]
+    )
+    monkeypatch.setattr(timed, "PROBE_SHARE", 1e9)
+    best = best_networks(searched, 1).iloc[0]
+    two = replace(searched, config=searched.config.changed({"workers": 2, "threads": 1}))
+    config = plan_last(two, Clock(3600, time.monotonic()), best).run.config
+    assert config.parts["executor"].threads == threads
+    assert config.parts["executor"].workers == 3 - threads
+    assert config.run.executor == "processes"
+
+
 def test_a_limit_of_the_images_holds_for_the_last_training_too(searched):
     best = best_networks(searched, 1).iloc[0]
     limited = replace(searched, config=searched.config.changed({"train_limit": 100}))

@@ -86,7 +86,7 @@ def train(
     from metaqnn.networks.cost import check_scores, total_cost
     from metaqnn.networks.notation import read
     from metaqnn.training.presets import preset
-    from metaqnn.training.recipe import with_settings
+    from metaqnn.training.settings import with_settings
     from state_space.notation import NotationError
 
     asked_for = {"recipe": PRACTICAL} if recipe == PRACTICAL else {}

@@ -39,7 +39,15 @@ NETWORKS = 12
 """So many can be trained in the search, at least, if they are like the first."""
 
 TRUST = 0.85
-"""What is left is planned up to this share of it, since times vary."""
+"""A wider network must fit into this share of what is left, since times vary."""
+
+HOPE = 1.15
+"""So many times the epochs that seem to fit are planned, for a training that runs out of time sees
+the images fewer times."""
+
+RESERVE, RESERVED = 2, 0.05
+"""Seconds, and share of what is left, that the last training leaves for what comes before and
+after."""
 
 WIDER = (4, 3, 2, 1)
 """How many times the space's scale the last network may be, the largest that can be trained in full
@@ -112,7 +120,7 @@ def train_last(
     epochs = finals.run.config.parts["evaluator"].recipe.epochs
     say(
         f"The network of rank {best['rank'].item()} is trained anew on all images, for "
-        f"{epochs} epochs."
+        f"{epochs} epochs at most."
     )
     results = finalize(finals, best, 1, 1, quiet=quiet)
     if reason := results["error"].dropna().to_list():
@@ -176,12 +184,17 @@ def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:
     images = len(training) + len(validation)
     seconds *= images / len(training)
     full = practical(images, shape[1])["epochs"]
-    fitting = TRUST * clock.left / seconds
-    times = next(times for times in WIDER if times == 1 or fitting * cost(1) / cost(times) >= full)
-    epochs = max(1, min(full, int(fitting * cost(1) / cost(times))))
+    fitting = clock.left / seconds
+
+    def epochs_of(times: int) -> float:
+        return float(fitting * cost(1) / cost(times))
+
+    times = next(times for times in WIDER if times == 1 or TRUST * epochs_of(times) >= full)
+    changes["epochs"] = max(1, min(full, int(HOPE * epochs_of(times))))
+    changes["seconds"] = max(1.0, (1 - RESERVED) * clock.left - RESERVE)
     scale = {name: times * value for name, value in whole.scale.items()}
     name = free_folder(run.path / FINAL, "timed").name
-    return plan_finals(run, SEARCH, name, {**changes, "epochs": epochs}, scale)
+    return plan_finals(run, SEARCH, name, changes, scale)
 
 
 def _epoch(trainer: TrainEvaluator, architecture: Architecture) -> float:

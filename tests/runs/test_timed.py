@@ -141,7 +141,9 @@ def test_the_last_network_is_the_widest_that_is_trained_in_full(
     fitting = [times for times in costs if full * takes[times] <= share]
     assert run.config.parts["evaluator"].data.train_limit is None
     assert width == 8 * max(fitting, default=1)
-    assert epochs == pytest.approx(max(1, min(full, share / takes[width // 8])), abs=1)
+    planned = timed.HOPE * limit / takes[width // 8]
+    assert epochs == pytest.approx(max(1, min(full, planned)), abs=1)
+    assert run.config.parts["evaluator"].recipe.seconds < limit
 
 
 @pytest.mark.parametrize(("together", "threads"), [(0.1, 2), (0.19, 1)])

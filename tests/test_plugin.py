@@ -237,6 +237,50 @@ def test_an_option_of_another_part_is_refused(site):
     refused(result, "epochs is an option of the evaluator train, and the evaluator is likelihood")
 
 
+def test_options_of_parts_of_the_package_that_were_not_chosen_are_theirs(folder, tmp_path):
+    space, options = PARTS[:2], ["--budget", "2", "--results-dir", str(tmp_path)]
+    result = CliRunner().invoke(main, ["run", *space, *options, "--jump", "0.3"])
+    refused(result, "jump is an option of the agent climber, and the agent is q-learning")
+    result = CliRunner().invoke(main, ["run", *PARTS[:4], "--passes", "3", *options])
+    refused(result, "passes is an option of the evaluator likelihood, and the evaluator is train")
+    message = "jump is an option of the agent climber, and the agent is random"
+    with pytest.raises(MetaqnnError, match=message):
+        Search(space="mosaic", agent="random", jump=0.3, results_dir=str(tmp_path))
+    result = CliRunner().invoke(main, ["resume", str(folder), "--jump", "0.3"])
+    refused(result, "jump is decided when a run begins")
+
+
+@pytest.mark.parametrize(
+    ("agent", "message"),
+    [
+        ("random,jump=0.3", "jump is an option of the agent climber, and the agent is random"),
+        ("random,entropy=3", "entropy is an option of the agent reinforce, and the agent is"),
+        ("climber,entropy=3", "entropy is an option of the agent reinforce, and the agent is cl"),
+        ("climber,passes=3", "passes is no option of a single agent; allowed: start-from, "),
+        ("climber,budget=3", "budget is no option of a single agent; allowed: start-from, "),
+        ("climber,nonsense=3", "nonsense is no option of a single agent; allowed: start-from, "),
+    ],
+)
+def test_a_comparison_says_whose_an_option_is(site, tmp_path, agent, message):
+    command = ["compare", str(tmp_path / "c"), *PARTS[:2], *PARTS[4:], "--agent", agent]
+    refused(CliRunner().invoke(main, [*command, "--budgets", "2"]), f"agent '{agent}': {message}")
+
+
+@pytest.mark.parametrize("agent", ["climber", "mosaic.agent:Climber"])
+def test_an_option_for_all_agents_is_that_of_those_that_have_it(site, tmp_path, agent):
+    command = ["compare", tmp_path / "c", *PARTS[:2], *PARTS[4:], "--passes", "1"]
+    command += ["--agent", agent, "--agent", f"{agent},jump=0.2", "--agent", "random"]
+    command += ["--budgets", "4", "--seeds", "1", "--jobs", "1"]
+    text = call(*command, "--jump", "0.2")
+    found = pd.read_csv(tmp_path / "c" / "comparison.csv").set_index("agent")["mean"]
+    assert found[agent] == found[f"{agent},jump=0.2"] and len(found) == 3
+    assert call(*command, "--jump", "0.2") == text
+    refused(
+        CliRunner().invoke(main, [*map(str, command), "--jump", "0.4"]),
+        "made with jump 0.2, not 0.4",
+    )
+
+
 @pytest.mark.slow
 def test_workers_find_the_parts_in_processes_of_their_own(site, folder, tmp_path):
     path = os.pathsep.join([str(ROOT), str(site)])

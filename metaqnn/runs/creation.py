@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metaqnn.config import Objects, RunConfig
+from metaqnn.config import Objects, RunConfig, claim_options
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, FunctionEvaluator, find_evaluator
 from metaqnn.options import Section, validated
@@ -53,6 +53,7 @@ def plan_run(
         MetaqnnError: An option is unknown or impossible, or the images cannot be loaded.
     """
     output, flat = split_output(options)
+    claim_options(flat)
     config = RunConfig.from_flat(flat, objects)
     settings = read_space(config.run.space) if settings is None else settings
     with quietly(output.quiet):

@@ -19,7 +19,10 @@ from metaqnn import Search, testing
 from metaqnn.agents.random import RandomSearch
 from metaqnn.cli import main
 from metaqnn.errors import MetaqnnError
-from metaqnn.task import Score
+from metaqnn.evaluators.base import Evaluator
+from metaqnn.options import Section
+from metaqnn.task import Score, Task
+from replay import Outcome
 from tests import ROOT
 from tests.helpers.commands import refused
 
@@ -377,6 +380,64 @@ def test_a_space_that_only_its_program_knows_is_not_mistaken_for_another(
         refused(CliRunner().invoke(main, [command, str(search.folder)]), message)
     with pytest.raises(MetaqnnError, match=re.escape(message)):
         Search.open("results/own").best()
+
+
+class TimerOptions(Section):
+    """In what it measures, and what it does not tell."""
+
+    time_unit: str = "ms"
+    clocks: int
+
+
+class Timer(Evaluator):
+    """Its score depends on its option."""
+
+    Options = TimerOptions
+
+    def __init__(self, **attributes):
+        vars(self).update(attributes)
+
+    @classmethod
+    def task(cls, options, made_for, *, trains=True):
+        score = Score("latency", "latency", "negative", unit=options.time_unit)
+        return Task(made_for.shape, made_for.outputs, score)
+
+    @classmethod
+    def from_options(cls, options, space, task, place):
+        raise NotImplementedError
+
+    def __call__(self, job):
+        return Outcome(curve=(-1.0,))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "unit"),
+    [
+        ({"time_unit": "s", "clocks": 1}, "s"),
+        ({"clocks": 1}, "ms"),
+        ({"time_unit": len, "clocks": 1}, "ms"),  # a function is no value of the option
+        ({"options": TimerOptions(time_unit="min", clocks=1), "time_unit": "s"}, "min"),
+        ({"score": Score(unit="h"), "time_unit": "s"}, "h"),
+    ],
+)
+def test_an_object_is_asked_for_its_score_not_its_class(
+    mosaic, tmp_path, monkeypatch, attributes, unit
+):
+    monkeypatch.chdir(tmp_path)
+    evaluator = Timer(**attributes)
+    search = Search(
+        space=mosaic["space"].Mosaic(), agent="random", evaluator=evaluator, budget=1, name="t"
+    )
+    search.run(quiet=True)
+    assert f"1.0000 {unit} " in call("top-k", "results/t")
+
+
+def test_an_object_that_does_not_tell_its_score_is_refused(mosaic):
+    space = mosaic["space"].Mosaic()
+    with pytest.raises(
+        MetaqnnError, match=r"Timer\(\): clocks .* needs an attribute score, or opt"
+    ):
+        Search(space=space, agent="random", evaluator=Timer(time_unit="s"), budget=1)
 
 
 # stopping

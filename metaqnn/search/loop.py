@@ -144,7 +144,7 @@ class Search:
 
     def _submit(self, trial: Trial) -> Future[Outcome]:
         try:
-            return self.executor.submit(attempt, self.evaluator, self._job(trial))
+            return self.executor.submit(attempt, self.evaluator, self._job(trial), self.rules.score)
         except BaseException:  # Ctrl-C ends a training as it should be ended
             self.memory.end(trial)
             raise

@@ -21,6 +21,8 @@ from metaqnn.cli import main
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.options import Section
+from metaqnn.reports.columns import sort_column
+from metaqnn.reports.figures.catalogue import caption as describe_figure
 from metaqnn.task import Score, Task
 from replay import Outcome
 from tests import ROOT
@@ -142,6 +144,35 @@ def test_the_page_speaks_of_perplexity(folder, tmp_path):
     assert is_of_perplexities(shares)
     best = call("top-k", folder, "-k", "1", "--format", "csv").splitlines()[1].split(",")
     assert f"{float(best[1]):.1f}" in shown.split("perplexity of the best network")[0]
+
+
+def test_the_page_speaks_of_no_images_where_there_are_none(folder, tmp_path):
+    call("report", folder, "--html", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    shown = page[page.index("</style>") : page.index('id="configuration"')]
+    assert ">input</text>" in shown and ">images</text>" not in shown
+    shown = re.sub("<svg.*?</svg>", "", shown, flags=re.DOTALL)  # a layer may have ten classes
+    assert re.findall("[^.>]*(?:images?|Classes|classes|channels)[^.<]*", shown) == []
+    assert "Every network counts once." in shown  # the perplexity is the perplexity
+    assert "What a network reads enters on the left" in " ".join(shown.split())
+    assert "time of training" not in shown  # there is none
+    assert "finalize" not in page[page.index('id="commands"') :]
+    result = CliRunner().invoke(main, ["finalize", str(folder)])
+    refused(result, "only what metaqnn has trained on images it trains in the end")
+
+
+@pytest.mark.parametrize(
+    ("score", "word", "header", "caption"),
+    [
+        (Score("latency", "ms", "negative", "ms"), "latency", "ms", "Latency over the search"),
+        (Score("BLEU", "BLEU"), "BLEU", "BLEU", "BLEU over the search"),
+        (Score("mean likelihood", "log_likelihood"), *2 * ["log likelihood"], "Log likelihood ov"),
+    ],
+)
+def test_a_score_has_words_of_its_own(score, word, header, caption):
+    assert (score.word, score.header) == (word, header)
+    assert describe_figure("score", score)[0].startswith(caption)
+    assert sort_column(word, score) == sort_column(header, score) == "score"
 
 
 def test_the_figures_have_perplexities_on_their_axes(site, tmp_path):
@@ -487,14 +518,14 @@ TABLES = [
         lambda field, filters: 100.0 - 5 * field - 2 * filters,
         "49.00",
         "Regret of expected perplexity, lower is better",
-        "Below 0 is better",
+        "\nBelow 0 is better",
     ),
     (
         {"name": "latency", "column": "ms", "scale": "negative", "unit": "ms", "digits": 1},
         lambda field, filters: 300.0 - 10 * field - filters,
         "222.0 ms",
-        "Regret in ms of expected ms, lower is better",
-        "Ms, below 0 is better",
+        "Regret in ms of expected latency, lower is better",
+        "\nIn ms, below 0 is better",
     ),
 ]
 

@@ -62,9 +62,10 @@ class PartsCommand(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             name = error.option_name.removeprefix("--no-").lstrip("-").replace("-", "_")
-            if reason := unknown_option(name, chosen[-1]):
-                raise MetaqnnError(reason) from None
-            raise
+            reason = None if name in self.skipped else unknown_option(name, chosen[-1])
+            if reason is None:
+                raise
+            raise MetaqnnError(reason) from None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Those of the command, those of the parts, and --help."""

@@ -128,7 +128,7 @@ class Evaluator(ABC):
     @classmethod
     def describe(cls, options: Any, task: Task) -> str:
         """What the networks learn from, in words."""
-        return "none: nothing is trained"
+        return "those of the evaluator" if cls.trains else "none: nothing is trained"
 
     @classmethod
     def stem(cls, options: Any, space: str) -> str:

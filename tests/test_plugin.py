@@ -396,6 +396,20 @@ def test_objects_of_a_program_are_gone_on_with(mosaic, tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("method", ["run", "ask"])
+def test_an_agent_that_was_made_for_another_space_is_refused(mosaic, tmp_path, monkeypatch, method):
+    monkeypatch.chdir(tmp_path)
+    space = mosaic["space"].Mosaic()
+    search = Search(
+        space=mosaic["space"].Mosaic(cells=1), agent=RandomSearch(space, 0), evaluator="likelihood"
+    )
+    with pytest.raises(
+        MetaqnnError, match="not of the space that is searched: position 7"
+    ) as error:
+        getattr(search, method)()
+    assert "\n" not in str(error.value)
+
+
 def test_a_space_that_only_its_program_knows_is_not_mistaken_for_another(
     mosaic, tmp_path, monkeypatch
 ):

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from metaqnn.agents.base import AGENTS
 from metaqnn.config.options import RunOptions
-from metaqnn.environment import SPACE
+from metaqnn.environment import CONFIG, SPACE
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import EVALUATORS, find_evaluator
 from metaqnn.executors.base import EXECUTORS
@@ -190,5 +190,7 @@ def read_values(path: Path) -> dict[str, Any]:
     Raises:
         MetaqnnError: The file is not there, not readable or not TOML.
     """
+    if (path / CONFIG).is_file():
+        raise MetaqnnError(f"{path} is a folder, and a TOML file is wanted: {path / CONFIG}")
     values = {key.replace("-", "_"): value for key, value in read_toml(path).items()}
     return of_chosen(values) if (path.parent / SPACE).exists() else values

@@ -99,6 +99,21 @@ class Rules:
         return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest()) >> 1
 
 
+def digest_of(space: Space[Any], walk: tuple[Token, ...]) -> str:
+    """The digest of a walk that an agent proposes.
+
+    Raises:
+        MetaqnnError: The walk is not of the space.
+    """
+    try:
+        return space.architecture(walk).digest
+    except IllegalMove as error:
+        raise MetaqnnError(
+            f"the agent proposes what is not of the space that is searched: {error}; an agent is "
+            "made for one space"
+        ) from error
+
+
 def _reward(find: Reward, options: RewardOptions, outcome: Outcome) -> float:
     return find(outcome, options)
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
-from metaqnn.config import ROLES, chosen_sections, read_values, unknown_option
+from metaqnn.config import ROLES, chosen_sections, claim_options, read_values, unknown_option
 from metaqnn.errors import MetaqnnError
 from metaqnn.executors.options import ExecutorOptions
 from metaqnn.options import Section, fields_of, names_of
@@ -59,9 +59,10 @@ class PartsCommand(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             name = error.option_name.removeprefix("--no-").lstrip("-").replace("-", "_")
-            if reason := unknown_option(name, chosen[-1]):
-                raise MetaqnnError(reason) from None
-            raise
+            reason = None if name in self.skipped else unknown_option(name, chosen[-1])
+            if reason is None:
+                raise
+            raise MetaqnnError(reason) from None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Those of the command, those of the parts, and --help."""
@@ -80,6 +81,8 @@ class PartsCommand(click.Command):
         """The options of the parts."""
         made: dict[str, click.Parameter] = {}
         for given in chosen:
+            if not self.only_changeable:
+                claim_options(given)
             for section in chosen_sections(dict(given)).values():
                 wanted = names_of(section, "CHANGEABLE") if self.only_changeable else None
                 for name, (_, field) in fields_of(section).items():

@@ -135,6 +135,11 @@ class TrainEvaluator(Evaluator):
         return cls(options.data, options.recipe, place)
 
     @property
+    def options(self) -> TrainOptions:
+        """What it is made of."""
+        return TrainOptions(data=self.images, recipe=self.recipe)
+
+    @property
     def epochs(self) -> int:  # type: ignore[override]  # read-only, as all of it
         """Those of the recipe."""
         return self.recipe.epochs
@@ -159,7 +164,7 @@ class TrainEvaluator(Evaluator):
             MetaqnnError: They cannot be loaded, or are not those for which the run was made.
         """
         try:
-            there = self.task(TrainOptions(data=self.images, recipe=self.recipe), task)
+            there = self.task(self.options, task)
         except MetaqnnError as error:
             if data is None:
                 raise

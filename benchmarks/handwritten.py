@@ -7,6 +7,7 @@ A, B and C differ in their layers and in what is done to the images; C is residu
 
 import argparse
 import time
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -71,46 +72,56 @@ def shifted(images: Tensor) -> Tensor:
 
 
 def handwritten(
-    name: str, training: Images, validation: Images, epochs: int, seed: int, *, mirrored: bool
-) -> tuple[list[float], float]:
-    """Validation accuracy after every epoch, and the processor time in seconds.
+    name: str, images: Images, epochs: int, seed: int, *, mirrored: bool
+) -> Iterator[nn.Module]:
+    """The network after every epoch, which reads standardised images.
 
     Args:
         name: A, B or C.
-        training: The images.
-        validation: Those that are not trained on.
+        images: To train on.
         epochs: How often to see them.
         seed: Of weights and batches.
         mirrored: Mirror every other batch, left to right.
     """
     torch.manual_seed(seed)
-    mean, deviation = training.statistics
-    x, held = ((part.images.float() - mean) / deviation for part in (training, validation))
+    x = standardised(images, images)
     make = residual if name == "C" else plain
-    network = make(x.shape[1], len(training.classes))
+    network = make(x.shape[1], len(images.classes))
     optimizer = torch.optim.AdamW(network.parameters(), PEAK, weight_decay=DECAY)
     steps = -(-len(x) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK, epochs * steps)
     smoothing = 0.0 if name == "A" else SMOOTHING
-    began, curve = time.process_time(), []
     for _ in range(epochs):
         network.train()
         for number, batch in enumerate(torch.randperm(len(x)).split(BATCH)):
-            images = x[batch]
+            read = x[batch]
             if mirrored and number % 2:
-                images = images.flip(3)
+                read = read.flip(3)
             if name != "A":
-                images = shifted(images)
+                read = shifted(read)
             optimizer.zero_grad()
-            loss = cross_entropy(network(images), training.labels[batch], label_smoothing=smoothing)
+            loss = cross_entropy(network(read), images.labels[batch], label_smoothing=smoothing)
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
             optimizer.step()
             schedule.step()
-        network.eval()
-        with torch.inference_mode():
-            found = torch.cat([network(part).argmax(1) for part in held.split(500)])
-        curve.append(float((found == validation.labels).float().mean()))
-    return curve, time.process_time() - began
+        yield network.eval()
+
+
+def standardised(images: Images, training: Images) -> Tensor:
+    """Images by the mean and deviation of those that are trained on."""
+    mean, deviation = training.statistics
+    return (images.images.float() - mean) / deviation
+
+
+@torch.inference_mode()
+def probabilities(network: nn.Module, images: Tensor) -> Tensor:
+    """Of the classes of standardised images, (images, classes)."""
+    return torch.cat([network(part).softmax(1) for part in images.split(500)])
+
+
+def accuracy(found: Tensor, labels: Tensor) -> float:
+    """The share of images whose most probable class is their own."""
+    return float((found.argmax(1) == labels).float().mean())
 
 
 def main() -> None:
@@ -139,12 +150,13 @@ def main() -> None:
         test = load(data, "test")
         assert test is not None, "the data set has a test part"
         training, held = training.join(held), test
-    curve, seconds = handwritten(
-        args.name, training, held, epochs, args.seed, mirrored=not args.no_mirror
-    )
+    began, curve = time.process_time(), []
+    for network in handwritten(args.name, training, epochs, args.seed, mirrored=not args.no_mirror):
+        found = probabilities(network, standardised(held, training))
+        curve.append(accuracy(found, held.labels))
     print(
         f"{args.name}, seed {args.seed}, {epochs} epochs: {curve[-1]:.1%} after the last, "
-        f"{max(curve):.1%} at best, {seconds:.0f} s of processor time"
+        f"{max(curve):.1%} at best, {time.process_time() - began:.0f} s of processor time"
     )
 
 

@@ -17,7 +17,7 @@ M = TypeVar("M", bound=BaseModel)
 
 RESERVED = {
     **dict.fromkeys(("config", "name", "results_dir"), "metaqnn run"),
-    **dict.fromkeys(("time_limit", "quiet"), "metaqnn run and metaqnn resume"),
+    "quiet": "metaqnn run and metaqnn resume",
     **dict.fromkeys(("agents", "budgets", "seeds", "first_seed"), "metaqnn compare"),
     **dict.fromkeys(("reference", "jobs", "form", "format"), "metaqnn compare"),
     **dict.fromkeys(("shape", "classes", "score"), "metaqnn.Search"),

@@ -56,7 +56,7 @@ def own_params():
 
 
 def test_the_commands_have_options_of_their_own():
-    assert {"config", "jobs", "time_limit", "format", "name", "folder"} <= set(own_params())
+    assert {"config", "jobs", "quiet", "format", "name", "folder"} <= set(own_params())
 
 
 @pytest.mark.parametrize("name", [*own_params(), "shape", "classes", "score"])

@@ -13,6 +13,7 @@ from metaqnn.executors.options import ExecutorOptions
 from metaqnn.options import Section, fields_of, names_of
 from metaqnn.reports.formats import FORMATS
 from metaqnn.runs.clock import defaults
+from metaqnn.runs.creation import OutputOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,16 +30,12 @@ format_option = click.option(
 run_folder = click.argument("folder", type=click.Path(path_type=Path))
 """The argument of commands that look at a run."""
 
-time_limit = click.option(
-    "--time-limit",
-    metavar="TIME",
-    help="Search for three tenths of this time among small networks, and train the best one large "
-    "for the rest: 90s, 10m, 1.5h.",
-)
-"""The option of commands that search."""
-
 CHOOSING = (*(role.name for role in ROLES), "workers", "network-timeout")
 """Options that say which parts there are."""
+
+
+OWN = {"config", "help", *OutputOptions.model_fields}
+"""Options of the command that runs, and of no part."""
 
 
 class PartsCommand(click.Command):
@@ -74,11 +71,11 @@ class PartsCommand(click.Command):
 
     def choose(self, args: list[str]) -> list[dict[str, Any]]:
         """What the arguments say of the parts, as options; of several choices each."""
-        given = _scan(args, (*CHOOSING, "config", "time-limit"))
+        given = _scan(args, (*CHOOSING, "config", "time-limit", "dataset"))
         from_file = read_values(Path(given.pop("config"))) if "config" in given else {}
         chosen = {**from_file, **given}
-        chosen = {**defaults(chosen), **chosen}
-        return [{name: value for name, value in chosen.items() if name != "time_limit"}]
+        others = dict.fromkeys(_names(args) - OWN)
+        return [{**defaults({**others, **chosen}), **chosen}]
 
     def make_options(self, chosen: list[dict[str, Any]]) -> list[click.Parameter]:
         """The options of the parts."""
@@ -111,7 +108,7 @@ class CompareCommand(PartsCommand):
     """Has the options of all agents that are compared, and of what scores their networks."""
 
     skipped = (
-        *("agent", "seed", "budget", "keep", "tensorboard", "executor"),
+        *("agent", "seed", "budget", "time_limit", "keep", "tensorboard", "executor"),
         *fields_of(ExecutorOptions),
     )
 
@@ -123,6 +120,12 @@ class CompareCommand(PartsCommand):
         entrants = [after for arg, after in pairs if arg == "--agent"]
         entrants += [arg.partition("=")[2] for arg in args if arg.startswith("--agent=")]
         return [{**given, "agent": text.partition(",")[0]} for text in entrants] or [given]
+
+
+def _names(args: list[str]) -> set[str]:
+    """The names of all options that are given, with _."""
+    keys = (arg.partition("=")[0] for arg in args if arg.startswith("--"))
+    return {key.removeprefix("--").removeprefix("no-").replace("-", "_") for key in keys}
 
 
 def _scan(args: list[str], names: Iterable[str]) -> dict[str, Any]:

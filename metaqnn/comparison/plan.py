@@ -47,7 +47,10 @@ LONGEST_LABEL = 200
 """Bytes of an entrant's label, which is the name of a folder."""
 
 SHARED_ROLES = ("evaluator", "executor")
-SHARED = ("agent", "seed", "budget", "space", "evaluator", "executor", "device", "keep")
+SHARED = (
+    *("agent", "seed", "budget", "time_limit"),
+    *("space", "evaluator", "executor", "device", "keep"),
+)
 """Options, and roles with all their options, that an agent cannot have of its own."""
 
 

@@ -1,12 +1,13 @@
 """The configuration of a run: the options of its parts, composed; TOML in and out."""
 
-from metaqnn.config.options import RunOptions
+from metaqnn.config.options import RunOptions, read_time
 from metaqnn.config.parts import (
     ROLES,
     Objects,
     belonging,
     chosen_sections,
     claim_options,
+    homes_of,
     of_chosen,
     read_values,
     unknown_option,
@@ -21,7 +22,9 @@ __all__ = [
     "belonging",
     "chosen_sections",
     "claim_options",
+    "homes_of",
     "of_chosen",
+    "read_time",
     "read_values",
     "unknown_option",
 ]

@@ -12,6 +12,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
 from metaqnn.executors.base import Place
 from metaqnn.options import Section, make
+from metaqnn.spaces import read_space
 from metaqnn.task import Task, classification
 from metaqnn.training.optimizers import OPTIMIZERS
 from metaqnn.training.presets import PAPER, PRACTICAL, practical
@@ -33,7 +34,8 @@ class RecipeChoice(Section):
     recipe: str = Field(
         PAPER,
         description="Defaults of the options of trainings: paper, or practical (one cycle, muon, "
-        "label smoothing and shifts, with a batch and epochs for the number of images).",
+        "label smoothing and shifts, with a batch and epochs for the number of images). Default: "
+        "the space's, else paper.",
     )
 
 
@@ -52,6 +54,9 @@ class TrainOptions(Section):
             MetaqnnError: There is no such data set, recipe or optimizer; or the images,
                 whose number the practical recipe goes by, cannot be loaded.
         """
+        completed = DataOptions.complete(given)
+        if "recipe" not in given and isinstance(space := completed.get("space"), str):
+            given = {**given, "recipe": read_space(space).get("recipe", PAPER)}
         recipe = given.get("recipe", PAPER)
         if recipe not in (PAPER, PRACTICAL):
             raise MetaqnnError(

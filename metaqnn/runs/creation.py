@@ -12,6 +12,7 @@ from metaqnn.evaluators.base import Evaluator, FunctionEvaluator, find_evaluator
 from metaqnn.options import Section, validated
 from metaqnn.registry import place_of
 from metaqnn.runs.assembly import Parts
+from metaqnn.runs.clock import defaults
 from metaqnn.runs.run import Run, make_folder
 from metaqnn.spaces import made_for, read_space
 from metaqnn.storage import free_folder, named_folder
@@ -56,6 +57,7 @@ def plan_run(
         MetaqnnError: An option is unknown or impossible, or the images cannot be loaded.
     """
     output, flat = split_output(options)
+    flat = {**defaults(flat), **flat}
     claim_options(flat)
     config = RunConfig.from_flat(flat, objects)
     settings = read_space(config.run.space) if settings is None else settings

@@ -438,18 +438,19 @@ class TestOptions:
 
         seen = []
         monkeypatch.setattr(job, "train", lambda *job, **options: seen.append(threads()))
+        monkeypatch.setattr(job, "fastest_threads", lambda shape, batch_size: 5)
         threads = torch.get_num_threads
         before = threads()
         torch.set_num_threads(3)
         try:
-            for options in ({"threads": 2}, {}, {"dataset": "npz:x"}):
+            for options in ({"threads": 2}, {}, {"dataset": "mnist"}):
                 evaluator = evaluator_of(make_space("digits"), device="cpu", **options)
                 digits = replace(evaluator, images=DataOptions())
                 digits(Job(read("[SM(10)]"), 1))
                 assert threads() == 3
         finally:
             torch.set_num_threads(before)
-        assert seen == [2, 1, 3]
+        assert seen == [2, 1, 5]
 
     def test_an_evaluator_travels_with_its_images(self, monkeypatch):
         space = make_space("digits")

@@ -125,6 +125,7 @@ def test_an_option_may_be_one_of_some_words(invoke, module):
 def test_an_option_may_have_no_default(invoke, module):
     run = module("needy", "courage: int")
     refused(invoke(*run), "courage must be given: it has no default")
+    assert "Undefined" not in invoke(*run, "--help").output
     assert invoke(*run, "--courage", "3").exit_code == 0
     assert invoke("resume", "results/r", "--budget", "2").exit_code == 0
 

@@ -168,7 +168,8 @@ def _option(name: str, field: FieldInfo, *, has_default: bool = True) -> click.O
     kind = _type(name, field.annotation)
     several = get_origin(field.annotation) is tuple
     text = field.description or ""
-    if has_default and field.default not in (None, ()) and "Default" not in text:
+    has_default = has_default and not field.is_required() and "Default" not in text
+    if has_default and field.default not in (None, ()):
         default = (
             {True: "on", False: "off"}.get(field.default, field.default)
             if kind is bool

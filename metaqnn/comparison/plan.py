@@ -48,8 +48,7 @@ LONGEST_LABEL = 200
 
 SHARED_ROLES = ("evaluator", "executor")
 SHARED = (
-    *("agent", "seed", "budget", "time_limit"),
-    *("space", "evaluator", "executor", "device", "keep"),
+    *("agent", "seed", "budget", "time_limit", "space", "evaluator", "executor", "device", "keep"),
 )
 """Options, and roles with all their options, that an agent cannot have of its own."""
 

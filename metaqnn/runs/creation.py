@@ -57,8 +57,8 @@ def plan_run(
         MetaqnnError: An option is unknown or impossible, or the images cannot be loaded.
     """
     output, flat = split_output(options)
-    flat = {**defaults(flat), **flat}
     claim_options(flat)
+    flat = {**defaults(flat), **flat}
     config = RunConfig.from_flat(flat, objects)
     settings = read_space(config.run.space) if settings is None else settings
     with quietly(output.quiet):

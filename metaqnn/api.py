@@ -26,6 +26,7 @@ from metaqnn.runs.run import Run, open_run
 from metaqnn.runs.session import open_search, search_with_bar, teach
 from metaqnn.search.asked import Asked
 from metaqnn.search.loop import Search as Loop
+from metaqnn.storage import going_on
 from metaqnn.task import Score
 from metaqnn.training.presets import NAMES
 from state_space import Space
@@ -156,13 +157,11 @@ class Search(View):
             loop = self._open()
             show: Callable[..., None] = (lambda now=False: None) if quiet else show_live(self)
             assert self._parts is not None, "the search is open"
-            self.ending = search_with_bar(
-                self._parts,
-                loop,
-                quiet=quiet,
-                observers=make_observers(self._run, loop.space),
-                observe=show,
-            )
+            observers = make_observers(self._run, loop.space)
+            with going_on(self.folder):
+                self.ending = search_with_bar(
+                    self._parts, loop, quiet=quiet, observers=observers, observe=show
+                )
         finally:
             self.close()
         show(now=True)
@@ -179,7 +178,8 @@ class Search(View):
         """
         try:
             loop = self._open()
-            trial = loop.ask()
+            with going_on(self.folder):
+                trial = loop.ask()
         except BaseException:
             self.close()  # what was begun in memory is not what the folder has
             raise
@@ -219,13 +219,15 @@ class Search(View):
         if not isinstance(asked, Asked):
             raise MetaqnnError(f"tell takes what ask has returned, not {asked!r}")
         outcome = asked.outcome(score if accuracy is None else accuracy, curve, error, metrics)
-        try:
-            self._open().tell(asked.trial, outcome)
-        except MetaqnnError:
-            raise
-        except BaseException:
-            self.close()
-            raise
+        loop = self._open()
+        with going_on(self.folder):
+            try:
+                loop.tell(asked.trial, outcome)
+            except MetaqnnError:
+                raise
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Let others work on the folder; the next `ask`, `tell` or `run` opens it again."""
@@ -236,7 +238,7 @@ class Search(View):
         if self._loop is None:
             parts = assemble(self._run)
             check_content(self._run.path, parts.evaluator.facts)
-            with ExitStack() as held:
+            with going_on(self.folder), ExitStack() as held:
                 loop = held.enter_context(open_search(parts))
                 teach(parts, loop)
                 self._held, self._loop, self._parts = held.pop_all(), loop, parts

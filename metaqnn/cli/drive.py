@@ -21,6 +21,7 @@ from metaqnn.runs.creation import create_run
 from metaqnn.runs.finals import finalize
 from metaqnn.runs.run import Run
 from metaqnn.runs.session import open_search, search_with_bar
+from metaqnn.storage import going_on
 from metaqnn.terminal import printable
 from replay import Memory
 
@@ -47,6 +48,11 @@ def drive(
         MetaqnnError: Another process works on the run, its data, memory or inputs are broken, or
             the search cannot go on.
     """
+    with going_on(run.path):
+        _drive(run, quiet, command, clock)
+
+
+def _drive(run: Run, quiet: bool, command: list[str] | None, clock: Clock | None) -> None:
     parts = assemble(run)
     if clock:
         parts = replace(parts, rules=replace(parts.rules, deadline=clock.search_ends))

@@ -52,6 +52,7 @@ def plot(folder: Path, names: tuple[str, ...], forms: tuple[str, ...], target: P
     from metaqnn.reports.figures.gallery import draw_figure, draw_figures
     from metaqnn.reports.figures.style import save
     from metaqnn.runs.run import open_run
+    from metaqnn.storage import why
 
     findings = Findings.of(open_run(folder))
     target = target or folder / "figures"
@@ -66,7 +67,7 @@ def plot(folder: Path, names: tuple[str, ...], forms: tuple[str, ...], target: P
             for form in forms:
                 save(figure, target / f"{name}.{form}")
     except OSError as error:
-        raise MetaqnnError(f"{target} cannot be written: {error}") from None
+        raise MetaqnnError(f"{target} cannot be written: {why(error, target)}") from None
     for reason in dict.fromkeys(left_out.values()):
         without = ", ".join(name for name in left_out if left_out[name] == reason)
         click.echo(f"without {without}: {reason}", err=True)

@@ -23,7 +23,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.registry import MADE, not_here
 from metaqnn.search.rewards import BEST, OLDER
 from metaqnn.spaces import bind_space
-from metaqnn.storage import read_toml, write_file
+from metaqnn.storage import read_toml, why, write_file
 from metaqnn.task import Task
 from replay import BrokenMemory, Memory, WrongRun
 from state_space import Space, scaled
@@ -100,11 +100,14 @@ class Run:
         Raises:
             MetaqnnError: It is not there, damaged, or belongs to another configuration.
         """
+        place = path or self.path / MEMORY
         try:
             # a run of an older program has the defaults of options that were not known then
-            return Memory.open(path or self.path / MEMORY, self.identity, self.config.defaults())
+            return Memory.open(place, self.identity, self.config.defaults())
         except (FileNotFoundError, BrokenMemory, WrongRun) as error:
             raise MetaqnnError(str(error)) from None
+        except OSError as error:
+            raise MetaqnnError(f"{place} cannot be read: {why(error, place)}") from None
 
     def input_file(self, option: str) -> Path | None:
         """The file that an option names: the folder's copy, once the folder is there."""
@@ -149,7 +152,7 @@ def make_folder(
         building.rename(run.path)
     except OSError as error:
         shutil.rmtree(building, ignore_errors=True)
-        raise MetaqnnError(f"{run.path} cannot be made: {error}") from None
+        raise MetaqnnError(f"{run.path} cannot be made: {why(error, run.path)}") from None
 
 
 def write_config(run: Run) -> None:

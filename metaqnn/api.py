@@ -103,6 +103,7 @@ class Search(View):
         space: Space[Any] | None = None,
         agent: Agent | None = None,
         evaluator: Evaluator | Callable[[Job], Any] | None = None,
+        trust: bool = False,
         **options: Any,
     ) -> Self:
         """The search in a folder, also one of `metaqnn run`.
@@ -112,20 +113,21 @@ class Search(View):
             space: As it was given when the search was made, if it was.
             agent: Likewise, anew.
             evaluator: Likewise.
+            trust: Whoever made the folder is trusted: code that it alone names is imported.
             options: Those of `metaqnn resume`, such as a larger budget.
 
         Raises:
             MetaqnnError: The folder is not that of a run, or an option unknown or impossible.
         """
         objects, _ = split_objects(space=space, agent=agent, evaluator=evaluator)
-        run = open_run(Path(folder), objects)
+        run = open_run(Path(folder), objects, trust=trust)
         known = [name for name, key in run.config.keys().items() if key.is_changeable]
         given = keywords(options)
         for name in given:
             if name not in known:
                 raise MetaqnnError(f"unknown option {name}{suggestion(name, known)}")
         search = cls.__new__(cls)
-        search._take(replace(run, config=run.config.changed(given, objects)))
+        search._take(replace(run, config=run.config.changed(given, run.objects)))
         return search
 
     def _take(self, run: Run) -> None:

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from metaqnn.cli.options import run_folder
+from metaqnn.cli.options import run_folder, trust_option
 from metaqnn.reports.figures.catalogue import FIGURES, OLDER
 from metaqnn.reports.formats import FIGURE_FORMATS
 
 
 @click.command()
 @run_folder
+@trust_option
 @click.option(
     "--figure",
     "names",
@@ -33,7 +34,9 @@ from metaqnn.reports.formats import FIGURE_FORMATS
     type=click.Path(path_type=Path),
     help="Folder to write NAME.png and so on to.  [default: FOLDER/figures]",
 )
-def plot(folder: Path, names: tuple[str, ...], forms: tuple[str, ...], target: Path | None) -> None:
+def plot(
+    folder: Path, trust: bool, names: tuple[str, ...], forms: tuple[str, ...], target: Path | None
+) -> None:
     """Draw figures of the run in FOLDER, also while it runs.
 
     \b
@@ -54,7 +57,7 @@ def plot(folder: Path, names: tuple[str, ...], forms: tuple[str, ...], target: P
     from metaqnn.runs.run import open_run
     from metaqnn.storage import why
 
-    findings = Findings.of(open_run(folder))
+    findings = Findings.of(open_run(folder, trust=trust))
     target = target or folder / "figures"
     if names:
         left_out: dict[str, str] = {}

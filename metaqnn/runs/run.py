@@ -10,6 +10,7 @@ from typing import Any
 import tomli_w
 
 from metaqnn.config import Objects, RunConfig, of_chosen
+from metaqnn.config.trust import check_read, leave_unread
 from metaqnn.environment import (
     CONFIG,
     MEMORY,
@@ -67,6 +68,7 @@ class Run:
             MetaqnnError: It is not known here.
         """
         if "space" in self.objects:
+            check_read(self.objects, "space")
             try:
                 return scaled(self.objects["space"], self.space_settings.get("scale", {}))
             except ValueError as error:
@@ -165,12 +167,13 @@ def read_config(path: Path, objects: Objects | None = None) -> RunConfig:
     return RunConfig.from_flat(of_chosen(read_toml(path / CONFIG), objects), objects)
 
 
-def open_run(path: Path, objects: Objects | None = None) -> Run:
+def open_run(path: Path, objects: Objects | None = None, *, trust: bool = False) -> Run:
     """The run in a folder.
 
     Args:
         path: The folder.
         objects: Parts that its program had made itself.
+        trust: Whoever made the folder is trusted: code that it alone names is imported.
 
     Raises:
         MetaqnnError: The folder is not that of a run.
@@ -178,5 +181,6 @@ def open_run(path: Path, objects: Objects | None = None) -> Run:
     if not (path / CONFIG).is_file():
         raise MetaqnnError(f"{path} is not the folder of a run: it has no {CONFIG}")
     task = read_task(path)
+    objects = {**({} if trust else leave_unread(path)), **(objects or {})}
     config = read_config(path, objects)
-    return Run(path, config, read_toml(path / SPACE), task, objects or {})
+    return Run(path, config, read_toml(path / SPACE), task, objects)

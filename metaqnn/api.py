@@ -26,7 +26,7 @@ from metaqnn.runs.run import Run, open_run
 from metaqnn.runs.session import open_search, search_with_bar, teach
 from metaqnn.search.asked import Asked
 from metaqnn.search.loop import Search as Loop
-from metaqnn.storage import going_on
+from metaqnn.storage import as_path, going_on
 from metaqnn.task import Score
 from metaqnn.training.presets import NAMES
 from state_space import Space
@@ -120,7 +120,7 @@ class Search(View):
             MetaqnnError: The folder is not that of a run, or an option unknown or impossible.
         """
         objects, _ = split_objects(space=space, agent=agent, evaluator=evaluator)
-        run = open_run(Path(folder), objects, trust=trust)
+        run = open_run(as_path(folder, "the folder of a run"), objects, trust=trust)
         known = [name for name, key in run.config.keys().items() if key.is_changeable]
         given = keywords(options)
         for name in given:

@@ -82,6 +82,17 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise MetaqnnError(f"{path} cannot be read: {error}") from error
 
 
+def as_path(path: Any, what: str) -> Path:
+    """A path that a program has given.
+
+    Raises:
+        MetaqnnError: It is none.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise MetaqnnError(f"{what} is {path!r:.80}, not a path")
+    return Path(path)
+
+
 def named_folder(results: Path, name: str) -> Path:
     """The folder of a run of this name.
 

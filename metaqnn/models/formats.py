@@ -22,7 +22,7 @@ from metaqnn.models.source import write_source
 from metaqnn.networks.build import Network
 from metaqnn.networks.memory import machine_memory
 from metaqnn.registry import need
-from metaqnn.storage import why, write_file
+from metaqnn.storage import as_path, why, write_file
 
 
 def export(network: Network, facts: Facts, path: Path) -> None:
@@ -61,7 +61,7 @@ def load(path: str | Path, *, trust: bool = False) -> Model:
         MetaqnnError: The file is not there, damaged, or something else; it can run code and is not
             trusted; this machine has not the memory for it; or a package is missing.
     """
-    path = Path(path)
+    path = as_path(path, "the file of a network")
     if not trust:
         check_trust(path, ADVICE)
     form = _format(path)

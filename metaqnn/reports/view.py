@@ -18,6 +18,7 @@ from metaqnn.reports.top_k import top_k, weights_file
 from metaqnn.reports.trials import list_trials
 from metaqnn.runs.assembly import trained_agent
 from metaqnn.runs.run import Run
+from metaqnn.storage import as_path
 
 
 class View:
@@ -78,7 +79,7 @@ class View:
         Raises:
             MetaqnnError: See `model`; or the suffix is unknown, or the file cannot be written.
         """
-        export(*load_network(weights_file(self._run, rank)), Path(path))
+        export(*load_network(weights_file(self._run, rank)), as_path(path, "the file to write"))
 
     def _frame(self) -> pd.DataFrame:
         with closing(self._run.memory()) as memory:

@@ -548,7 +548,11 @@ def test_no_module_beside_a_stranger_s_run_is_imported(invoke, tmp_path):
     command = [sys.executable, "-m", "metaqnn", "top-k", "results/r"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2 and "CODE RUNS" not in done.stdout
-    assert "No module named 'evil'" in done.stderr
+    assert "belongs to another run: agent is" in done.stderr
+    command[3] = "resume"
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2 and "CODE RUNS" not in done.stdout
+    assert "config.toml names the agent evil:src, whose code would be imported" in done.stderr
 
 
 def test_toml_that_is_nested_too_deeply_is_told(invoke, tmp_path):

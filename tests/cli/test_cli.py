@@ -558,3 +558,16 @@ def test_no_module_beside_a_stranger_s_run_is_imported(invoke, tmp_path):
 def test_toml_that_is_nested_too_deeply_is_told(invoke, tmp_path):
     (tmp_path / "deep.toml").write_text("a=" + "[" * 5000 + "]" * 5000)
     refused(invoke("run", "--config", "deep.toml"), "deep.toml cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("C:\\pictures", "there is no data set, file or folder"),
+        ("ftp:foo", "No module named 'ftp'"),
+        ("s3://bucket/x.npz", "is an address: download it"),
+        ("https://a.b/x.npz", "is an address: download it"),
+    ],
+)
+def test_a_data_set_of_another_form_says_which_there_are(invoke, name, problem):
+    refused(invoke("check", name), problem, "a data set is npz:FILE, folder:DIR, the path of")

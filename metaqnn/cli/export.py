@@ -13,7 +13,7 @@ from metaqnn.cli.options import trust_option
 @click.option(
     "--rank",
     type=click.IntRange(1),
-    help="Which network of a run, as `metaqnn top-k` ranks them.  [default: 1]",
+    help="Which network of a run, as `metaqnn top-k` ranks them.  [default: the best one]",
 )
 @click.option(
     "--final",
@@ -52,7 +52,7 @@ def export(source: Path, trust: bool, rank: int | None, final: str | None, targe
     elif final is None:
         path = weights_file(open_run(source, trust=trust), rank or 1)
     else:
-        path = final_weights(open_run(source, trust=trust), rank or 1, final)
+        path = final_weights(open_run(source, trust=trust), rank, final)
     network, facts = load_network(path)
     write(network, facts, target)
     click.echo(f"{facts.architecture} is in {target}")

@@ -1,14 +1,30 @@
 """The options that belong to no part of a run."""
 
+import re
 from typing import Annotated, ClassVar
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, field_validator
+from pydantic_core import PydanticCustomError
 
 from metaqnn.agents.base import AGENTS
 from metaqnn.options import Section
 
 DEFAULT_BUDGET = 70
 """Networks of a run that says neither budget nor schedule."""
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def read_time(text: str) -> float:
+    """Seconds, of 90s, 10m or 1.5h.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
+    if not found or not float(found[1]):
+        raise ValueError(f"{text!r} is not a time such as 90s, 10m or 1.5h")
+    return float(found[1]) * _UNITS[found[2]]
 
 
 class RunOptions(Section):
@@ -33,6 +49,12 @@ class RunOptions(Section):
         ge=0,
         description="Distinct networks to train. Default: the schedule's total, or 70.",
     )
+    time_limit: str | None = Field(
+        None,
+        description="Search for three tenths of this time among small networks, and train the best "
+        "one large for the rest: 90s, 10m, 1.5h. Default: 10m for images of your own, where "
+        "nothing is said of budget, space or agent.",
+    )
     start_from: Annotated[tuple[str, ...], Field(strict=False)] = Field(
         (),
         description="A network to train first, such as '[C(64,3,1), SM(10)]', from which the "
@@ -53,6 +75,20 @@ class RunOptions(Section):
         "space, or from a replay_database.csv[.gz] of the 2017 code.",
     )
 
-    FREE: ClassVar = ("executor", "budget", "device", "keep", "tensorboard", "replay_from")
-    CHANGEABLE: ClassVar = ("budget", "device", "tensorboard", "executor")
+    FREE: ClassVar = (
+        *("executor", "budget", "time_limit", "device", "keep", "tensorboard", "replay_from"),
+    )
+    CHANGEABLE: ClassVar = ("budget", "time_limit", "device", "tensorboard", "executor")
     INPUTS: ClassVar = ("replay_from",)
+
+    @field_validator("time_limit")
+    @classmethod
+    def _is_time(cls, value: str | None) -> str | None:
+        try:
+            if value is not None:
+                read_time(value)
+        except ValueError:
+            raise PydanticCustomError(
+                "time", "a time is wanted, such as 90s, 10m or 1.5h"
+            ) from None
+        return value

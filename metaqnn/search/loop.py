@@ -14,7 +14,7 @@ from metaqnn.evaluators.base import Evaluate, Job, attempt
 from metaqnn.executors.base import Executor, WorkerLost
 from metaqnn.search.events import Event, count_repeats
 from metaqnn.search.kept_weights import KeptWeights
-from metaqnn.search.rules import Rules
+from metaqnn.search.rules import Rules, digest_of
 from metaqnn.stopping.base import Stopper
 from replay import Memory, Outcome, Trial
 from state_space import Space, stage_of
@@ -144,7 +144,7 @@ class Search:
 
     def _submit(self, trial: Trial) -> Future[Outcome]:
         try:
-            return self.executor.submit(attempt, self.evaluator, self._job(trial))
+            return self.executor.submit(attempt, self.evaluator, self._job(trial), self.rules.score)
         except BaseException:  # Ctrl-C ends a training as it should be ended
             self.memory.end(trial)
             raise
@@ -242,7 +242,7 @@ class Search:
             proposal = self.agent.ask(self.stage)
             stage = self.stage if proposal.stage is None else proposal.stage
         self._proposed += 1
-        digest = self.space.architecture(proposal.walk).digest
+        digest = digest_of(self.space, proposal.walk)
         seed = self.rules.training_seed(digest)
         return self.memory.add(proposal.walk, stage, digest, seed, proposal.note)
 

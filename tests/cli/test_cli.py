@@ -571,3 +571,13 @@ def test_toml_that_is_nested_too_deeply_is_told(invoke, tmp_path):
 )
 def test_a_data_set_of_another_form_says_which_there_are(invoke, name, problem):
     refused(invoke("check", name), problem, "a data set is npz:FILE, folder:DIR, the path of")
+
+
+def test_a_folder_is_no_file_of_options(finished_run, invoke, tmp_path):
+    message = "is a folder, and a TOML file is wanted"
+    (tmp_path / "empty").mkdir()
+    for option in ("--config", "--space"):
+        refused(invoke("run", option, f"{tmp_path}/empty"), f"Error: {tmp_path}/empty {message}")
+    result = invoke("run", "--config", str(finished_run))
+    refused(result, f"{finished_run} {message}: {finished_run}/config.toml")
+    refused(invoke("run", "--config", "no.toml"), "no.toml cannot be read: No such file")

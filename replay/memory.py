@@ -13,12 +13,14 @@ from replay.frame import make_frame
 from replay.schema import (
     FORMAT,
     SCHEMA,
+    Connection,
     check_names,
     check_trials,
     connect,
     differences,
     read_outcome,
     read_trial,
+    unwritable,
 )
 from replay.trial import BrokenMemory, Outcome, Trial, WrongRun
 
@@ -30,7 +32,7 @@ class Memory:
     meanwhile.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         """Use `create` or `open`."""
         self._connection = connection
 
@@ -40,6 +42,7 @@ class Memory:
 
         Raises:
             FileExistsError: The file is there already.
+            OSError: It cannot be written.
         """
         if path.exists():
             raise FileExistsError(f"{path} exists")
@@ -70,6 +73,7 @@ class Memory:
 
         Raises:
             FileNotFoundError: There is no such file.
+            OSError: It cannot be read.
             BrokenMemory: The file is damaged or something else.
             WrongRun: The memory belongs to a run of another configuration; the message gives the
                 values of both.
@@ -81,7 +85,8 @@ class Memory:
             problems = memory._rows("PRAGMA quick_check")
             written = dict(memory._rows("SELECT key, value FROM run WHERE key <> 'snapshot'"))
         except sqlite3.DatabaseError as error:
-            raise BrokenMemory(f"{path} is no replay memory or is damaged: {error}") from error
+            broken = BrokenMemory(f"{path} is no replay memory or is damaged: {error}")
+            raise unwritable(error, path) or broken from error
         if problems != [("ok",)]:
             raise BrokenMemory(f"{path} is damaged: {problems[0][0]}")
         if written.get("format") != str(FORMAT):
@@ -100,7 +105,7 @@ class Memory:
 
     def copy(self, path: Path) -> None:
         """Write all of it to a new file, of one moment, whatever another process writes."""
-        with closing(connect(path)) as copied:
+        with closing(connect(path)) as copied, copied.writing():
             self._connection.backup(copied)
 
     def close(self) -> None:
@@ -112,17 +117,17 @@ class Memory:
         """All changes within are written together, durably, at the end, or none of them is.
 
         Inside of another transaction it is a part of that one.
+
+        Raises:
+            OSError: The file cannot be written.
         """
         if self._connection.in_transaction:
             yield
             return
-        try:
+        with self._connection.writing():
             self._connection.execute("BEGIN IMMEDIATE")
             with self._connection:
                 yield
-        except sqlite3.OperationalError as error:
-            error.args = (f"{self._path()}: {error}",)  # a full disk, say, of which file
-            raise
 
     @contextmanager
     def moment(self) -> Iterator[None]:
@@ -280,9 +285,6 @@ class Memory:
             f"error, refused FROM trials WHERE NOT imported {condition}ORDER BY number"
         )
         return make_frame(self._rows(query))
-
-    def _path(self) -> str:
-        return str(self._rows("PRAGMA database_list")[0][2])
 
     def _next(self, column: str) -> int:
         return int(self._rows(f"SELECT COALESCE(MAX({column}), 0) + 1 FROM trials")[0][0])

@@ -19,6 +19,7 @@ from metaqnn.runs.creation import create_run
 from metaqnn.runs.run import Run
 from metaqnn.runs.session import open_search, search_with_bar
 from metaqnn.runs.timed import train_last, with_deadline
+from metaqnn.storage import going_on
 from metaqnn.terminal import printable
 from replay import Memory
 
@@ -43,6 +44,11 @@ def drive(run: Run, *, quiet: bool, began: float, command: list[str] | None = No
         MetaqnnError: Another process works on the run, its data, memory or inputs are broken, or
             the search cannot go on.
     """
+    with going_on(run.path):
+        _drive(run, quiet, began, command)
+
+
+def _drive(run: Run, quiet: bool, began: float, command: list[str] | None) -> None:
     clock = Clock.of(run.config, began)
     parts = with_deadline(assemble(run), clock)
     observers = make_observers(run, parts.space)

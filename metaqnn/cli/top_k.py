@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from metaqnn.cli.options import format_option, run_folder
+from metaqnn.cli.options import format_option, run_folder, trust_option
 from metaqnn.reports.columns import COSTS, SORTS, sort_column
 from metaqnn.reports.formats import Format
 
 
 @click.command()
 @run_folder
+@trust_option
 @click.option(
     "-k",
     type=click.IntRange(1),
@@ -36,6 +37,7 @@ from metaqnn.reports.formats import Format
 @format_option
 def top_k(
     folder: Path,
+    trust: bool,
     k: int | None,
     sort: str,
     max_parameters: int | None,
@@ -56,7 +58,7 @@ def top_k(
     from metaqnn.reports.top_k import top_k as find_best
     from metaqnn.runs.run import open_run
 
-    run = open_run(folder)
+    run = open_run(folder, trust=trust)
     memory = run.memory()
     best = find_best(
         add_test_errors(distinct(memory.frame()), run),

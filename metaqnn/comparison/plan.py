@@ -35,7 +35,7 @@ from metaqnn.runs.assembly import (
 from metaqnn.runs.creation import find_task
 from metaqnn.runs.run import Run
 from metaqnn.spaces import read_space
-from metaqnn.storage import read_toml
+from metaqnn.storage import read_toml, why
 from metaqnn.task import read_task
 
 SETTINGS = "comparison.toml"
@@ -239,7 +239,7 @@ def prepare(comparison: Comparison, command: list[str], facts: Mapping[str, Any]
         building.rename(path)
     except OSError as error:
         shutil.rmtree(building, ignore_errors=True)
-        raise MetaqnnError(f"{path} cannot be made: {error}") from None
+        raise MetaqnnError(f"{path} cannot be made: {why(error, path)}") from None
 
 
 def _identity(comparison: Comparison) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from metaqnn.config.trust import Unread
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import find_evaluator
 from metaqnn.notebook import render_facts, render_table
@@ -34,6 +35,8 @@ def describe_state(run: Run, trials: pd.DataFrame) -> str:
 
 def describe_data(run: Run) -> str:
     """What the networks learn from, in words."""
+    if isinstance(run.objects.get("evaluator"), Unread):
+        return run.config.run.evaluator
     if "evaluator" in run.objects:
         return f"a function of {run.config.run.evaluator}"
     try:

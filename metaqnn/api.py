@@ -179,7 +179,8 @@ class Search(View):
         show(now=True)
         if clock:
             networks = best_networks(self._run, sys.maxsize)
-            train_last(self._run, clock, networks, say=lambda line: None, quiet=quiet)
+            with going_on(self.folder):
+                train_last(self._run, clock, networks, say=lambda line: None, quiet=quiet)
         return self.ending
 
     def ask(self) -> Asked | None:

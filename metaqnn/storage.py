@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import shlex
+import stat
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,6 +84,41 @@ def read_toml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise MetaqnnError(f"{path} cannot be read: {reason}") from error
+
+
+def look(path: Path) -> os.stat_result | None:
+    """What the system says of a path; None where nothing is.
+
+    Raises:
+        MetaqnnError: Nobody may look at it, or its name is no name.
+    """
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise MetaqnnError(f"{path} cannot be read: {reason}") from None
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is at a path.
+
+    Raises:
+        MetaqnnError: See `look`.
+    """
+    found = look(path)
+    return found is not None and stat.S_ISDIR(found.st_mode)
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is at a path, no folder and no pipe.
+
+    Raises:
+        MetaqnnError: See `look`.
+    """
+    found = look(path)
+    return found is not None and stat.S_ISREG(found.st_mode)
 
 
 def as_path(path: Any, what: str) -> Path:

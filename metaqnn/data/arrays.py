@@ -14,6 +14,7 @@ import numpy as np
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.memory import machine_memory
+from metaqnn.storage import is_file, is_folder, look
 
 IMAGES = ("x", "images", "image", "imgs", "img", "data", "pixels", "inputs")
 LABELS = ("y", "labels", "label", "targets", "target", "classes")
@@ -107,9 +108,9 @@ def check_is_file(path: Path) -> None:
     """See whether what is there can be read to its end, as a pipe cannot.
 
     Raises:
-        MetaqnnError: It is neither a file nor a folder.
+        MetaqnnError: It is neither a file nor a folder, or nobody may look at it.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):
+    if look(path) and not (is_file(path) or is_folder(path)):
         raise MetaqnnError(f"{path} is neither a file nor a folder")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.registry import Table, resolve
+from metaqnn.storage import is_file, is_folder
 from state_space.settings import suggestion
 
 
@@ -129,7 +130,7 @@ def find_dataset(name: str) -> tuple[DataSetEntry, str | None]:
         return FILE_DATASETS[kind], path
     if name not in DATASETS.names() and not colon:
         known = [*DATASETS.names(), *(f"{kind}:..." for kind in FILE_DATASETS)]
-        if at_home(name).is_file():
+        if is_file(at_home(name)):
             raise MetaqnnError(
                 f"the file {name} is no data set: unpack an archive, and name the folder of "
                 "pictures in class folders, or an .npz file"
@@ -173,7 +174,7 @@ def full_name(name: str) -> str:
     place = at_home(name)
     if place.suffix.lower() in (".npz", ".npy"):
         return f"npz:{name}"
-    return f"folder:{name}" if name and place.is_dir() else name
+    return f"folder:{name}" if name and is_folder(place) else name
 
 
 def find_source(entry: DataSetEntry) -> Callable[..., Any]:

@@ -15,12 +15,20 @@ DEEP = 65535.0
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
 """The tag of a TIFF that says what its numbers mean (TIFF 6.0, section 3), and a value of it."""
 
+BITS = 258
+"""The tag of the bits of each channel."""
+
+KIND, UNSIGNED, SIGNED = 339, 1, 2
+"""The tag of what they mean, and values of it."""
+
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """The shares of red, green and blue in grey (ITU-R 601-2)."""
 
 
 def white_of(picture: Image.Image) -> float | None:
-    """What white is in a picture: 255, 65535, or None for 32 bits."""
+    """What white is in a picture: 255, 65535, or None for 32 bits and numbers with a sign."""
+    if _is_signed(picture):
+        return None
     tiles = getattr(picture, "tile", ())
     args: Any = tiles[0].args if tiles else ""
     parts = args if isinstance(args, tuple) else (args,)
@@ -32,14 +40,29 @@ def white_of(picture: Image.Image) -> float | None:
     return None if picture.mode in ("I", "F") else 255.0
 
 
+def _tag(picture: Image.Image, tag: int) -> tuple[Any, ...]:
+    """The values of a tag of a TIFF; none of others."""
+    found = getattr(picture, "tag_v2", {}).get(tag, ())
+    return found if isinstance(found, tuple) else (found,)
+
+
+def _is_signed(picture: Image.Image) -> bool:
+    return SIGNED in _tag(picture, KIND)
+
+
 def channels_of(picture: Image.Image, path: Path, channels: int, alpha: str) -> list[Image.Image]:
     """The channels of a picture of more than 8 bits, each a picture of float32.
 
     Raises:
         MetaqnnError: Pillow keeps but 8 of them.
     """
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
-        values = np.asarray(picture).astype(np.float32)[None]
+    if picture.mode == "L" and _is_signed(picture):
+        values = np.asarray(picture).view(np.int8).astype(np.float32)[None]
+    elif picture.mode in ("I", "F") or picture.mode.startswith("I;"):
+        plane = np.asarray(picture)
+        if _tag(picture, BITS) == (32,) and _tag(picture, KIND) in ((), (UNSIGNED,)):
+            plane = plane.view(np.uint32)  # Pillow has no room for the sign that there is not
+        values = plane.astype(np.float32)[None]
         if getattr(picture, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
             if not picture.mode.startswith("I;"):
                 raise MetaqnnError(f"{path} has 32 bits, of which 0 is white: write it otherwise")

@@ -55,6 +55,9 @@ def _is_hidden(name: str) -> bool:
 def subfolders(path: Path, passed: Passed) -> Iterator[tuple[str, Path]]:
     """The folders in a folder that are not hidden, by name."""
     for entry in entries_of(path):
+        if entry.is_symlink() and not os.path.exists(entry):  # nor does one in a circle lead on
+            passed.setdefault("links that lead nowhere", []).append(entry.name)
+            continue
         if not entry.is_dir():
             continue
         if _is_hidden(entry.name):
@@ -84,7 +87,8 @@ def pictures_in(folder: Path, passed: Passed) -> list[Path]:
         for name in sorted(files):
             suffix = os.path.splitext(name)[1].lower()
             path = Path(place, name)
-            is_special = path.exists() and not path.is_file()  # such as a pipe, which never ends
+            # such as a pipe, which never ends
+            is_special = os.path.exists(path) and not os.path.isfile(path)
             if suffix in READ and not name.startswith(".") and not is_special:
                 found.append(path)
             elif name.lower() not in SYSTEM:
@@ -108,7 +112,7 @@ def _reason(name: str, suffix: str) -> str:
 def is_picture(entry: "os.DirEntry[str]") -> bool:
     """Whether it is a picture of a kind that is read."""
     suffix = os.path.splitext(entry.name)[1].lower()
-    return suffix in READ and not entry.name.startswith(".") and entry.is_file()
+    return suffix in READ and not entry.name.startswith(".") and os.path.isfile(entry)
 
 
 def describe_passed(passed: Passed) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from metaqnn.data.options import DataOptions
 from metaqnn.data.pictures import TRAINED_ON, Look
 from metaqnn.data.preparation import Preparation
 from metaqnn.data.reading import describe_broken, look_at_all, read_all
+from metaqnn.data.scale import check_span
 from metaqnn.errors import MetaqnnError
 from metaqnn.task import Shape
 
@@ -53,6 +54,12 @@ def folder(part: str, path: Path | None, config: DataOptions) -> Images | None:
             warnings.append(
                 f"{names} has colours, which are made grey as the training pictures are"
             )
+        clear = sum(look.alpha for look in others)
+        if clear and config.transparency != "keep" and not any(look.alpha for look in known):
+            warnings.append(
+                f"{clear:,} pictures in {names} have transparency, those of training none: it is "
+                f"laid on {config.transparency} (--transparency)"
+            )
     else:
         warnings += _remarks(known, config)
     kept = [place for place in range(len(files)) if place not in broken]
@@ -71,6 +78,7 @@ def folder(part: str, path: Path | None, config: DataOptions) -> Images | None:
         if lost:
             raise MetaqnnError(f"no picture of the class {listed(lost)} can be read")
     if preparation.scale == "values" and preparation.white is None and part == "train":
+        check_span(float(pixels.min()), float(pixels.max()), str(listing.folders["train"]))
         preparation = replace(preparation, low=float(pixels.min()), high=float(pixels.max()))
     origin = Origin(
         counts, tuple(left_out), tuple(warnings), names=tuple(str(files[place]) for place in kept)

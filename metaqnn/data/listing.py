@@ -19,6 +19,7 @@ from metaqnn.data.files import (
 )
 from metaqnn.data.labels import check_classes, folded, listed, match_classes
 from metaqnn.errors import MetaqnnError
+from metaqnn.storage import is_folder, look
 
 PARTS = {
     "train": ("train", "training"),
@@ -58,8 +59,8 @@ def list_folder(root: Path) -> Listing:
     Raises:
         MetaqnnError: There are none, of too few classes, or the folders look like other ones.
     """
-    if not root.is_dir():
-        problem = "it is a file, no folder" if root.exists() else "there is no such folder"
+    if not is_folder(root):
+        problem = "it is a file, no folder" if look(root) else "there is no such folder"
         raise MetaqnnError(f"{root} cannot be read: {problem}")
     passed: Passed = {}
     folders = _find_parts(root, passed)

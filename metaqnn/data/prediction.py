@@ -25,10 +25,11 @@ def prepare(images: Any, shape: Shape, preparation: Preparation) -> np.ndarray:
     Raises:
         MetaqnnError: They have another shape or scale, or none are there.
     """
-    detached = images.detach().cpu() if hasattr(images, "detach") else images
+    if np.ma.is_masked(images):
+        raise MetaqnnError("some pixels of the images are masked; fill them, as by x.filled(0)")
     try:
-        x = np.asarray(detached)
-    except (TypeError, ValueError, RuntimeError) as error:
+        x = np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
+    except Exception as error:  # whatever an object that is no array raises
         raise MetaqnnError(f"the images are no array: {' '.join(str(error).split())}") from None
     read = as_read(x, shape, preparation.size) if x.ndim in (3, 4) else None
     if read is not None and not len(read):

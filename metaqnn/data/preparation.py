@@ -62,6 +62,8 @@ class Preparation:
             or found.resampling not in RESAMPLINGS
             or found.transparency not in TRANSPARENCIES
             or not all(type(n) in (int, float) and -LARGEST < n < LARGEST for n in numbers)
+            or found.low > found.high
+            or (found.white is not None and found.white <= 0)
         ):
             raise ValueError(f"no preparation of images: {text[:200]}")
         if found.size is None:

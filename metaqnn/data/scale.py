@@ -31,9 +31,22 @@ def find_scale(x: np.ndarray, name: str) -> Preparation:
         return Preparation("unit", 0.0, 1.0, 1.0)
     whole = x.dtype.kind in "iu"
     if not whole and low >= 0 and high <= 1:
-        return Preparation("values" if _loses_levels(x) else "unit", low, high, 1.0)
+        if not _loses_levels(x):
+            return Preparation("unit", low, high, 1.0)
+        check_span(low, high, name)
+        return Preparation("values", low, high, 1.0)
     if low >= 0 and high <= 255 and (whole or _is_whole(x)):
         return Preparation("bytes", low, high, 255.0)
+    check_span(low, high, name)
+    return Preparation("values", low, high, 255.0 if low >= 0 and 1 < high <= 255 else None)
+
+
+def check_span(low: float, high: float, name: str) -> None:
+    """See whether float32 tells numbers of a range apart.
+
+    Raises:
+        MetaqnnError: It does not, or they are all the same.
+    """
     if low == high:
         raise MetaqnnError(f"{name} is {low:g} everywhere: there is nothing to be learnt")
     span = high - low
@@ -43,7 +56,6 @@ def find_scale(x: np.ndarray, name: str) -> Preparation:
             f"{name} reaches from {low!r} to {high!r}, which is more than float32 tells apart; "
             f"subtract {low:g}, or multiply"
         )
-    return Preparation("values", low, high, 255.0 if low >= 0 and 1 < high <= 255 else None)
 
 
 def as_trained(x: np.ndarray, preparation: Preparation, name: str, trained: str) -> np.ndarray:

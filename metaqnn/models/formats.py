@@ -22,7 +22,7 @@ from metaqnn.models.source import write_source
 from metaqnn.networks.build import Network
 from metaqnn.networks.memory import machine_memory
 from metaqnn.registry import need
-from metaqnn.storage import as_path, why, write_file
+from metaqnn.storage import as_path, is_file, why, write_file
 
 
 def export(network: Network, facts: Facts, path: Path) -> None:
@@ -65,7 +65,7 @@ def load(path: str | Path, *, trust: bool = False) -> Model:
     if not trust:
         check_trust(path, ADVICE)
     form = _format(path)
-    if not path.is_file():
+    if not is_file(path):
         raise MetaqnnError(f"there is no {path}")
     facts, score = form.read(path, trust)
     return Model(facts, _batched(path, facts, score))

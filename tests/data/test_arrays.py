@@ -246,6 +246,7 @@ REFUSED = {
     "complex": ({"x_train": X * 1j}, "must be numbers, not complex128"),
     "constant": ({"x_train": X * 0 + 300}, "is 300 everywhere"),
     "too fine": ({"x_train": PIXELS.astype(np.int64) + 10**9}, "subtract 1e+09"),
+    "too small": ({"x_train": PIXELS * 1e-200}, "is more than float32 tells apart"),
     "none": ({"x_train": PIXELS[:0], "y_train": LABELS[:0]}, "there are no images"),
     "one class": ({"y_train": LABELS * 0}, "one class only, '0'"),
 }

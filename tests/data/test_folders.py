@@ -554,3 +554,68 @@ def test_pictures_of_another_scale_are_not_said_to_be_broken(tmp_path):
     with pytest.raises(MetaqnnError, match="the network was trained on") as error:
         load(config(root), "test")
     assert "skip-broken" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "kind"),
+    [
+        (np.arange(36, dtype=np.uint32) * 119_304_000, 1),  # up to 2**32
+        (np.arange(36, dtype=np.int32) - 9, 2),
+        (np.arange(36, dtype=np.int16) - 9, 2),
+        (np.arange(36, dtype=np.int8) - 9, 2),
+    ],
+)
+def test_the_sign_of_numbers_in_a_tiff(tmp_path, numbers, kind):
+    """TIFF 6.0, section 19: SampleFormat, tag 339, is 1 without a sign and 2 with one."""
+    import struct
+
+    bits = 8 * numbers.dtype.itemsize
+    body = numbers.astype(numbers.dtype.newbyteorder("<")).tobytes()
+    tags = [(256, 6), (257, 6), (258, bits), (259, 1), (262, 1), (273, 8), (277, 1), (278, 6)]
+    tags += [(279, len(body)), (339, kind)]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    head = b"II*\0" + struct.pack("<I", 8 + len(body))
+    path = tmp_path / "a.tif"
+    path.write_bytes(head + body + struct.pack("<H", len(tags)) + entries + bytes(4))
+    assert look_at(path).white is None
+    made = read_picture(path, (1, 6, 6), Preparation("values", 0, 1, None))
+    assert np.array_equal(made.ravel(), numbers.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("factor", "problem"), [(1e34, "multiply"), (1e-40, "multiply"), (0, "nothing to be learnt")]
+)
+def test_pictures_of_numbers_that_float32_does_not_tell_apart(tmp_path, factor, problem):
+    def convert(picture, _):
+        return Image.fromarray(
+            np.asarray(picture.convert("L")).astype(np.float32) * np.float32(factor)
+        )
+
+    root = write_folder(tmp_path, convert=convert, suffix="tif")
+    assert problem in refusal(root)
+
+
+def test_transparency_of_the_test_alone_is_told(tmp_path):
+    root = write_folder(tmp_path)
+    for path in (root / "test").rglob("*.png"):
+        Image.open(path).convert("RGBA").save(path)
+        picture = Image.open(path)
+        picture.putpixel((0, 0), (0, 0, 0, 0))
+        picture.save(path)
+    told = "; ".join(summarise(config(root)).warnings)
+    assert "test have transparency, those of training none" in told
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_links_that_lead_nowhere_are_told(tmp_path):
+    root = write_folder(tmp_path)
+    (root / "train" / "cat").symlink_to("gone")
+    (root / "train" / "dog").symlink_to("dog")
+    told = load(config(root), "train").origin.left_out
+    assert told == ("links that lead nowhere: 2, such as cat",)
+
+
+@pytest.mark.parametrize("kind", ["", "folder:", "npz:"])
+def test_a_name_that_is_too_long_for_a_file(kind):
+    with pytest.raises(MetaqnnError, match="cannot be read: File name too long"):
+        load(DataOptions(dataset=f"{kind}{'a' * 5000}"), "train")

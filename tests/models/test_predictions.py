@@ -39,6 +39,11 @@ SUFFIXES = [
 ]
 
 
+class Unreadable:
+    def __array__(self, *arguments, **named):  # noqa: D105
+        raise KeyError("nothing")
+
+
 def invoke(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
@@ -99,6 +104,9 @@ def test_a_network_of_bytes_reads_fractions_and_a_network_of_fractions_bytes(tmp
         ([[1, 2], [3]], "the images are no array"),
         (np.zeros((2, 8, 8)), r"must have the shape \(n, 3, 8, 8\), not \(2, 8, 8\)"),
         (None, "must have the shape"),
+        (np.ma.masked_equal(PIXELS, 200), "some pixels of the images are masked"),
+        (torch.zeros(1, 3, 8, 8, device="meta"), "the images are no array"),
+        (Unreadable(), "the images are no array"),
     ],
 )
 def test_images_that_are_none_are_refused_in_one_line(tmp_path, images, problem):
@@ -136,6 +144,8 @@ def test_files_of_before_are_read_as_before():
         '{"low": NaN}',
         '{"high": "a"}',
         '{"more": 1}',
+        '{"low": 300}',
+        '{"white": 0}',
         '{"white": [1]}',
         "[1, 2]",
         "null",

@@ -21,6 +21,8 @@ from metaqnn.config import (
     claim_options,
     unknown_option,
 )
+from metaqnn.config.trust import TABLES
+from metaqnn.data.datasets import FILE_DATASETS
 from metaqnn.environment import check_content, write_environment
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
@@ -221,6 +223,7 @@ def prepare(comparison: Comparison, command: list[str], facts: Mapping[str, Any]
     """
     path = comparison.path
     if path.exists():
+        _check_code(path, comparison.options)
         there, here = _identity(open_comparison(path)), _identity(comparison)
         for name in {**there, **here}:
             if there.get(name) != here.get(name):
@@ -240,6 +243,25 @@ def prepare(comparison: Comparison, command: list[str], facts: Mapping[str, Any]
     except OSError as error:
         shutil.rmtree(building, ignore_errors=True)
         raise MetaqnnError(f"{path} cannot be made: {why(error, path)}") from None
+
+
+def _check_code(path: Path, options: Mapping[str, Any]) -> None:
+    """See whether a folder names code that nobody has asked for, which opening it would import.
+
+    Raises:
+        MetaqnnError: It does.
+    """
+    found = read_toml(path / SETTINGS).get("options") if (path / SETTINGS).is_file() else None
+    for option, place in found.items() if isinstance(found, dict) else ():
+        table = TABLES.get(option)
+        if table is None or not isinstance(place, str) or place == options.get(option):
+            continue
+        kind, colon, _ = place.partition(":")
+        if colon and kind.lower() not in FILE_DATASETS and not table.offers(place):
+            raise MetaqnnError(
+                f"{path / SETTINGS} names the {option} {place}, which this command does not: its "
+                "code is not imported; choose another folder, or name it too"
+            )
 
 
 def _identity(comparison: Comparison) -> dict[str, Any]:

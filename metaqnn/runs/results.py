@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from metaqnn.errors import MetaqnnError
 from metaqnn.runs.run import Run
 from metaqnn.storage import write_file
 
@@ -30,6 +31,10 @@ COUNTS = dict.fromkeys(("rank", "parameters", "multiply_adds"), "Int64")
 """Columns of whole numbers, some of which are missing."""
 
 
+NEEDED = ("rank", "test_error", "seed", "network", "digest", "weights", "error")
+"""Columns without which nothing is known; the first are of numbers."""
+
+
 def write_results(folder: Path, results: pd.DataFrame) -> None:
     """Write RESULTS of a folder; the rows of other networks and seeds stay."""
     path = folder / RESULTS
@@ -48,8 +53,22 @@ def find_results(run: Run) -> tuple[str, pd.DataFrame] | None:
 
 
 def read_results(path: Path) -> pd.DataFrame:
-    """The content of RESULTS."""
-    return pd.read_csv(path, dtype=COUNTS)
+    """The content of RESULTS.
+
+    Raises:
+        MetaqnnError: It is something else.
+    """
+    try:
+        found = pd.read_csv(path, dtype=COUNTS)
+        missing = [name for name in NEEDED if name not in found]
+        if missing:
+            raise ValueError(f"it has no column {', '.join(missing)}")
+        for name in NEEDED[:2]:
+            found[name].astype(float)
+    except (OSError, ValueError, TypeError, OverflowError) as error:
+        reason = " ".join(str(error).split())
+        raise MetaqnnError(f"{path} cannot be read: {reason:.300}") from None
+    return found
 
 
 def test_error(probabilities: np.ndarray, labels: "Tensor") -> dict[str, float]:

@@ -287,6 +287,17 @@ def test_other_options_are_refused(folder, table_file, tmp_path):
     refused(call(tmp_path / "c2", table_file), "c2 is not the folder of a comparison")
 
 
+def test_code_that_only_the_folder_names_is_not_imported(folder, table_file, monkeypatch):
+    (folder / "stranger.py").write_text("open('code has run', 'w')")
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.chdir(folder)
+    path = folder / "comparison.toml"
+    text = path.read_text().replace("[options]", '[options]\nreward = "stranger:best"')
+    path.write_text(text.replace('evaluator = "table"', 'evaluator = "stranger:evaluate"'))
+    refused(call(folder, table_file), "stranger:", "not imported")
+    assert not Path("code has run").exists()
+
+
 @pytest.mark.parametrize(
     ("agents", "more", "parts"),
     [

@@ -465,3 +465,27 @@ def test_the_memory_of_an_older_program_has_the_reward_by_its_older_name(finishe
     assert json.loads(written)["reward"] == "accuracy"
     assert open_run(finished_run).config.rewards.reward == "score"
     open_run(finished_run).memory().close()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"seed,rank,test_error\n0,1,0.5\n",
+        b"\xff\xfe",
+        b"rank,test_error,seed,network,digest,weights,error\n1,=cmd,0,[SM(10)],x,x,\n",
+        b"rank,test_error,seed,network,digest,weights,error\nx,0.5,0,[SM(10)],x,x,\n",
+    ],
+)
+def test_results_of_final_trainings_that_are_something_else_are_told(finished, content):
+    folder = Path("results/r/final/short")
+    folder.mkdir(parents=True)
+    (folder / "results.csv").write_bytes(content)
+    refused(finished("top-k", "results/r"), "results.csv cannot be read")
+    refused(finished("report", "results/r", "--html", "p.html"), "results.csv cannot be read")
+
+
+def test_a_number_of_many_digits_is_told(finished):
+    path = Path("results/r/config.toml")
+    path.write_text(f"seed = {'9' * 5000}\n{path.read_text().replace('seed = ', 'xseed = ')}")
+    refused(finished("top-k", "results/r"), "config.toml cannot be read")

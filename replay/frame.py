@@ -6,16 +6,19 @@ from typing import Any
 
 import pandas as pd
 
+from replay.trial import CONFIRMATION
+
 COLUMNS = (
     *("number", "walk", "stage", "digest", "seed"),
-    *("finished", "reward", "curve", "error", "refused"),
+    *("finished", "reward", "curve", "error", "refused", CONFIRMATION),
 )
 
 
 def make_frame(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
     """A row a trial, metrics and note as columns of their own.
 
-    `first` marks the trial with which a network came up first; re-sampled ones repeat it.
+    `first` marks the trial with which a network came up first; re-sampled ones repeat it, and where
+    confirmation is 1, 2, ... it was trained again.
 
     Args:
         rows: Of the memory: (number, walk, stage, digest, seed, note, finished, reward, metrics,
@@ -35,6 +38,7 @@ def make_frame(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
             "refused": refused,
             **json.loads(note),
             **json.loads(metrics or "{}"),
+            CONFIRMATION: json.loads(note).get(CONFIRMATION, 0),
         }
         for (
             number,

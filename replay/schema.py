@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from replay.trial import Outcome, Trial
+from replay.trial import CONFIRMATION, BrokenMemory, Outcome, Trial
 
 FORMAT = 2
 
@@ -32,6 +32,12 @@ CREATE TABLE trials (
 CREATE INDEX trials_by_digest ON trials (digest);
 """
 
+
+OUTCOMES = "number, walk, stage, digest, seed, note, imported, metrics, curve, error, reward"
+"""Columns of trials: those of `read_trial`, of `read_outcome`, and the reward."""
+
+NOT_AGAIN = f"(json_extract(note, '$.{CONFIRMATION}') IS NULL)"
+"""A condition: the trial is no confirmation."""
 
 UNWRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 """How SQLite says that it cannot write a file or the ones beside it."""
@@ -74,6 +80,27 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
             copied.close()
     connection.execute("PRAGMA query_only = ON")
     return connection
+
+
+def read_configuration(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
+    """The configuration for which a memory was made, if all of it is as `Memory` writes it.
+
+    Raises:
+        BrokenMemory: It is not.
+        sqlite3.DatabaseError: The file is damaged or something else.
+    """
+    problems = connection.execute("PRAGMA quick_check").fetchall()
+    written = dict(connection.execute("SELECT key, value FROM run WHERE key <> 'snapshot'"))
+    if problems != [("ok",)]:
+        raise BrokenMemory(f"{path} is damaged: {problems[0][0]}")
+    if written.get("format") != str(FORMAT):
+        raise BrokenMemory(f"{path} has format {written.get('format')}, not {FORMAT}")
+    try:
+        there = dict(json.loads(written["configuration"]))
+        check_trials(connection)
+    except (sqlite3.DatabaseError, KeyError, ValueError, TypeError, RecursionError) as error:
+        raise BrokenMemory(f"{path} is damaged: {error}") from error
+    return there
 
 
 def check_trials(connection: sqlite3.Connection) -> None:
@@ -149,7 +176,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
 }
 """The columns of trials, and what is true of their values."""
 
-TAKEN = frozenset((*CHECKS, "first"))
+TAKEN = frozenset((*CHECKS, "first", CONFIRMATION))
 """Names that no metric and nothing in a note may have, since they are columns."""
 
 

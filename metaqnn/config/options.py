@@ -5,10 +5,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field, PositiveInt
 
 from metaqnn.agents.base import AGENTS
+from metaqnn.budget import DEFAULT_BUDGET
 from metaqnn.options import Section
-
-DEFAULT_BUDGET = 70
-"""Networks of a run that says neither budget nor schedule."""
 
 
 class RunOptions(Section):
@@ -33,6 +31,12 @@ class RunOptions(Section):
         ge=0,
         description="Distinct networks to train. Default: the schedule's total, or 70.",
     )
+    confirm: int = Field(
+        0,
+        ge=0,
+        description="Train the best so many networks again with other seeds, and again while the "
+        "best two cannot be told apart; up to a quarter of the budget is for that.",
+    )
     start_from: Annotated[tuple[str, ...], Field(strict=False)] = Field(
         (),
         description="A network to train first, such as '[C(64,3,1), SM(10)]', from which the "
@@ -53,6 +57,8 @@ class RunOptions(Section):
         "space, or from a replay_database.csv[.gz] of the 2017 code.",
     )
 
-    FREE: ClassVar = ("executor", "budget", "device", "keep", "tensorboard", "replay_from")
-    CHANGEABLE: ClassVar = ("budget", "device", "tensorboard", "executor")
+    FREE: ClassVar = (
+        *("executor", "budget", "confirm", "device", "keep", "tensorboard", "replay_from"),
+    )
+    CHANGEABLE: ClassVar = ("budget", "confirm", "device", "tensorboard", "executor")
     INPUTS: ClassVar = ("replay_from",)

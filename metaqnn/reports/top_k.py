@@ -8,7 +8,7 @@ import pandas as pd
 from metaqnn.environment import NETWORKS
 from metaqnn.errors import MetaqnnError
 from metaqnn.reports.columns import COLUMNS, SCORE, columns_of
-from metaqnn.reports.distinct import distinct
+from metaqnn.reports.distinct import by_standing, distinct
 from metaqnn.reports.formats import Format, format_column, render_cells, render_exactly
 from metaqnn.reports.pareto import pareto_front
 from metaqnn.runs.run import Run
@@ -43,12 +43,13 @@ def top_k(
             left reaches at that cost.
 
     Returns:
-        The columns of `columns_of`: rank (by reward among all networks of the run, those found
-        first before their equals), the score as people read it, under its own name (a validation
+        The columns of `columns_of`: rank (by reward among all networks of the run, those that were
+        trained again before all others, and those found first before their equals), the score as people read it, under its own name (a validation
         accuracy is 0 to 1), test_error (after the final training),
         reward, parameters, multiply_adds (an image), seconds (of training), found (its place among
         the distinct networks), epsilon (empty for agents without) and network; and behind the
-        score predicted (whether it is, since the training was stopped).
+        score predicted (whether it is, since the training was stopped). Where networks were trained
+        again there are also trainings, and score and reward are the means of these.
 
     Raises:
         MetaqnnError: No network has what they are to be sorted or chosen by.
@@ -73,6 +74,8 @@ def top_k(
     counts = {name: "Int64" for name, column in COLUMNS.items() if column.whole}
     shown = shown[order].astype(counts).reset_index(drop=True)
     shown[SCORE] = score.read(shown[SCORE])
+    if (networks["trainings"] == 1).all():
+        del shown["trainings"]
     return shown.rename(columns={SCORE: score.column})
 
 
@@ -95,7 +98,7 @@ def weights_file(run: Run, rank: int) -> Path:
 def ranking(networks: pd.DataFrame) -> pd.DataFrame:
     """Those of `metaqnn.reports.distinct.distinct` that did not fail, best first."""
     succeeded = networks[networks["error"].isna()]
-    return succeeded.sort_values("reward", ascending=False, kind="stable")
+    return by_standing(succeeded)
 
 
 def best_networks(run: Run, k: int) -> pd.DataFrame:
@@ -140,9 +143,12 @@ def as_text(best: pd.DataFrame, score: Score) -> pd.DataFrame:
     Predicted scores have an asterisk. Rewards are left out where all are the scores, and test
     errors where there are none.
     """
-    columns = columns_of(score)
     table = pd.DataFrame(
-        {column.header: format_column(best[name], column.form) for name, column in columns.items()}
+        {
+            column.header: format_column(best[name], column.form)
+            for name, column in columns_of(score).items()
+            if name in best
+        }
     )
     table[score.word] = [
         f"{shown}*" if predicted else shown
@@ -151,5 +157,5 @@ def as_text(best: pd.DataFrame, score: Score) -> pd.DataFrame:
     if (best["reward"] == best[score.column]).all():
         del table["reward"]
     if best["test_error"].isna().all():
-        del table[columns["test_error"].header]
+        del table[COLUMNS["test_error"].header]
     return table

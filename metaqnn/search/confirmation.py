@@ -15,8 +15,10 @@ import numpy as np
 
 from replay import Outcome, Trial
 
-DEVIATIONS = 2.0
-"""Half the length of an interval, in standard errors of the mean."""
+DEVIATIONS = 1.0
+"""Half the length of an interval, in standard errors of the mean.
+
+Longer ones take more trainings and hand over nothing better: docs/confirm.md."""
 
 
 @dataclass

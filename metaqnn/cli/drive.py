@@ -47,6 +47,8 @@ def drive(
         MetaqnnError: Another process works on the run, its data, memory or inputs are broken, or
             the search cannot go on.
     """
+    if clock and run.config.run.confirm:
+        raise MetaqnnError("confirm is a part of a budget: with --time-limit it must be 0")
     parts = assemble(run)
     if clock:
         parts = replace(parts, rules=replace(parts.rules, deadline=clock.search_ends))
@@ -70,7 +72,7 @@ def drive(
             _train_last(run, clock, quiet=quiet)
     except KeyboardInterrupt:
         memory = run.memory()
-        trained = sum(1 for _ in memory.trained())
+        trained = len([*memory.trained(), *memory.confirmations()])
         memory.close()
         budget, more = ("", " --time-limit ...") if clock else (f" of {run.config.run.budget}", "")
         click.echo(
@@ -118,8 +120,14 @@ def _summarise(parts: Parts, memory: Memory, ending: str) -> None:
     if hint := advise(trained):
         click.echo(hint)
     refused = len({trial.digest for trial in memory.refused()})
+    again = trials[trials["finished"] & (trials["confirmation"] > 0)]
     click.echo(
         f"{len(trained)} networks trained, {trained['error'].notna().sum()} of them failed; "
         + (f"{refused} refused as too large; " if refused else "")
+        + (
+            f"the best {again['digest'].nunique()} were trained again, {len(again)} times in all; "
+            if len(again)
+            else ""
+        )
         + f"{ending}. Results are in {parts.run.path}"
     )

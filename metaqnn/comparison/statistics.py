@@ -117,6 +117,27 @@ def best_of(searches: pd.DataFrame, budget: int, column: str, count: int = 1) ->
     return best.rename(column)
 
 
+def handed_over(
+    networks: "pd.Series[str]", rewards: "pd.Series[float]", values: "pd.Series[float]"
+) -> "pd.Series[float]":
+    """After each training, the value of the network that would be handed over; see `best_of`."""
+    trained: dict[str, list[tuple[float, float]]] = {}
+    again: set[str] = set()
+    best: str | None = None
+    found = []
+    for network, *result in zip(networks, rewards, values, strict=True):
+        trained.setdefault(network, []).append((result[0], result[1]))
+        if len(trained[network]) > 1:
+            again.add(network)
+            # of equals the one found first
+            candidates = [known for known in trained if known in again]
+            best = max(candidates, key=lambda known: np.mean(trained[known], axis=0)[0])
+        elif best is None or (not again and result[0] > trained[best][0][0]):
+            best = network
+        found.append(np.mean(trained[best], axis=0)[1])
+    return pd.Series(found, networks.index)
+
+
 def mean_interval(values: Floats) -> tuple[Floats, Floats]:
     """The 95 % confidence interval of the mean: percentile bootstrap, the same at every call.
 

@@ -119,6 +119,7 @@ def list_counts(findings: Findings, best: pd.DataFrame, refused: int) -> list[tu
     unit = time_unit(seconds)
     done = "trained" if trains(findings.run) else "scored"
     budget = findings.run.config.run.budget
+    again = int((networks["trainings"] - 1).sum())
     return [
         (
             cells[score.word].iloc[0].rstrip("*") if len(cells) else "none yet",
@@ -127,6 +128,11 @@ def list_counts(findings: Findings, best: pd.DataFrame, refused: int) -> list[tu
         (f"{len(networks) - failed:,}", f"{done}, of a budget of {budget:,} networks"),
         (f"{failed:,}", "failed"),
         (f"{refused:,}", "refused"),
+        *(
+            [(f"{again:,}", "trainings of the best networks again, part of the budget")]
+            if again
+            else []
+        ),
         (f"{seconds / UNITS[unit]:.1f} {unit}" if seconds else "none", "time of training"),
     ]
 

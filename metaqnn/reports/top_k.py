@@ -44,12 +44,13 @@ def top_k(
 
     Returns:
         The columns of `columns_of`: rank (by reward among all networks of the run, those that were
-        trained again before all others, and those found first before their equals), the score as people read it, under its own name (a validation
-        accuracy is 0 to 1), test_error (after the final training),
-        reward, parameters, multiply_adds (an image), seconds (of training), found (its place among
-        the distinct networks), epsilon (empty for agents without) and network; and behind the
-        score predicted (whether it is, since the training was stopped). Where networks were trained
-        again there are also trainings, and score and reward are the means of these.
+        trained again before all others, and those found first before their equals), the score as
+        people read it, under its own name (a validation accuracy is 0 to 1), trainings, test_error
+        (after the final training), reward, parameters, multiply_adds (an image), seconds (of
+        training), found (its place among the distinct networks), epsilon (empty for agents without)
+        and network; and behind the score predicted (whether it is, since the training was stopped).
+        Score and reward are means over the trainings, which are left out where no network was
+        trained again.
 
     Raises:
         MetaqnnError: No network has what they are to be sorted or chosen by.
@@ -66,8 +67,10 @@ def top_k(
     if pareto is not None:
         measured = shown[~shown["predicted"].astype(bool)]
         shown = measured[pareto_front(measured[pareto], measured[SCORE])]
-    ascending = bool(COLUMNS[sort].lowest_first)
-    shown = shown.sort_values(sort, ascending=ascending, kind="stable").iloc[:k]
+    if sort != "reward":  # that is the order of the ranks
+        ascending = bool(COLUMNS[sort].lowest_first)
+        shown = shown.sort_values(sort, ascending=ascending, kind="stable")
+    shown = shown.iloc[:k]
     shown = shown.assign(network=[space.text(walk) for walk in shown["walk"]])
     order = list(COLUMNS)
     order.insert(order.index(SCORE) + 1, "predicted")

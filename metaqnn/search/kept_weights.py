@@ -14,7 +14,7 @@ class KeptWeights:
     Networks whose rewards are predicted, since their training was stopped, are not among them.
     Of networks with equal rewards those that were found first are better. Of networks that were
     trained again all are kept, for each can become the best without being trained once more: the
-    weights of the training with the highest reward.
+    weights of the best of its further trainings, since those of the first may not be there.
     """
 
     def __init__(self, folder: Path, size: int) -> None:
@@ -44,11 +44,10 @@ class KeptWeights:
     def write(self, number: int, weights: bytes, reward: float) -> None:
         """Write the weights of a training whole or not at all; to be called before it is recorded.
 
-        Those of a better training of the network stay.
+        Those of a better one of a network's further trainings stay.
         """
-        path = self.path(number)
-        if not path.is_file() or reward > max(self.trained.get(number, ()), default=-math.inf):
-            write_file(path, weights)
+        if reward > max(self.trained.get(number, [])[1:], default=-math.inf):
+            write_file(self.path(number), weights)
 
     def record(self, number: int, reward: float) -> None:
         """Count a training, and forget the weights of networks that are no longer best."""

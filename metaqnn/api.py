@@ -1,5 +1,7 @@
 """A search as notebooks and programs use it: `metaqnn.Search`."""
 
+import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,11 +21,13 @@ from metaqnn.reports.observers import make_observers
 from metaqnn.reports.top_k import best_networks
 from metaqnn.reports.view import View
 from metaqnn.runs.assembly import Parts, assemble
+from metaqnn.runs.clock import Clock
 from metaqnn.runs.creation import create_run, plan_run
 from metaqnn.runs.finals import finalize, plan_finals
 from metaqnn.runs.keywords import keywords, own_task, split_objects
 from metaqnn.runs.run import Run, open_run
 from metaqnn.runs.session import open_search, search_with_bar, teach
+from metaqnn.runs.timed import plan_search, train_last, with_deadline
 from metaqnn.search.asked import Asked
 from metaqnn.search.loop import Search as Loop
 from metaqnn.task import Score
@@ -80,6 +84,7 @@ class Search(View):
         task = own_task(shape, classes, score) if own else None
         settings = {"space": given["space"]} if "space" in objects else None
         run, _ = plan_run(given, objects, task, settings)
+        run = plan_search(run, given)
         if task is None and score is not None:
             run = replace(run, task=replace(run.task, score=score))
         if run.path.exists():
@@ -135,7 +140,9 @@ class Search(View):
         self.ending: str | None = None
 
     def run(self, budget: int | None = None, *, quiet: bool = False) -> str:
-        """Search until the budget is spent, and return why it ended.
+        """Search until the budget or the share of the time is spent, and return why it ended.
+
+        Where there is a time, the best network is then trained large and tested.
 
         Interrupted, it loses only the networks in training; called again, it goes on. What was
         asked for and not told is trained too.
@@ -152,8 +159,11 @@ class Search(View):
             self.close()
             changed = self._run.config.changed({"budget": budget}, self._run.objects)
             self._run = replace(self._run, config=changed)
+        clock = Clock.of(self._run.config, time.monotonic())
+        if clock:
+            self.close()
         try:
-            loop = self._open()
+            loop = self._open(clock)
             show: Callable[..., None] = (lambda now=False: None) if quiet else show_live(self)
             assert self._parts is not None, "the search is open"
             self.ending = search_with_bar(
@@ -166,6 +176,9 @@ class Search(View):
         finally:
             self.close()
         show(now=True)
+        if clock:
+            networks = best_networks(self._run, sys.maxsize)
+            train_last(self._run, clock, networks, say=lambda line: None, quiet=quiet)
         return self.ending
 
     def ask(self) -> Asked | None:
@@ -232,9 +245,9 @@ class Search(View):
         self._loop = self._parts = None
         self._held.close()
 
-    def _open(self) -> Loop:
+    def _open(self, clock: Clock | None = None) -> Loop:
         if self._loop is None:
-            parts = assemble(self._run)
+            parts = with_deadline(assemble(self._run), clock)
             check_content(self._run.path, parts.evaluator.facts)
             with ExitStack() as held:
                 loop = held.enter_context(open_search(parts))

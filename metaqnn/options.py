@@ -1,5 +1,6 @@
 """Sections: the options that a part of a run owns."""
 
+import sys
 from reprlib import Repr
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -14,16 +15,27 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 M = TypeVar("M", bound=BaseModel)
 
-_owners: dict[str, str] = {}
-"""Every option's name, and the section that declares it."""
+RESERVED = {
+    **dict.fromkeys(("config", "name", "results_dir"), "metaqnn run"),
+    "quiet": "metaqnn run and metaqnn resume",
+    **dict.fromkeys(("agents", "budgets", "seeds", "first_seed"), "metaqnn compare"),
+    **dict.fromkeys(("reference", "jobs", "form", "format"), "metaqnn compare"),
+    **dict.fromkeys(("shape", "classes", "score"), "metaqnn.Search"),
+    **dict.fromkeys(("folder", "help", "debug", "version"), "the commands"),
+}
+"""Names that no part's option can have, and whose they are."""
+
+_owners: dict[str, tuple[str, tuple[str, str]]] = {}
+"""Every option's name, with the section that declares it, and the file and place of that."""
 
 
 class Section(BaseModel):
     """The options of one part: immutable, strict about types, without unknown keys.
 
     In TOML and on the command line the options of all parts stand side by side, so no two sections
-    can declare one name: the second is refused when it is imported. A section may inherit options,
-    and may have sections as fields, whose options are its own.
+    can declare one name: the second is refused when it is imported, and so is what commands have
+    themselves. A section may inherit options, and may have sections as fields, whose options are
+    its own.
 
     Attributes:
         FREE: Names of options that do not make a run another one.
@@ -42,17 +54,14 @@ class Section(BaseModel):
         """Claim the names of the options that the section declares.
 
         Raises:
-            TypeError: Another section has one of them.
+            MetaqnnError: Another section or a command has one of them.
         """
-        own = f"{cls.__module__}.{cls.__qualname__}"
         for name in cls.__annotations__:
             field = cls.model_fields.get(name)
             inherited = any(name in getattr(base, "model_fields", ()) for base in cls.__bases__)
             if field is None or is_section(field) or inherited:
                 continue
-            owner = _owners.setdefault(name, own)
-            if owner != own:
-                raise TypeError(f"{own} declares the option {name}, which belongs to {owner}")
+            _claim(name, cls)
 
     @classmethod
     def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
@@ -63,6 +72,31 @@ class Section(BaseModel):
                 checks of the fields.
         """
         return given
+
+
+def _claim(name: str, section: type[Section]) -> None:
+    """Make an option's name a section's own.
+
+    Raises:
+        MetaqnnError: It is another's already; whoever is not of metaqnn is to blame.
+    """
+    own = f"{section.__module__}.{section.__qualname__}"
+    # a program's own file is imported once more under its name, and in workers under a third one
+    file = getattr(sys.modules.get(section.__module__), "__file__", None)
+    place = (file or section.__module__, section.__qualname__)
+    if name in RESERVED and not _is_ours(own):
+        owner = RESERVED[name]
+    else:
+        owner, first = _owners.setdefault(name, (own, place))
+        if first == place:
+            return
+        if _is_ours(own):
+            own, owner = owner, own
+    raise MetaqnnError(f"{own} declares the option {name}, which belongs to {owner}: rename it")
+
+
+def _is_ours(section: str) -> bool:
+    return section.startswith("metaqnn.")
 
 
 def is_section(field: FieldInfo) -> bool:
@@ -129,12 +163,16 @@ def validated(model: type[M], values: dict[str, Any]) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problems = [
-            f"{str(problem['loc'][-1]).replace('_', '-')} is {_shown(problem['input'])}: "
-            f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
-            for problem in error.errors()
-        ]
-        raise MetaqnnError("; ".join(problems)) from None
+        raise MetaqnnError("; ".join(map(_problem, error.errors()))) from None
+
+
+def _problem(problem: Any) -> str:
+    """What is wrong with a value, of what pydantic says of it."""
+    name = str(problem["loc"][-1]).replace("_", "-")
+    if problem["type"] == "missing":
+        return f"{name} must be given: it has no default"
+    text = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
+    return f"{name} is {_shown(problem['input'])}: {text}"
 
 
 def _shown(value: Any) -> str:

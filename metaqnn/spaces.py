@@ -84,7 +84,7 @@ def bind_space(mapping: Mapping[str, Any], shape: tuple[int, ...], outputs: int)
     Raises:
         MetaqnnError: The mapping has unknown keys or impossible values; all are named.
     """
-    own = ("space", "made-for", "scale")
+    own = ("space", "made-for", "recipe", "scale")
     keys = {key: value for key, value in mapping.items() if key not in own}
     name = str(mapping.get("space", "chain"))
     # of an object its class is tried: most spaces of a program have nothing to be told

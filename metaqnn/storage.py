@@ -69,12 +69,15 @@ def read_toml(path: Path) -> dict[str, Any]:
     """The content of a TOML file.
 
     Raises:
-        MetaqnnError: The file is not there, not readable or not TOML.
+        MetaqnnError: The file is not there, not readable or not TOML, or a folder.
     """
+    if path.is_dir():
+        raise MetaqnnError(f"{path} is a folder, and a TOML file is wanted")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise MetaqnnError(f"{path} cannot be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise MetaqnnError(f"{path} cannot be read: {reason}") from error
 
 
 def named_folder(results: Path, name: str) -> Path:

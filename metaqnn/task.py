@@ -127,9 +127,14 @@ class Score:
         return f"{self.factor * value:.{self.digits}f}{unit}"
 
     @property
-    def word(self) -> str:
-        """What the score is, in a word: "accuracy"."""
+    def header(self) -> str:
+        """Its name in tables for people."""
         return self.column.replace("_", " ")
+
+    @property
+    def word(self) -> str:
+        """What the score is, in a word: "accuracy"; its column may be called like the unit."""
+        return self.name if self.column == self.unit else self.header
 
     def draw(self, scores: Any) -> Any:
         """A column of scores as figures draw it: what people read, in its unit."""

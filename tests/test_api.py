@@ -137,7 +137,7 @@ def test_interrupted_anywhere_run_goes_on_to_the_same_end(monkeypatch):
     search = Search(**BANDIT)
     calls = iter(range(1000))
 
-    def interrupt(evaluator, job):
+    def interrupt(evaluator, job, score):
         if next(calls) % 2:
             raise KeyboardInterrupt
         return evaluator(job)

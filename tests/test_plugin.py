@@ -19,7 +19,12 @@ from metaqnn import Search, testing
 from metaqnn.agents.random import RandomSearch
 from metaqnn.cli import main
 from metaqnn.errors import MetaqnnError
-from metaqnn.task import Score
+from metaqnn.evaluators.base import Evaluator
+from metaqnn.options import Section
+from metaqnn.reports.columns import sort_column
+from metaqnn.reports.figures.catalogue import caption as describe_figure
+from metaqnn.task import Score, Task
+from replay import Outcome
 from tests import ROOT
 from tests.helpers.commands import refused
 
@@ -141,6 +146,35 @@ def test_the_page_speaks_of_perplexity(folder, tmp_path):
     assert f"{float(best[1]):.1f}" in shown.split("perplexity of the best network")[0]
 
 
+def test_the_page_speaks_of_no_images_where_there_are_none(folder, tmp_path):
+    call("report", folder, "--html", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    shown = page[page.index("</style>") : page.index('id="configuration"')]
+    assert ">input</text>" in shown and ">images</text>" not in shown
+    shown = re.sub("<svg.*?</svg>", "", shown, flags=re.DOTALL)  # a layer may have ten classes
+    assert re.findall("[^.>]*(?:images?|Classes|classes|channels)[^.<]*", shown) == []
+    assert "Every network counts once." in shown  # the perplexity is the perplexity
+    assert "What a network reads enters on the left" in " ".join(shown.split())
+    assert "time of training" not in shown  # there is none
+    assert "finalize" not in page[page.index('id="commands"') :]
+    result = CliRunner().invoke(main, ["finalize", str(folder)])
+    refused(result, "only what metaqnn has trained on images it trains in the end")
+
+
+@pytest.mark.parametrize(
+    ("score", "word", "header", "caption"),
+    [
+        (Score("latency", "ms", "negative", "ms"), "latency", "ms", "Latency over the search"),
+        (Score("BLEU", "BLEU"), "BLEU", "BLEU", "BLEU over the search"),
+        (Score("mean likelihood", "log_likelihood"), *2 * ["log likelihood"], "Log likelihood ov"),
+    ],
+)
+def test_a_score_has_words_of_its_own(score, word, header, caption):
+    assert (score.word, score.header) == (word, header)
+    assert describe_figure("score", score)[0].startswith(caption)
+    assert sort_column(word, score) == sort_column(header, score) == "score"
+
+
 def test_the_figures_have_perplexities_on_their_axes(site, tmp_path):
     """With Q-learning, which has all figures but those of costs and of field sizes."""
     options = ["--space", "mosaic", "--evaluator", "likelihood", "--budget", "20", "--quiet"]
@@ -237,6 +271,50 @@ def test_an_option_of_another_part_is_refused(site):
     refused(result, "epochs is an option of the evaluator train, and the evaluator is likelihood")
 
 
+def test_options_of_parts_of_the_package_that_were_not_chosen_are_theirs(folder, tmp_path):
+    space, options = PARTS[:2], ["--budget", "2", "--results-dir", str(tmp_path)]
+    result = CliRunner().invoke(main, ["run", *space, *options, "--jump", "0.3"])
+    refused(result, "jump is an option of the agent climber, and the agent is q-learning")
+    result = CliRunner().invoke(main, ["run", *PARTS[:4], "--passes", "3", *options])
+    refused(result, "passes is an option of the evaluator likelihood, and the evaluator is train")
+    message = "jump is an option of the agent climber, and the agent is random"
+    with pytest.raises(MetaqnnError, match=message):
+        Search(space="mosaic", agent="random", jump=0.3, results_dir=str(tmp_path))
+    result = CliRunner().invoke(main, ["resume", str(folder), "--jump", "0.3"])
+    refused(result, "jump is decided when a run begins")
+
+
+@pytest.mark.parametrize(
+    ("agent", "message"),
+    [
+        ("random,jump=0.3", "jump is an option of the agent climber, and the agent is random"),
+        ("random,entropy=3", "entropy is an option of the agent reinforce, and the agent is"),
+        ("climber,entropy=3", "entropy is an option of the agent reinforce, and the agent is cl"),
+        ("climber,passes=3", "passes is no option of a single agent; allowed: start-from, "),
+        ("climber,budget=3", "budget is no option of a single agent; allowed: start-from, "),
+        ("climber,nonsense=3", "nonsense is no option of a single agent; allowed: start-from, "),
+    ],
+)
+def test_a_comparison_says_whose_an_option_is(site, tmp_path, agent, message):
+    command = ["compare", str(tmp_path / "c"), *PARTS[:2], *PARTS[4:], "--agent", agent]
+    refused(CliRunner().invoke(main, [*command, "--budgets", "2"]), f"agent '{agent}': {message}")
+
+
+@pytest.mark.parametrize("agent", ["climber", "mosaic.agent:Climber"])
+def test_an_option_for_all_agents_is_that_of_those_that_have_it(site, tmp_path, agent):
+    command = ["compare", tmp_path / "c", *PARTS[:2], *PARTS[4:], "--passes", "1"]
+    command += ["--agent", agent, "--agent", f"{agent},jump=0.2", "--agent", "random"]
+    command += ["--budgets", "4", "--seeds", "1", "--jobs", "1"]
+    text = call(*command, "--jump", "0.2")
+    found = pd.read_csv(tmp_path / "c" / "comparison.csv").set_index("agent")["mean"]
+    assert found[agent] == found[f"{agent},jump=0.2"] and len(found) == 3
+    assert call(*command, "--jump", "0.2") == text
+    refused(
+        CliRunner().invoke(main, [*map(str, command), "--jump", "0.4"]),
+        "made with jump 0.2, not 0.4",
+    )
+
+
 @pytest.mark.slow
 def test_workers_find_the_parts_in_processes_of_their_own(site, folder, tmp_path):
     path = os.pathsep.join([str(ROOT), str(site)])
@@ -318,6 +396,20 @@ def test_objects_of_a_program_are_gone_on_with(mosaic, tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("method", ["run", "ask"])
+def test_an_agent_that_was_made_for_another_space_is_refused(mosaic, tmp_path, monkeypatch, method):
+    monkeypatch.chdir(tmp_path)
+    space = mosaic["space"].Mosaic()
+    search = Search(
+        space=mosaic["space"].Mosaic(cells=1), agent=RandomSearch(space, 0), evaluator="likelihood"
+    )
+    with pytest.raises(
+        MetaqnnError, match="not of the space that is searched: position 7"
+    ) as error:
+        getattr(search, method)()
+    assert "\n" not in str(error.value)
+
+
 def test_a_space_that_only_its_program_knows_is_not_mistaken_for_another(
     mosaic, tmp_path, monkeypatch
 ):
@@ -333,6 +425,64 @@ def test_a_space_that_only_its_program_knows_is_not_mistaken_for_another(
         refused(CliRunner().invoke(main, [command, str(search.folder)]), message)
     with pytest.raises(MetaqnnError, match=re.escape(message)):
         Search.open("results/own").best()
+
+
+class TimerOptions(Section):
+    """In what it measures, and what it does not tell."""
+
+    time_unit: str = "ms"
+    clocks: int
+
+
+class Timer(Evaluator):
+    """Its score depends on its option."""
+
+    Options = TimerOptions
+
+    def __init__(self, **attributes):
+        vars(self).update(attributes)
+
+    @classmethod
+    def task(cls, options, made_for, *, trains=True):
+        score = Score("latency", "latency", "negative", unit=options.time_unit)
+        return Task(made_for.shape, made_for.outputs, score)
+
+    @classmethod
+    def from_options(cls, options, space, task, place):
+        raise NotImplementedError
+
+    def __call__(self, job):
+        return Outcome(curve=(-1.0,))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "unit"),
+    [
+        ({"time_unit": "s", "clocks": 1}, "s"),
+        ({"clocks": 1}, "ms"),
+        ({"time_unit": len, "clocks": 1}, "ms"),  # a function is no value of the option
+        ({"options": TimerOptions(time_unit="min", clocks=1), "time_unit": "s"}, "min"),
+        ({"score": Score(unit="h"), "time_unit": "s"}, "h"),
+    ],
+)
+def test_an_object_is_asked_for_its_score_not_its_class(
+    mosaic, tmp_path, monkeypatch, attributes, unit
+):
+    monkeypatch.chdir(tmp_path)
+    evaluator = Timer(**attributes)
+    search = Search(
+        space=mosaic["space"].Mosaic(), agent="random", evaluator=evaluator, budget=1, name="t"
+    )
+    search.run(quiet=True)
+    assert f"1.0000 {unit} " in call("top-k", "results/t")
+
+
+def test_an_object_that_does_not_tell_its_score_is_refused(mosaic):
+    space = mosaic["space"].Mosaic()
+    with pytest.raises(
+        MetaqnnError, match=r"Timer\(\): clocks .* needs an attribute score, or opt"
+    ):
+        Search(space=space, agent="random", evaluator=Timer(time_unit="s"), budget=1)
 
 
 # stopping
@@ -382,14 +532,14 @@ TABLES = [
         lambda field, filters: 100.0 - 5 * field - 2 * filters,
         "49.00",
         "Regret of expected perplexity, lower is better",
-        "Below 0 is better",
+        "\nBelow 0 is better",
     ),
     (
         {"name": "latency", "column": "ms", "scale": "negative", "unit": "ms", "digits": 1},
         lambda field, filters: 300.0 - 10 * field - filters,
         "222.0 ms",
-        "Regret in ms of expected ms, lower is better",
-        "Ms, below 0 is better",
+        "Regret in ms of expected latency, lower is better",
+        "\nIn ms, below 0 is better",
     ),
 ]
 

@@ -2,12 +2,10 @@
 
 import shlex
 import sys
-from dataclasses import replace
 
 import click
 
 from metaqnn.environment import check_content, read_data
-from metaqnn.errors import MetaqnnError
 from metaqnn.reports.chance import advise
 from metaqnn.reports.distinct import distinct
 from metaqnn.reports.finals import render as render_finals
@@ -18,9 +16,9 @@ from metaqnn.reports.top_k import best_networks, render, top_k
 from metaqnn.runs.assembly import Parts, assemble
 from metaqnn.runs.clock import Clock
 from metaqnn.runs.creation import create_run
-from metaqnn.runs.finals import finalize
 from metaqnn.runs.run import Run
 from metaqnn.runs.session import open_search, search_with_bar
+from metaqnn.runs.timed import train_last, with_deadline
 from metaqnn.terminal import printable
 from replay import Memory
 
@@ -28,9 +26,7 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 
-def drive(
-    run: Run, *, quiet: bool, command: list[str] | None = None, clock: Clock | None = None
-) -> None:
+def drive(run: Run, *, quiet: bool, began: float, command: list[str] | None = None) -> None:
     """Search until the budget is spent, and print the five best networks.
 
     Where there is a time, search for a part of it, and then train the best network large.
@@ -40,18 +36,15 @@ def drive(
     Args:
         run: Which.
         quiet: Print nothing.
+        began: When the time for it all did, on `time.monotonic`, if there is one.
         command: That began a run whose folder is not there yet.
-        clock: Of the time for it all, if any.
 
     Raises:
         MetaqnnError: Another process works on the run, its data, memory or inputs are broken, or
             the search cannot go on.
     """
-    if clock and run.config.run.confirm:
-        raise MetaqnnError("confirm is a part of a budget: with --time-limit it must be 0")
-    parts = assemble(run)
-    if clock:
-        parts = replace(parts, rules=replace(parts.rules, deadline=clock.search_ends))
+    clock = Clock.of(run.config, began)
+    parts = with_deadline(assemble(run), clock)
     observers = make_observers(run, parts.space)
     if command is None:
         check_content(run.path, parts.evaluator.facts)
@@ -74,10 +67,10 @@ def drive(
         memory = run.memory()
         trained = len([*memory.trained(), *memory.confirmations()])
         memory.close()
-        budget, more = ("", " --time-limit ...") if clock else (f" of {run.config.run.budget}", "")
+        budget = "" if clock else f" of {run.config.run.budget}"
         click.echo(
             f"stopped after {trained}{budget} networks; "
-            f"`metaqnn resume {shlex.quote(str(run.path))}{more}` goes on",
+            f"`metaqnn resume {shlex.quote(str(run.path))}` goes on",
             err=True,
         )
         sys.exit(INTERRUPTED)
@@ -85,26 +78,18 @@ def drive(
 
 def _train_last(run: Run, clock: Clock, *, quiet: bool) -> None:
     """Train the best network for what is left of the time, and test it."""
-    from metaqnn.runs.timed import choose, plan_last
 
-    networks = choose(run, best_networks(run, sys.maxsize))
-    finals = plan_last(run, clock, networks.iloc[0])
-    epochs = finals.run.config.parts["evaluator"].recipe.epochs
-    if not quiet:
-        click.echo(
-            f"\nThe network of rank {networks['rank'].item()} is trained anew on all images, for "
-            f"{epochs} epochs.",
-            err=True,
-        )
-    results = finalize(finals, networks, 1, 1, quiet=quiet)
-    if reason := results["error"].dropna().to_list():
-        raise MetaqnnError(f"the last training failed: {reason[0]}")
+    def say(line: str) -> None:
+        if not quiet:
+            click.echo(f"\n{line}", err=True)
+
+    finals, results = train_last(run, clock, best_networks(run, sys.maxsize), say, quiet=quiet)
     if not quiet:
         click.echo(render_finals(summarise(results), "table"))
         where = shlex.quote(str(run.path))
         click.echo(
             f"\n`metaqnn export {where} --final {finals.path.name} --to network.onnx` takes it "
-            f"home; `metaqnn resume {where} --time-limit ...` goes on"
+            f"home; `metaqnn resume {where}` goes on for another {run.config.run.time_limit}"
         )
 
 

@@ -10,7 +10,7 @@ import click
 @click.option(
     "--rank",
     type=click.IntRange(1),
-    help="Which network of a run, as `metaqnn top-k` ranks them.  [default: 1]",
+    help="Which network of a run, as `metaqnn top-k` ranks them.  [default: the best one]",
 )
 @click.option(
     "--final",
@@ -49,7 +49,7 @@ def export(source: Path, rank: int | None, final: str | None, target: Path) -> N
     elif final is None:
         path = weights_file(open_run(source), rank or 1)
     else:
-        path = final_weights(open_run(source), rank or 1, final)
+        path = final_weights(open_run(source), rank, final)
     network, facts = load_network(path)
     write(network, facts, target)
     click.echo(f"{facts.architecture} is in {target}")

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
 from pydantic.fields import FieldInfo
 
-from metaqnn.config import ROLES, chosen_sections, read_values, unknown_option
+from metaqnn.config import ROLES, chosen_sections, claim_options, read_values, unknown_option
 from metaqnn.errors import MetaqnnError
 from metaqnn.executors.options import ExecutorOptions
 from metaqnn.options import Section, fields_of, names_of
 from metaqnn.reports.formats import FORMATS
 from metaqnn.runs.clock import defaults
+from metaqnn.runs.creation import OutputOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,16 +30,12 @@ format_option = click.option(
 run_folder = click.argument("folder", type=click.Path(path_type=Path))
 """The argument of commands that look at a run."""
 
-time_limit = click.option(
-    "--time-limit",
-    metavar="TIME",
-    help="Search for three tenths of this time among small networks, and train the best one large "
-    "for the rest: 90s, 10m, 1.5h.",
-)
-"""The option of commands that search."""
-
 CHOOSING = (*(role.name for role in ROLES), "workers", "network-timeout")
 """Options that say which parts there are."""
+
+
+OWN = {"config", "help", *OutputOptions.model_fields}
+"""Options of the command that runs, and of no part."""
 
 
 class PartsCommand(click.Command):
@@ -62,9 +59,10 @@ class PartsCommand(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             name = error.option_name.removeprefix("--no-").lstrip("-").replace("-", "_")
-            if reason := unknown_option(name, chosen[-1]):
-                raise MetaqnnError(reason) from None
-            raise
+            reason = None if name in self.skipped else unknown_option(name, chosen[-1])
+            if reason is None:
+                raise
+            raise MetaqnnError(reason) from None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Those of the command, those of the parts, and --help."""
@@ -73,16 +71,18 @@ class PartsCommand(click.Command):
 
     def choose(self, args: list[str]) -> list[dict[str, Any]]:
         """What the arguments say of the parts, as options; of several choices each."""
-        given = _scan(args, (*CHOOSING, "config", "time-limit"))
+        given = _scan(args, (*CHOOSING, "config", "time-limit", "dataset"))
         from_file = read_values(Path(given.pop("config"))) if "config" in given else {}
         chosen = {**from_file, **given}
-        chosen = {**defaults(chosen), **chosen}
-        return [{name: value for name, value in chosen.items() if name != "time_limit"}]
+        others = dict.fromkeys(_names(args) - OWN)
+        return [{**defaults({**others, **chosen}), **chosen}]
 
     def make_options(self, chosen: list[dict[str, Any]]) -> list[click.Parameter]:
         """The options of the parts."""
         made: dict[str, click.Parameter] = {}
         for given in chosen:
+            if not self.only_changeable:
+                claim_options(given)
             for section in chosen_sections(dict(given)).values():
                 wanted = names_of(section, "CHANGEABLE") if self.only_changeable else None
                 for name, (_, field) in fields_of(section).items():
@@ -108,7 +108,7 @@ class CompareCommand(PartsCommand):
     """Has the options of all agents that are compared, and of what scores their networks."""
 
     skipped = (
-        *("agent", "seed", "budget", "keep", "tensorboard", "executor"),
+        *("agent", "seed", "budget", "time_limit", "keep", "tensorboard", "executor"),
         *fields_of(ExecutorOptions),
     )
 
@@ -120,6 +120,12 @@ class CompareCommand(PartsCommand):
         entrants = [after for arg, after in pairs if arg == "--agent"]
         entrants += [arg.partition("=")[2] for arg in args if arg.startswith("--agent=")]
         return [{**given, "agent": text.partition(",")[0]} for text in entrants] or [given]
+
+
+def _names(args: list[str]) -> set[str]:
+    """The names of all options that are given, with _."""
+    keys = (arg.partition("=")[0] for arg in args if arg.startswith("--"))
+    return {key.removeprefix("--").removeprefix("no-").replace("-", "_") for key in keys}
 
 
 def _scan(args: list[str], names: Iterable[str]) -> dict[str, Any]:
@@ -159,10 +165,11 @@ def given(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _option(name: str, field: FieldInfo, *, has_default: bool = True) -> click.Option:
     flag = name.replace("_", "-")
-    kind = _type(field.annotation)
+    kind = _type(name, field.annotation)
     several = get_origin(field.annotation) is tuple
     text = field.description or ""
-    if has_default and field.default not in (None, ()) and "Default" not in text:
+    has_default = has_default and not field.is_required() and "Default" not in text
+    if has_default and field.default not in (None, ()):
         default = (
             {True: "on", False: "off"}.get(field.default, field.default)
             if kind is bool
@@ -173,9 +180,21 @@ def _option(name: str, field: FieldInfo, *, has_default: bool = True) -> click.O
     return click.Option([declaration, name], type=kind, default=None, multiple=several, help=text)
 
 
-def _type(annotation: Any) -> type:
-    """The plain type of an annotation such as `Annotated[float, ...] | None`."""
+def _type(name: str, annotation: Any) -> type:
+    """The plain type of an option's annotation, such as `Annotated[float, ...] | None`.
+
+    Raises:
+        MetaqnnError: It has none.
+    """
     if annotation in (bool, int, float, str):
         plain: type = annotation
         return plain
-    return next(_type(part) for part in get_args(annotation) if part not in (type(None), ...))
+    parts = [part for part in get_args(annotation) if part not in (type(None), ...)]
+    if get_origin(annotation) is Literal:
+        parts = list(map(type, parts))
+    if not parts:
+        raise MetaqnnError(
+            f"the option {name} is a {getattr(annotation, '__name__', annotation)}, not a bool, "
+            "int, float, str, Literal, or a tuple of these"
+        )
+    return _type(name, parts[0])

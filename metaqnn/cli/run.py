@@ -1,12 +1,13 @@
 """metaqnn run."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from metaqnn.cli.options import PartsCommand, given, time_limit
+from metaqnn.cli.options import PartsCommand, given
 
 
 @click.command(
@@ -19,7 +20,6 @@ from metaqnn.cli.options import PartsCommand, given, time_limit
     help="Name of the run's folder.  [default: DATASET-1, DATASET-2, ..., or SPACE-1, ... where "
     "nothing is trained]",
 )
-@time_limit
 @click.option("--results-dir", help="Folder of the runs' folders.  [default: results]")
 @click.option("--quiet/--no-quiet", default=None, help="Print nothing but errors.")
 @click.option(
@@ -32,18 +32,17 @@ def run(config: Path | None, **options: Any) -> None:
 
     Without options: the scans of digits that come with scikit-learn, 70 networks.
     """
+    began = time.monotonic()
     from metaqnn.cli.drive import drive
     from metaqnn.config import read_values
-    from metaqnn.runs.clock import Clock, defaults
     from metaqnn.runs.creation import plan_run
+    from metaqnn.runs.timed import plan_search
 
     from_file = {} if config is None else read_values(config)
     values = {**from_file, **given(options)}
-    values = {**defaults(values), **values}
-    clock = Clock.start(values.pop("time_limit")) if "time_limit" in values else None
     made, quiet = plan_run(values)
-    if clock:
-        from metaqnn.runs.timed import plan_search
-
-        made = plan_search(made, clock, values)
-    drive(made, quiet=quiet, command=["metaqnn", *sys.argv[1:]], clock=clock)
+    limit = made.config.run.time_limit
+    if limit and not quiet and "time_limit" not in values:
+        click.echo(f"{limit} for it all, unless --time-limit or --budget says otherwise", err=True)
+    command = ["metaqnn", *sys.argv[1:]]
+    drive(plan_search(made, values), quiet=quiet, command=command, began=began)

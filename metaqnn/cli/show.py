@@ -29,7 +29,7 @@ def show(network: str, input_shape: Shape) -> None:
     from metaqnn.errors import MetaqnnError
     from metaqnn.networks.cost import check_scores, layer_costs, total_cost
     from metaqnn.networks.notation import read
-    from metaqnn.training.recipe import check_settings
+    from metaqnn.training.settings import check_settings
     from state_space.notation import NotationError
 
     try:

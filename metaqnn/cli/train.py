@@ -86,7 +86,7 @@ def train(
     from metaqnn.networks.cost import check_scores, total_cost
     from metaqnn.networks.notation import read
     from metaqnn.training.presets import preset
-    from metaqnn.training.recipe import with_settings
+    from metaqnn.training.settings import with_settings
     from state_space.notation import NotationError
 
     asked_for = {"recipe": PRACTICAL} if recipe == PRACTICAL else {}
@@ -162,11 +162,15 @@ def _train(
     from metaqnn.evaluators.base import Job, attempt
     from metaqnn.terminal import make_bar
     from metaqnn.training.loop import train
+    from metaqnn.training.threads import fastest_threads
 
     device = torch.device(resolve_device(config.run.device))
     recipe = config.parts["evaluator"].recipe
-    if config.parts["executor"].threads is not None:
-        torch.set_num_threads(config.parts["executor"].threads)
+    threads = config.parts["executor"].threads
+    if threads is None and device.type == "cpu":
+        threads = fastest_threads(training.shape, recipe.batch_size)
+    if threads is not None:
+        torch.set_num_threads(threads)
     with make_bar() as bar:
         task = bar.add_task("epochs", total=epochs, state="")
 

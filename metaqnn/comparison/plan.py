@@ -14,7 +14,13 @@ from urllib.parse import quote
 import tomli_w
 
 from metaqnn.comparison.searches import SEARCHES, search_path
-from metaqnn.config import RunConfig, chosen_sections, of_chosen
+from metaqnn.config import (
+    RunConfig,
+    belonging,
+    chosen_sections,
+    claim_options,
+    unknown_option,
+)
 from metaqnn.environment import check_content, write_environment
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
@@ -41,7 +47,9 @@ LONGEST_LABEL = 200
 """Bytes of an entrant's label, which is the name of a folder."""
 
 SHARED_ROLES = ("evaluator", "executor")
-SHARED = ("agent", "seed", "budget", "space", "evaluator", "executor", "device", "keep")
+SHARED = (
+    *("agent", "seed", "budget", "time_limit", "space", "evaluator", "executor", "device", "keep"),
+)
 """Options, and roles with all their options, that an agent cannot have of its own."""
 
 
@@ -74,7 +82,9 @@ class Entrant:
             key, _, value = part.partition("=")
             options[key.replace("_", "-")] = _value(value)
         named = {key.replace("-", "_"): value for key, value in options.items()}
-        sections = chosen_sections({**named, "agent": name})
+        named["agent"] = name
+        claim_options(named)
+        sections = chosen_sections(dict(named))
         own = [
             key.replace("_", "-")
             for home, section in sections.items()
@@ -83,10 +93,11 @@ class Entrant:
         ]
         for key in options:
             if key not in own:
-                raise MetaqnnError(
-                    f"agent {text!r}: {key} is no option of a single agent; "
-                    f"allowed: {', '.join(own)}"
-                )
+                field = key.replace("-", "_")
+                is_shared = any(field in fields_of(section) for section in sections.values())
+                whose = None if is_shared else unknown_option(field, named, ("agent", "stopper"))
+                reason = whose or f"{key} is no option of a single agent"
+                raise MetaqnnError(f"agent {text!r}: {reason}; allowed: {', '.join(own)}")
         return cls(text, {**options, "agent": name})
 
 
@@ -164,7 +175,7 @@ class Comparison:
 
     def _search(self, entrant: Entrant, budget: int, seed: int) -> Run:
         # of what is asked of all, an agent has what belongs to it
-        shared = of_chosen({**self.options, **entrant.options})
+        shared = belonging({**self.options, **entrant.options})
         own = {**entrant.options, "seed": seed, "budget": budget}
         config = RunConfig.from_flat({**shared, **own})
         path = search_path(self.path, entrant.label, budget, seed)
@@ -178,7 +189,7 @@ def plan_comparison(path: Path, options: Mapping[str, Any], budgets: tuple[int, 
     Raises:
         MetaqnnError: An option is impossible, or the images cannot be loaded.
     """
-    config = RunConfig.from_flat(of_chosen(options))
+    config = RunConfig.from_flat(belonging(options))
     settings = read_space(config.run.space)
     run = Run(path, config, settings, find_task(config, settings))
     return Comparison(run, options, budgets)
@@ -195,7 +206,7 @@ def open_comparison(path: Path) -> Comparison:
     found = read_toml(path / SETTINGS)
     try:
         task, options = read_task(found["images"], found.get("score")), found["options"]
-        config = RunConfig.from_flat(of_chosen(options))
+        config = RunConfig.from_flat(belonging(options))
         base = Run(path, config, found["space"], task)
         return Comparison(base, options, tuple(found["budgets"]))
     except (KeyError, IndexError, TypeError) as error:

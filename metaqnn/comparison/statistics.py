@@ -240,8 +240,9 @@ def render(table: pd.DataFrame, measure: Measure, reference: str, form: Format) 
             for row in rows.to_dict("records")
         ]
         side = "above" if measure.better == "higher" else "below"
-        unit = f"{measure.unit[0].upper()}{measure.unit[1:]}, " if measure.unit else ""
-        start = f"{unit}{side} 0 is better"
+        # points are a word, a unit is written as it is
+        unit = measure.unit if measure.score.unit in ("", "%") else f"in {measure.unit}"
+        start = ", ".join(filter(None, (unit, f"{side} 0 is better")))
         parts.append(
             f"{TITLES['handed over']}: difference to {reference} with the same seeds.\n"
             f"{start[0].upper()}{start[1:]}: mean [95 % interval].\n\n"

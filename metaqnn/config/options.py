@@ -1,12 +1,28 @@
 """The options that belong to no part of a run."""
 
+import re
 from typing import Annotated, ClassVar
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from metaqnn.agents.base import AGENTS
 from metaqnn.budget import DEFAULT_BUDGET
 from metaqnn.options import Section
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def read_time(text: str) -> float:
+    """Seconds, of 90s, 10m or 1.5h.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
+    if not found or not float(found[1]):
+        raise ValueError(f"{text!r} is not a time such as 90s, 10m or 1.5h")
+    return float(found[1]) * _UNITS[found[2]]
 
 
 class RunOptions(Section):
@@ -34,8 +50,14 @@ class RunOptions(Section):
     confirm: int = Field(
         0,
         ge=0,
-        description="Train the best so many networks again with other seeds, and again while the "
-        "best two cannot be told apart; up to a quarter of the budget is for that.",
+        description="Train the best so many networks again with other seeds, and again while it is "
+        "not sure which of them is the best; up to a quarter of the budget is for that.",
+    )
+    time_limit: str | None = Field(
+        None,
+        description="Search for three tenths of this time among small networks, and train the best "
+        "one large for the rest: 90s, 10m, 1.5h. Default: 10m for images of your own, where "
+        "nothing is said of budget, space or agent.",
     )
     start_from: Annotated[tuple[str, ...], Field(strict=False)] = Field(
         (),
@@ -58,7 +80,22 @@ class RunOptions(Section):
     )
 
     FREE: ClassVar = (
-        *("executor", "budget", "confirm", "device", "keep", "tensorboard", "replay_from"),
+        *("executor", "budget", "confirm", "time_limit", "device", "keep", "tensorboard"),
+        "replay_from",
     )
-    CHANGEABLE: ClassVar = ("budget", "confirm", "device", "tensorboard", "executor")
+    CHANGEABLE: ClassVar = ("budget", "confirm", "time_limit", "device", "tensorboard", "executor")
     INPUTS: ClassVar = ("replay_from",)
+
+    @field_validator("time_limit")
+    @classmethod
+    def _is_time(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("confirm"):
+            raise PydanticCustomError("alone", "cannot be combined with --confirm")
+        try:
+            if value is not None:
+                read_time(value)
+        except ValueError:
+            raise PydanticCustomError(
+                "time", "a time is wanted, such as 90s, 10m or 1.5h"
+            ) from None
+        return value

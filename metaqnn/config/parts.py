@@ -1,6 +1,7 @@
 """Which parts a run has, and the options that each of them owns."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,11 +9,12 @@ from pydantic.fields import FieldInfo
 
 from metaqnn.agents.base import AGENTS
 from metaqnn.config.options import RunOptions
-from metaqnn.environment import SPACE
+from metaqnn.environment import CONFIG, SPACE
+from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import EVALUATORS, find_evaluator
 from metaqnn.executors.base import EXECUTORS
 from metaqnn.options import Section, fields_of, names_of
-from metaqnn.registry import MADE
+from metaqnn.registry import MADE, Table
 from metaqnn.search.rewards import RewardOptions
 from metaqnn.stopping.base import STOPPERS, StoppingOptions
 from metaqnn.storage import read_toml
@@ -23,6 +25,7 @@ class Role(NamedTuple):
 
     name: str
     default: str
+    table: Table[Any]
     options: Any
 
     def section(self, chosen: str) -> type[Section]:
@@ -40,10 +43,10 @@ def _stopper_options(name: str) -> type[Section]:
 
 
 ROLES = (
-    Role("evaluator", "train", lambda name: find_evaluator(name).Options),
-    Role("agent", "q-learning", lambda name: AGENTS.find(name).Options),
-    Role("stopper", "", _stopper_options),
-    Role("executor", "in-process", lambda name: EXECUTORS.find(name).Options),
+    Role("evaluator", "train", EVALUATORS, lambda name: find_evaluator(name).Options),
+    Role("agent", "q-learning", AGENTS, lambda name: AGENTS.find(name).Options),
+    Role("stopper", "", STOPPERS, _stopper_options),
+    Role("executor", "in-process", EXECUTORS, lambda name: EXECUTORS.find(name).Options),
 )
 
 COMMON: dict[str, type[Section]] = {
@@ -102,17 +105,40 @@ def of_chosen(values: Mapping[str, Any], objects: Objects | None = None) -> dict
     return {name: value for name, value in named.items() if name in known or not _owners(name)}
 
 
-def all_sections() -> Iterator[tuple[str, str, type[Section]]]:
+def own_sections() -> Iterator[tuple[str, str, type[Section]]]:
     """The role, name and options of every part of metaqnn; imports all of them."""
-    tables: Mapping[str, Any] = {
-        "evaluator": EVALUATORS,
-        "agent": AGENTS,
-        "stopper": STOPPERS,
-        "executor": EXECUTORS,
-    }
     for role in ROLES:
-        for name in tables[role.name]:
+        for name in role.table:
             yield role.name, name, role.section(name)
+
+
+def all_sections() -> Iterator[tuple[str, str, type[Section]]]:
+    """Likewise those of installed packages behind them, as far as they can be imported."""
+    yield from own_sections()
+    for role in ROLES:
+        for name in role.table.names():
+            if name not in role.table:
+                with suppress(MetaqnnError):  # nobody has asked for it
+                    yield role.name, name, role.section(name)
+
+
+def claim_options(given: Mapping[str, Any]) -> None:
+    """See to it that no chosen part of another package has the name of an option of metaqnn's.
+
+    Raises:
+        MetaqnnError: One has.
+    """
+    chosen = [(role.table, str(given.get(role.name, role.default))) for role in ROLES]
+    if any(name and name not in table and not name.endswith(MADE) for table, name in chosen):
+        for _ in own_sections():  # what is imported behind them cannot declare their names
+            pass
+
+
+def belonging(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those options that the parts have which they choose, by name with _."""
+    named = {key.replace("-", "_"): value for key, value in values.items()}
+    known = homes_of(chosen_sections(dict(named)))
+    return {name: value for name, value in named.items() if name in known}
 
 
 def homes_of(sections: Mapping[str, type[Section]]) -> dict[str, Key]:
@@ -134,23 +160,27 @@ def _owners(name: str) -> list[tuple[str, str]]:
     return [(role, part) for role, part, section in all_sections() if name in fields_of(section)]
 
 
-def unknown_option(name: str, given: Mapping[str, Any]) -> str | None:
+def unknown_option(
+    name: str, given: Mapping[str, Any], roles: Collection[str] | None = None
+) -> str | None:
     """Whose an option is that the chosen parts do not have; None where no part has it.
 
     Args:
         name: Of the option.
         given: The options of the run.
+        roles: The parts that are asked; None for all.
     """
-    owners = _owners(name)
+    key = name.replace("_", "-")
+    if name in homes_of(chosen_sections(dict(given))):
+        return f"{key} is decided when a run begins, and belongs to it ever after"
+    owners = [owner for owner in _owners(name) if roles is None or owner[0] in roles]
     if not owners:
         return None
     role, _ = owners[0]
-    key, parts = name.replace("_", "-"), " and ".join(part for _, part in owners)
+    parts = " and ".join(part for _, part in owners)
     if role == "stopper":
         return f"{key} is an option of --{parts}, which is not asked for"
     there = given.get(role, next(each.default for each in ROLES if each.name == role))
-    if any(part == there for _, part in owners):
-        return f"{key} is decided when a run begins, and belongs to it ever after"
     return f"{key} is an option of the {role} {parts}, and the {role} is {there}"
 
 
@@ -160,5 +190,7 @@ def read_values(path: Path) -> dict[str, Any]:
     Raises:
         MetaqnnError: The file is not there, not readable or not TOML.
     """
+    if (path / CONFIG).is_file():
+        raise MetaqnnError(f"{path} is a folder, and a TOML file is wanted: {path / CONFIG}")
     values = {key.replace("-", "_"): value for key, value in read_toml(path).items()}
     return of_chosen(values) if (path.parent / SPACE).exists() else values

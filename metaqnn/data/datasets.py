@@ -20,6 +20,7 @@ class DataSetEntry:
         shape: (channels, height, width), where it is fixed.
         classes: Number of classes, where it is fixed.
         space: Preset that a run searches unless told otherwise.
+        time_limit: Of a run that says neither what to search nor for how long, if any.
         validation: Validation images: a number, or a share below 1 of the training images.
         options: Other defaults of a run on this data set.
     """
@@ -28,7 +29,8 @@ class DataSetEntry:
     description: str
     shape: tuple[int, int, int] | None = None
     classes: int | None = None
-    space: str = "mnist-small"
+    space: str = "practical"
+    time_limit: str | None = None
     validation: float = 0.1
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -94,11 +96,14 @@ DATASETS: Table[DataSetEntry] = Table(
 
 FILE_DATASETS = {
     "npz": DataSetEntry(
-        "metaqnn.data.npz:npz", "npz:FILE, your own arrays x_train, y_train, x_test, y_test"
+        "metaqnn.data.npz:npz",
+        "npz:FILE, your own arrays x_train, y_train, x_test, y_test",
+        time_limit="10m",
     ),
     "folder": DataSetEntry(
         "metaqnn.data.folder:folder",
         "folder:DIR, your own pictures as DIR/train/CLASS/*, DIR/test/CLASS/*, or DIR/CLASS/*",
+        time_limit="10m",
     ),
 }
 """Data sets that are named by what they are and where they lie, as npz:FILE."""

@@ -30,6 +30,8 @@ class BanditEvaluator(Evaluator):
     The metric `expected` is the payoff with every u equal to 1.
     """
 
+    is_bounded = False  # with luck it pays more than 1, which no accuracy is
+
     optimum: float | None = 0.95
 
     @classmethod

@@ -55,11 +55,13 @@ class Evaluator(ABC):
         uses_gpu: Whether it computes on the device of the run.
         epochs: How many a training takes in full; None where nothing is trained.
         optimum: The highest expected score in the space, where it is known.
+        is_bounded: Whether a score beyond the bounds of the task's is a failure.
     """
 
     Options: ClassVar[type[Section]] = Section
     trains: ClassVar[bool] = False
     uses_gpu: ClassVar[bool] = False
+    is_bounded: ClassVar[bool] = True
     epochs: int | None = None
     optimum: float | None = None
 
@@ -126,7 +128,7 @@ class Evaluator(ABC):
     @classmethod
     def describe(cls, options: Any, task: Task) -> str:
         """What the networks learn from, in words."""
-        return "none: nothing is trained"
+        return "those of the evaluator" if cls.trains else "none: nothing is trained"
 
     @classmethod
     def stem(cls, options: Any, space: str) -> str:
@@ -197,8 +199,8 @@ def fingerprint(content: Any) -> str:
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=8).hexdigest()
 
 
-def attempt(evaluator: Evaluate, job: Job) -> Outcome:
-    """The evaluator's outcome, or one that says why it failed.
+def attempt(evaluator: Evaluate, job: Job, score: Score | None = None) -> Outcome:
+    """The evaluator's outcome, or one that says why it failed; beyond the score's bounds is that.
 
     Everything is caught here, on the worker: a network that runs out of memory, diverges or breaks
     a library costs its own trial and nothing else.
@@ -213,6 +215,11 @@ def attempt(evaluator: Evaluate, job: Job) -> Outcome:
         return replace(outcome, error="the evaluator returned no score")
     if not all(map(math.isfinite, outcome.curve)):
         return Outcome(outcome.metrics, error="the score is not a finite number")
+    if score is not None and getattr(evaluator, "is_bounded", True):
+        for value in outcome.curve:
+            if not score.low <= value <= score.high:
+                told = f"the score is {value:g}, not from {score.low:g} to {score.high:g}"
+                return Outcome(outcome.metrics, error=told)
     return outcome
 
 

@@ -12,6 +12,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
 from metaqnn.executors.base import Place
 from metaqnn.options import Section, make
+from metaqnn.spaces import read_space
 from metaqnn.task import Task, classification
 from metaqnn.training.optimizers import OPTIMIZERS
 from metaqnn.training.presets import PAPER, PRACTICAL, practical
@@ -33,7 +34,8 @@ class RecipeChoice(Section):
     recipe: str = Field(
         PAPER,
         description="Defaults of the options of trainings: paper, or practical (one cycle, muon, "
-        "label smoothing and shifts, with a batch and epochs for the number of images).",
+        "label smoothing and shifts, with a batch and epochs for the number of images). Default: "
+        "the space's, else paper.",
     )
 
 
@@ -52,6 +54,9 @@ class TrainOptions(Section):
             MetaqnnError: There is no such data set, recipe or optimizer; or the images,
                 whose number the practical recipe goes by, cannot be loaded.
         """
+        completed = DataOptions.complete(given)
+        if "recipe" not in given and isinstance(space := completed.get("space"), str):
+            given = {**given, "recipe": read_space(space).get("recipe", PAPER)}
         recipe = given.get("recipe", PAPER)
         if recipe not in (PAPER, PRACTICAL):
             raise MetaqnnError(
@@ -130,6 +135,11 @@ class TrainEvaluator(Evaluator):
         return cls(options.data, options.recipe, place)
 
     @property
+    def options(self) -> TrainOptions:
+        """What it is made of."""
+        return TrainOptions(data=self.images, recipe=self.recipe)
+
+    @property
     def epochs(self) -> int:  # type: ignore[override]  # read-only, as all of it
         """Those of the recipe."""
         return self.recipe.epochs
@@ -154,7 +164,7 @@ class TrainEvaluator(Evaluator):
             MetaqnnError: They cannot be loaded, or are not those for which the run was made.
         """
         try:
-            there = self.task(TrainOptions(data=self.images, recipe=self.recipe), task)
+            there = self.task(self.options, task)
         except MetaqnnError as error:
             if data is None:
                 raise

@@ -4,6 +4,8 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
+from metaqnn.errors import MetaqnnError
+
 
 def answer(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> bytes:
     """Call, and pickle what it returned or raised.
@@ -25,6 +27,16 @@ def answer_error(error: Exception) -> bytes:
     except Exception:
         pickled = pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
     return pickled
+
+
+def not_sent(error: Exception) -> MetaqnnError:
+    """What is to be called cannot be pickled here, or not be made again from that in a worker."""
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return MetaqnnError(
+        f"what scores the networks cannot be sent to a worker ({reason}): define it at the top "
+        "level of a module that workers can import, without open files and locks, or score in this "
+        "process (workers=1)"
+    )
 
 
 def read_answer(answer: bytes) -> Any:

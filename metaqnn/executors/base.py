@@ -22,7 +22,7 @@ class Place:
 
     Attributes:
         device: As the worker calls it.
-        threads: On CPUs; None leaves it to PyTorch, which takes all cores.
+        threads: On CPUs; None is 1 or all cores, whichever is faster.
         shares_device: Other workers use the same GPU.
     """
 

@@ -17,8 +17,8 @@ class ExecutorOptions(Section):
     )
     threads: PositiveInt | None = Field(
         None,
-        description="Threads of a worker on CPUs. Default: 1; in-process all cores, or 1 "
-        "for digits.",
+        description="Threads of a worker on CPUs. Default: 1; in-process all cores where they are "
+        "found to be faster than 1.",
     )
     slots_per_gpu: PositiveInt = Field(1, description="Networks that share a GPU.")
     network_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(

@@ -5,12 +5,13 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from pickle import PicklingError
 from typing import Any, ClassVar, ParamSpec, Self, TypeVar
 
 from pydantic import Field
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.executors.answers import answer, read_answer
+from metaqnn.executors.answers import answer, not_sent, read_answer
 from metaqnn.executors.base import Place, Portable
 from metaqnn.executors.options import ExecutorOptions
 from metaqnn.executors.slots import Call, Lost, NotBegun, Slots, wait_for_first
@@ -24,6 +25,9 @@ QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a task without GPU sees none of its own accord
 }
 """Variables of the environment that keep Ray from talking, unless somebody set them."""
+
+UNSENT = (TypeError, AttributeError, PicklingError)
+"""What is raised by that which cannot be pickled."""
 
 GRACE = 30.0
 """Seconds in which a cluster shall end the calls: a thread that still waits for one when Ray is
@@ -182,11 +186,19 @@ class Ray:
         self._ray.init(num_cpus=cores, include_dashboard=False, **quiet)
 
     def _send(self, evaluator: Portable) -> Any:
-        """Where the cluster has the evaluator."""
+        """Where the cluster has the evaluator.
+
+        Raises:
+            MetaqnnError: It cannot be pickled.
+        """
         for known, place in self._sent:
             if known is evaluator:
                 return place
-        place = self._ray.put(evaluator.with_data())
+        whole = evaluator.with_data()
+        try:
+            place = self._ray.put(whole)
+        except UNSENT as error:
+            raise not_sent(error) from error
         self._sent.append((evaluator, place))
         return place
 
@@ -194,10 +206,14 @@ class Ray:
         """Make a call as a task, and wait for it.
 
         Raises:
+            MetaqnnError: It cannot be pickled.
             NotBegun: The workers lack a module that it needs.
             Lost: Its worker died or takes too long.
         """
-        stream = self._task.remote(call.fn, *call.args, **call.kwargs)
+        try:
+            stream = self._task.remote(call.fn, *call.args, **call.kwargs)
+        except UNSENT as error:
+            raise not_sent(error) from error
         self._running.add(stream)
         try:
             self._ray.get(next(stream))  # it begins

@@ -8,7 +8,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from metaqnn.executors.answers import answer, answer_error, read_answer
+from metaqnn.executors.answers import answer, answer_error, not_sent, read_answer
 from metaqnn.executors.slots import Call, Lost, NotBegun
 from metaqnn.executors.spawn import end_with_parent, inherited
 
@@ -41,11 +41,15 @@ class Worker:
         """The result of a call; the timeout, in seconds, counts from when the call is begun.
 
         Raises:
+            MetaqnnError: The call cannot be pickled.
             NotBegun: The worker is dead.
             Lost: It died, or takes too long; in both cases it is of no use any more.
         """
-        with _PICKLING:
-            message = pickle.dumps((call.fn, call.args, call.kwargs))
+        try:
+            with _PICKLING:
+                message = pickle.dumps((call.fn, call.args, call.kwargs))
+        except Exception as error:
+            raise not_sent(error) from error
         begun = False
         try:
             self._pipe.send_bytes(message)
@@ -88,6 +92,6 @@ def _answer(pipe: Connection, message: bytes) -> bytes:
     try:
         fn, args, kwargs = pickle.loads(message)  # imports what the call needs
     except Exception as error:
-        return answer_error(error)
+        return answer_error(not_sent(error))
     pipe.send_bytes(BEGUN)
     return answer(fn, *args, **kwargs)

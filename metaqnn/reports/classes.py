@@ -33,6 +33,11 @@ class ClassRow:
     taken_for: str
 
 
+def reads_images(run: Run) -> bool:
+    """Whether metaqnn trains the run's networks, on images."""
+    return isinstance(run.config.parts["evaluator"], TrainOptions)
+
+
 def list_classes(run: Run) -> tuple[list[ClassRow], str]:
     """The classes of the validation images as the best network answers; or why there are none.
 

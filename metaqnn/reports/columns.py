@@ -52,7 +52,7 @@ COSTS = {COLUMNS[name].header: name for name in ("parameters", "multiply_adds")}
 
 def columns_of(score: Score) -> dict[str, Column]:
     """The columns as a score names them, by their names in csv and json."""
-    named = {SCORE: (score.column, Column(score.word, score.format, lowest_first=False))}
+    named = {SCORE: (score.column, Column(score.header, score.format, lowest_first=False))}
     return dict(named.get(name, (name, column)) for name, column in COLUMNS.items())
 
 
@@ -62,5 +62,6 @@ def sort_column(name: str, score: Score) -> str:
     Raises:
         MetaqnnError: There is no such column, or its values have no order.
     """
-    known = {score.word: SCORE, score.column: SCORE, **SORTS}
+    own = dict.fromkeys((score.word, score.header, score.column), SCORE)
+    known = {**own, **SORTS}
     return known[check_name("column to sort by", known, name)]

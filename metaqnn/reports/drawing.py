@@ -25,7 +25,7 @@ HEAD = 5
 BORDER, INK = "#8c959f", "#1f2328"
 
 
-def draw(architecture: Architecture, input_shape: Shape | None) -> str:
+def draw(architecture: Architecture, input_shape: Shape | None, reads: str = "images") -> str:
     """An element svg: from the images on the left to the classes on the right.
 
     Layers that do not read the one before them have arcs to those that they read. Lines and the
@@ -35,6 +35,7 @@ def draw(architecture: Architecture, input_shape: Shape | None) -> str:
         architecture: What to draw.
         input_shape: (channels, height, width) of the images, to write each layer's output and
             parameters below it; None where the network cannot be built.
+        reads: What stands for the images.
     """
     label = f"Drawing of {architecture.text}"
     architecture = architecture.expanded
@@ -66,7 +67,7 @@ def draw(architecture: Architecture, input_shape: Shape | None) -> str:
     for start, end in edges:
         _draw_edge(root, start, end, top)
     for place in range(inputs):
-        _draw_box(root, place, top, ("images",), PLAIN)
+        _draw_box(root, place, top, (reads,), PLAIN)
         if input_shape:
             _write_below(root, place, top, ["×".join(map(str, input_shape))])
     for position, node in enumerate(architecture.nodes):

@@ -1,5 +1,6 @@
 """What final trainings brought."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.reports.formats import Format, format_column, render_cells, render_exactly
-from metaqnn.reports.top_k import network_of_rank
+from metaqnn.reports.top_k import best_networks, network_of_rank
 from metaqnn.runs.results import COUNTS, FINAL, RESULTS, find_results, read_results
 from metaqnn.runs.run import Run
 
@@ -29,12 +30,13 @@ def add_test_errors(networks: pd.DataFrame, run: Run) -> pd.DataFrame:
     return networks.assign(test_error=networks["digest"].map(errors))
 
 
-def final_weights(run: Run, rank: int, name: str) -> Path:
+def final_weights(run: Run, rank: int | None, name: str) -> Path:
     """The weights of a network as it was trained in the end, with the first seed.
 
     Args:
         run: The run.
-        rank: Of the network, as `metaqnn.reports.top_k.top_k` ranks them now.
+        rank: Of the network, as `metaqnn.reports.top_k.top_k` ranks them now; None is the best of
+            those that were trained.
         name: Of the folder of the final trainings.
 
     Raises:
@@ -43,8 +45,12 @@ def final_weights(run: Run, rank: int, name: str) -> Path:
     path = run.path / FINAL / name
     if not (path / RESULTS).is_file():
         raise MetaqnnError(f"there is no {path / RESULTS}; `metaqnn finalize` writes it")
-    network = network_of_rank(run, rank)
     results = read_results(path / RESULTS).dropna(subset=["weights"])
+    if rank is None:
+        ranked = best_networks(run, sys.maxsize)
+        trained = ranked[ranked["digest"].isin(results["digest"])]
+        rank = 1 if trained.empty else int(trained["rank"].iloc[0])
+    network = network_of_rank(run, rank)
     weights = results.loc[results["digest"] == network["digest"], "weights"]
     if weights.empty:
         raise MetaqnnError(f"{network['network']}, of rank {network['rank']}, is not in {path}")

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from metaqnn import __version__
 from metaqnn.environment import CONFIG, ENVIRONMENT, SPACE, read_environment
 from metaqnn.errors import MetaqnnError
-from metaqnn.reports.classes import list_classes
+from metaqnn.reports.classes import list_classes, reads_images
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.finals import add_test_errors
 from metaqnn.reports.parts import (
@@ -77,7 +77,9 @@ def render_page(run: Run, *, k: int, refresh: int | None = None) -> str:
         running=is_running(run),
         score=findings.score.name,
         word=findings.score.word,
+        same=findings.score.word == findings.score.name.replace("-", " "),
         trainable=findings.space.trainable,
+        pictures=reads_images(run),
         facts=list_facts(run, findings, environment),
         counts=list_counts(findings, best, len(refusals)),
         figures=[picture for name, picture in pictures.items() if name not in OWN_SECTION],

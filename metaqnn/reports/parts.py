@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from metaqnn.environment import CONFIG, SPACE, read_data
+from metaqnn.reports.classes import reads_images
 from metaqnn.reports.columns import columns_of
 from metaqnn.reports.drawing import draw
 from metaqnn.reports.figures.best import UNITS, time_unit
@@ -117,23 +118,21 @@ def list_counts(findings: Findings, best: pd.DataFrame, refused: int) -> list[tu
     mark = " (predicted)" if best["predicted"].head(1).any() else ""
     seconds = networks["seconds"].sum() if "seconds" in networks else 0.0
     unit = time_unit(seconds)
-    done = "trained" if trains(findings.run) else "scored"
+    taken = f"{seconds / UNITS[unit]:.1f} {unit}" if seconds else "none"
+    is_trained = trains(findings.run)
+    done = "trained" if is_trained else "scored"
     budget = findings.run.config.run.budget
     again = int((networks["trainings"] - 1).sum())
     return [
         (
-            cells[score.word].iloc[0].rstrip("*") if len(cells) else "none yet",
+            cells[score.header].iloc[0].rstrip("*") if len(cells) else "none yet",
             f"{score.name} of the best network{mark}",
         ),
         (f"{len(networks) - failed:,}", f"{done}, of a budget of {budget:,} networks"),
         (f"{failed:,}", "failed"),
         (f"{refused:,}", "refused"),
-        *(
-            [(f"{again:,}", "trainings of the best networks again, part of the budget")]
-            if again
-            else []
-        ),
-        (f"{seconds / UNITS[unit]:.1f} {unit}" if seconds else "none", "time of training"),
+        *([(f"{again:,}", "trainings of the best again, part of the budget")] if again else []),
+        *([(taken, "time of training")] if is_trained or seconds else []),
     ]
 
 
@@ -164,9 +163,10 @@ def draw_best(run: Run, findings: Findings, best: pd.DataFrame) -> list[Drawing]
     space = findings.space
     shape = run.task.shape if space.trainable else None
     walks = ranking(findings.networks)["walk"].head(len(best))
-    scores = as_text(best, findings.score)[findings.score.word]
+    reads = "images" if reads_images(run) else "input"
+    scores = as_text(best, findings.score)[findings.score.header]
     return [
-        Drawing(rank, score, space.text(walk), draw(space.architecture(walk), shape))
+        Drawing(rank, score, space.text(walk), draw(space.architecture(walk), shape, reads))
         for rank, (score, walk) in enumerate(zip(scores, walks, strict=True), start=1)
     ]
 
@@ -189,8 +189,9 @@ def list_commands(run: Run, environment: Mapping[str, Any]) -> list[tuple[str, s
     }
     if trains(run):
         export = ["metaqnn", "export", folder, "--rank", "1", "--to", "model.onnx"]
-        final = ["metaqnn", "finalize", folder, "-k", "5", "--ensemble", "5"]
-        commands["Its best networks trained anew, on all images, and tested:"] = final
+        if reads_images(run):
+            final = ["metaqnn", "finalize", folder, "-k", "5", "--ensemble", "5"]
+            commands["Its best networks trained anew, on all images, and tested:"] = final
         commands["The best network, trained, as a file:"] = export
     commands["This page:"] = ["metaqnn", "report", folder]
     return [(what, shlex.join(command)) for what, command in commands.items()]

@@ -60,7 +60,7 @@ def top_k(
     shown = ranked.reindex(columns=[*COLUMNS, "predicted", "walk"])
     for asked in (sort, pareto, None if max_parameters is None else "parameters"):
         if asked and len(shown) and shown[asked].isna().all():
-            header = score.word if asked == SCORE else COLUMNS[asked].header
+            header = score.header if asked == SCORE else COLUMNS[asked].header
             raise MetaqnnError(f"the networks of this run have no {header}")
     if max_parameters is not None:
         shown = shown[shown["parameters"] <= max_parameters]
@@ -153,9 +153,9 @@ def as_text(best: pd.DataFrame, score: Score) -> pd.DataFrame:
             if name in best
         }
     )
-    table[score.word] = [
+    table[score.header] = [
         f"{shown}*" if predicted else shown
-        for shown, predicted in zip(table[score.word], best["predicted"], strict=True)
+        for shown, predicted in zip(table[score.header], best["predicted"], strict=True)
     ]
     if (best["reward"] == best[score.column]).all():
         del table["reward"]

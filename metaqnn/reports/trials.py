@@ -14,6 +14,7 @@ from state_space import Space
 
 TOKENS = "list of texts"
 CURVE = "list of numbers"
+ACCURACY = "accuracy"
 
 COLUMNS = {
     "number": "Int64",
@@ -30,7 +31,7 @@ COLUMNS = {
     "finished": "boolean",
     "first": "boolean",
     "reward": "Float64",
-    "accuracy": "Float64",
+    ACCURACY: "Float64",
     "predicted": "boolean",
     "curve": CURVE,
     "parameters": "Int64",
@@ -57,6 +58,9 @@ COLUMNS = {
 def list_trials(trials: pd.DataFrame, space: Space[Any], score: Score) -> pd.DataFrame:
     """The table of `COLUMNS`, and behind them what else agents and evaluators recorded.
 
+    What they recorded under the name of the score's column or of the network's has "recorded_"
+    before it.
+
     Args:
         trials: `Memory.frame`, with the refused ones.
         space: Of the run.
@@ -66,18 +70,24 @@ def list_trials(trials: pd.DataFrame, space: Space[Any], score: Score) -> pd.Dat
         MetaqnnError: What agents or evaluators recorded under a name of `COLUMNS` is of another
             kind.
     """
-    others = sorted(set(map(str, trials)) - set(COLUMNS))
-    table = trials.assign(
-        network=[space.text(walk) for walk in trials["walk"]],
-        accuracy=score.read(scores(trials).where(trials["error"].isna())),
-        predicted="predicted" in trials and trials["predicted"].notna(),
-    ).reindex(columns=[*COLUMNS, *others])
-    kinds = {name: kind for name, kind in COLUMNS.items() if "list" not in kind}
+    columns = dict.fromkeys(score.column if name == ACCURACY else name for name in COLUMNS)
+    for taken in {"network", score.column} & set(trials):
+        name = f"recorded_{taken}"
+        while name in trials:
+            name = f"recorded_{name}"
+        trials = trials.rename(columns={taken: name})
+    others = sorted(set(map(str, trials)) - columns.keys())
+    shown = {
+        "network": [space.text(walk) for walk in trials["walk"]],
+        "predicted": "predicted" in trials and trials["predicted"].notna(),
+        score.column: score.read(scores(trials).where(trials["error"].isna())),
+    }
+    table = trials.assign(**shown).reindex(columns=[*columns, *others])
+    kinds = {name: kind for name, kind in COLUMNS.items() if name in columns and "list" not in kind}
     try:
-        table = table.astype(kinds)
+        return table.astype({**kinds, score.column: COLUMNS[ACCURACY]})
     except (TypeError, ValueError) as error:
         raise MetaqnnError(f"the trials have a value of a wrong kind: {error}") from None
-    return table.rename(columns={"accuracy": score.column})
 
 
 def write_csv(table: pd.DataFrame) -> str:
@@ -107,9 +117,9 @@ def write_parquet(table: pd.DataFrame) -> bytes:
         TOKENS: pyarrow.list_(pyarrow.string()),
         CURVE: pyarrow.list_(pyarrow.float64()),
     }
-    schema = pyarrow.schema(
-        [(name, types[COLUMNS.get(name, "Float64")]) for name in map(str, table)]
-    )
+    kinds = {name: COLUMNS.get(name, "Float64") for name in map(str, table)}
+    kinds |= {name: str(table[name].dtype) for name in kinds if str(table[name].dtype) in types}
+    schema = pyarrow.schema([(name, types[kind]) for name, kind in kinds.items()])
     content = BytesIO()
     parquet.write_table(pyarrow.Table.from_pandas(table, schema, preserve_index=False), content)
     return content.getvalue()

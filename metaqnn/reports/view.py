@@ -12,7 +12,7 @@ from metaqnn.models.network import load_network
 from metaqnn.reports.distinct import distinct
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.gallery import Figures, draw_figure, draw_figures
-from metaqnn.reports.finals import add_test_errors
+from metaqnn.reports.finals import add_test_errors, final_weights
 from metaqnn.reports.state import describe_state, render_state
 from metaqnn.reports.top_k import top_k, weights_file
 from metaqnn.reports.trials import list_trials
@@ -64,21 +64,30 @@ class View:
             )
         return learnt
 
-    def model(self, rank: int = 1) -> Model:
-        """A trained network by its rank in `best`.
+    def model(self, rank: int | None = None, final: str | None = None) -> Model:
+        """A trained network.
+
+        Args:
+            rank: Its rank in `best`; None is the best one that is there.
+            final: As it was trained in the end: the name of a folder in `folder`/final.
 
         Raises:
             MetaqnnError: There are fewer networks, or its weights are not kept.
         """
-        return load(weights_file(self._run, rank))
+        return load(self._weights(rank, final))
 
-    def export(self, path: str | Path, rank: int = 1) -> None:
-        """Write a trained network in the format of the path's suffix, as `metaqnn export` does.
+    def export(self, path: str | Path, rank: int | None = None, final: str | None = None) -> None:
+        """Write a network of `model` in the format of the path's suffix, as `metaqnn export` does.
 
         Raises:
             MetaqnnError: See `model`; or the suffix is unknown, or the file cannot be written.
         """
-        export(*load_network(weights_file(self._run, rank)), Path(path))
+        export(*load_network(self._weights(rank, final)), Path(path))
+
+    def _weights(self, rank: int | None, final: str | None) -> Path:
+        if final is None:
+            return weights_file(self._run, rank or 1)
+        return final_weights(self._run, rank, final)
 
     def _frame(self) -> pd.DataFrame:
         with closing(self._run.memory()) as memory:

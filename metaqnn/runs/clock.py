@@ -1,12 +1,12 @@
 """The time that a run is given, and what is left of it."""
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from metaqnn.errors import MetaqnnError
+from metaqnn.config import RunConfig, chosen_sections, homes_of, read_time
+from metaqnn.data.datasets import find_dataset
 from metaqnn.evaluators.base import find_evaluator
 from metaqnn.options import fields_of
 from metaqnn.training.presets import PRACTICAL
@@ -16,8 +16,6 @@ RECIPE = "recipe"
 SHARE = 0.3
 """Of the time, for the search."""
 
-UNITS = {"s": 1, "m": 60, "h": 3600}
-
 DEFAULTS: Mapping[str, Any] = {
     "space": "practical",
     RECIPE: PRACTICAL,
@@ -26,25 +24,35 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """What a run with a time has where nobody says otherwise: the agent plans for no budget."""
 
+PLAN = ("time_limit", "space", "agent", "budget", "confirm")
+"""Options that say what is searched, or for how long."""
+
 
 def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What options, of which some are given, are by themselves where there is a time."""
-    if "time_limit" not in given:
-        return {}
-    options = fields_of(find_evaluator(given.get("evaluator", "train")).Options)
-    return {name: value for name, value in DEFAULTS.items() if name != RECIPE or name in options}
+    """What options, of which some are given, are by themselves where there is a time.
 
-
-def read_time(text: str) -> float:
-    """Seconds, of 90s, 10m or 1.5h.
+    A data set may have a time for those who name neither what to search nor for how long.
 
     Raises:
-        MetaqnnError: It is something else.
+        MetaqnnError: There is no such data set or evaluator.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
-    if not found or not float(found[1]):
-        raise MetaqnnError(f"time-limit is {text!r}: a time is wanted, such as 90s, 10m or 1.5h")
-    return float(found[1]) * UNITS[found[2]]
+    limit = given.get("time_limit") or _usual_time(given)
+    if limit is None:
+        return {}
+    evaluator = given.get("evaluator", "train")
+    options = fields_of(find_evaluator(evaluator).Options) if isinstance(evaluator, str) else {}
+    chosen = {name: value for name, value in DEFAULTS.items() if name != RECIPE or name in options}
+    return {**chosen, "time_limit": limit}
+
+
+def _usual_time(given: Mapping[str, Any]) -> str | None:
+    """The time of the data set, where no given option is of another plan."""
+    dataset = given.get("dataset")
+    if not isinstance(dataset, str) or given.keys() & set(PLAN):
+        return None
+    usual = find_dataset(dataset)[0].time_limit
+    known = homes_of(chosen_sections({**DEFAULTS, **given}))
+    return usual if given.keys() <= known.keys() else None
 
 
 @dataclass(frozen=True)
@@ -60,9 +68,10 @@ class Clock:
     began: float
 
     @classmethod
-    def start(cls, text: str) -> Self:
-        """The clock of a time that begins now; see `read_time`."""
-        return cls(read_time(text), time.monotonic())
+    def of(cls, config: RunConfig, began: float) -> Self | None:
+        """The clock of a run's time, if it has one, since a moment on `time.monotonic`."""
+        text = config.run.time_limit
+        return None if text is None else cls(read_time(text), began)
 
     @property
     def search_ends(self) -> float:

@@ -4,11 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metaqnn.config import Objects, RunConfig
+from pydantic import ValidationError
+
+from metaqnn.config import Objects, RunConfig, claim_options
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, FunctionEvaluator, find_evaluator
 from metaqnn.options import Section, validated
+from metaqnn.registry import place_of
 from metaqnn.runs.assembly import Parts
+from metaqnn.runs.clock import defaults
 from metaqnn.runs.run import Run, make_folder
 from metaqnn.spaces import made_for, read_space
 from metaqnn.storage import free_folder, named_folder
@@ -53,6 +57,8 @@ def plan_run(
         MetaqnnError: An option is unknown or impossible, or the images cannot be loaded.
     """
     output, flat = split_output(options)
+    claim_options(flat)
+    flat = {**defaults(flat), **flat}
     config = RunConfig.from_flat(flat, objects)
     settings = read_space(config.run.space) if settings is None else settings
     with quietly(output.quiet):
@@ -81,9 +87,34 @@ def find_task(
     if isinstance(score := getattr(asked, "score", None), Score):
         return Task(made.shape, made.outputs, score)
     if isinstance(asked, Evaluator):
-        return asked.task(asked.Options(), made)
+        return asked.task(_options_of(asked), made)
     evaluator = find_evaluator(config.run.evaluator) if asked is None else FunctionEvaluator
     return evaluator.task(config.parts["evaluator"], made, trains=config.run.budget > 0)
+
+
+def _options_of(evaluator: Evaluator) -> Section:
+    """What a program has made an evaluator with, as far as its attributes tell.
+
+    Raises:
+        MetaqnnError: They do not tell an option that has no default.
+    """
+    section = evaluator.Options
+    if isinstance(known := getattr(evaluator, "options", None), section):
+        return known
+    values = {
+        name: getattr(evaluator, name) for name in section.model_fields if hasattr(evaluator, name)
+    }
+    try:
+        return section.model_validate(values)
+    except ValidationError as error:  # something else is called like an option
+        for name in {problem["loc"][0] for problem in error.errors() if problem["loc"]}:
+            values.pop(str(name), None)
+    try:
+        return validated(section, values)
+    except MetaqnnError as error:
+        raise MetaqnnError(
+            f"evaluator {place_of(evaluator)}: {error}: it needs an attribute score, or options"
+        ) from None
 
 
 def _stem(config: RunConfig, objects: Objects | None) -> str:

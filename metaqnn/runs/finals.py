@@ -214,7 +214,9 @@ def plan_finals(
     """
     options = run.config.parts["evaluator"]
     if not isinstance(options, TrainOptions):
-        raise MetaqnnError(f"{run.path} trains no networks, so none can be trained in the end")
+        raise MetaqnnError(
+            f"{run.path}: only what metaqnn has trained on images it trains in the end"
+        )
     searched = {**options.recipe.model_dump(), "train_limit": None}
     asked = preset(recipe, searched, run.task.shape[1], changes)
     sizes = [f"{key}-{value}" for key, value in (scale or {}).items()]

@@ -25,6 +25,7 @@ from metaqnn.search.rewards import BEST, OLDER
 from metaqnn.spaces import bind_space
 from metaqnn.storage import read_toml, write_file
 from metaqnn.task import Task
+from metaqnn.training.presets import PAPER
 from replay import BrokenMemory, Memory, WrongRun
 from state_space import Space, scaled
 
@@ -159,7 +160,8 @@ def write_config(run: Run) -> None:
 
 def read_config(path: Path, objects: Objects | None = None) -> RunConfig:
     """The configuration of the run in a folder, also of one that an older program made."""
-    return RunConfig.from_flat(of_chosen(read_toml(path / CONFIG), objects), objects)
+    values = {"recipe": PAPER, **read_toml(path / CONFIG)}  # once the only one, and not written
+    return RunConfig.from_flat(of_chosen(values, objects), objects)
 
 
 def open_run(path: Path, objects: Objects | None = None) -> Run:

@@ -7,7 +7,7 @@ larger one, with as many epochs as fit, on all images.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import ceil, sqrt
 from typing import Any
@@ -16,27 +16,38 @@ import numpy as np
 import pandas as pd
 import torch
 
+from metaqnn.config import read_time
 from metaqnn.data.parts import load_split
 from metaqnn.device import resolve_device, use_threads
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.networks.cost import total_cost
-from metaqnn.runs.assembly import make_evaluator
+from metaqnn.runs.assembly import Parts, make_evaluator
 from metaqnn.runs.clock import SHARE, Clock
-from metaqnn.runs.finals import Finals, plan_finals
+from metaqnn.runs.finals import Finals, finalize, plan_finals
 from metaqnn.runs.results import FINAL
 from metaqnn.runs.run import Run
 from metaqnn.stopping.base import Progress
 from metaqnn.storage import free_folder
+from metaqnn.training.job import threads_of
 from metaqnn.training.loop import train
 from metaqnn.training.presets import SEARCH, practical
+from metaqnn.training.threads import GAIN
 from state_space import Architecture, random_walk
 
 NETWORKS = 12
 """So many can be trained in the search, at least, if they are like the first."""
 
 TRUST = 0.85
-"""What is left is planned up to this share of it, since times vary."""
+"""A wider network must fit into this share of what is left, since times vary."""
+
+HOPE = 1.15
+"""So many times the epochs that seem to fit are planned, for a training that runs out of time sees
+the images fewer times."""
+
+RESERVE, RESERVED = 2, 0.05
+"""Seconds, and share of what is left, that the last training leaves for what comes before and
+after."""
 
 WIDER = (4, 3, 2, 1)
 """How many times the space's scale the last network may be, the largest that can be trained in full
@@ -49,17 +60,19 @@ PROBE_SHARE = 0.05
 """Of what is left, at most, for such a training of the large network."""
 
 
-def plan_search(run: Run, clock: Clock, given: Mapping[str, Any]) -> Run:
-    """The run with networks and trainings so small that enough of them fit into its search.
+def plan_search(run: Run, given: Mapping[str, Any]) -> Run:
+    """The run, if it has a time, with trainings so small that enough of them fit into its search.
 
     Args:
         run: As it was asked for.
-        clock: Of the run.
         given: The options that somebody gave, which stay.
 
     Raises:
         MetaqnnError: It trains nothing.
     """
+    limit = run.config.run.time_limit
+    if limit is None:
+        return run
     trainer = _trainer(run)
     if "scale" not in run.space_settings and run.space().scale:
         small = {name: max(1, value // 2) for name, value in run.space().scale.items()}
@@ -70,11 +83,49 @@ def plan_search(run: Run, clock: Clock, given: Mapping[str, Any]) -> Run:
     starts = space.starts() or (random_walk(space, np.random.default_rng(run.config.run.seed)),)
     seconds = _epoch(trainer, space.architecture(starts[0]))
     slots = run.config.parts["executor"].workers or 1
-    fitting = int(SHARE * clock.limit * slots / NETWORKS / seconds)
+    fitting = int(SHARE * read_time(limit) * slots / NETWORKS / seconds)
     changes: dict[str, Any] = {"epochs": min(trainer.recipe.epochs, max(1, fitting))}
     if "start_from" not in given:
         changes["start_from"] = tuple(space.text(walk) for walk in space.starts())
     return replace(run, config=run.config.changed(changes, run.objects))
+
+
+def with_deadline(parts: Parts, clock: Clock | None) -> Parts:
+    """The parts of a search that ends with its share of the time, if there is one."""
+    if clock is None:
+        return parts
+    return replace(parts, rules=replace(parts.rules, deadline=clock.search_ends))
+
+
+def train_last(
+    run: Run, clock: Clock, networks: pd.DataFrame, say: Callable[[str], None], *, quiet: bool
+) -> tuple[Finals, pd.DataFrame]:
+    """Train the best network for what is left of the time, and test it.
+
+    Args:
+        run: Of the search.
+        clock: Of the run.
+        networks: `metaqnn.reports.top_k.best_networks`, all of them.
+        say: Is told what will be trained.
+        quiet: Show no progress.
+
+    Returns:
+        The trainings, and their results as `metaqnn.runs.finals.Finals.test` has them.
+
+    Raises:
+        MetaqnnError: The training failed.
+    """
+    best = choose(run, networks)
+    finals = plan_last(run, clock, best.iloc[0])
+    epochs = finals.run.config.parts["evaluator"].recipe.epochs
+    say(
+        f"The network of rank {best['rank'].item()} is trained anew on all images, for "
+        f"{epochs} epochs at most."
+    )
+    results = finalize(finals, best, 1, 1, quiet=quiet)
+    if reason := results["error"].dropna().to_list():
+        raise MetaqnnError(f"the last training failed: {reason[0]}")
+    return finals, results
 
 
 def choose(run: Run, networks: pd.DataFrame) -> pd.DataFrame:
@@ -118,18 +169,31 @@ def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:
     # wide networks compute more in a second, so this is no less than it will be
     seconds = best["seconds"] / len(best["curve"]) * cost(1) / best["multiply_adds"]
     probed = PROBED * PROBED_STEPS * trainer.recipe.batch_size / len(training)
+    # for so many images there is the time
+    changes: dict[str, Any] = {"train_limit": trainer.images.train_limit}
     if probed * seconds < PROBE_SHARE * clock.left:
-        seconds = _epoch(trainer, whole.architecture(best["walk"]))
+        network = whole.architecture(best["walk"])
+        seconds = _epoch(trainer, network)
+        if (workers := run.config.parts["executor"].workers or 1) > 1:
+            threads = workers * (trainer.place.threads or 1)  # those of the workers that are idle
+            place = replace(trainer.place, threads=threads)
+            together = _epoch(replace(trainer, place=place), network)
+            if seconds > GAIN * together:
+                seconds = together
+                changes |= {"workers": 1, "threads": threads}
     images = len(training) + len(validation)
     seconds *= images / len(training)
     full = practical(images, shape[1])["epochs"]
-    fitting = TRUST * clock.left / seconds
-    times = next(times for times in WIDER if times == 1 or fitting * cost(1) / cost(times) >= full)
-    epochs = max(1, min(full, int(fitting * cost(1) / cost(times))))
+    fitting = clock.left / seconds
+
+    def epochs_of(times: int) -> float:
+        return float(fitting * cost(1) / cost(times))
+
+    times = next(times for times in WIDER if times == 1 or TRUST * epochs_of(times) >= full)
+    changes["epochs"] = max(1, min(full, int(HOPE * epochs_of(times))))
+    changes["seconds"] = max(1.0, (1 - RESERVED) * clock.left - RESERVE)
     scale = {name: times * value for name, value in whole.scale.items()}
     name = free_folder(run.path / FINAL, "timed").name
-    # for so many images there is the time
-    changes = {"epochs": epochs, "train_limit": trainer.images.train_limit}
     return plan_finals(run, SEARCH, name, changes, scale)
 
 
@@ -147,7 +211,7 @@ def _epoch(trainer: TrainEvaluator, architecture: Architecture) -> float:
     def note(progress: Progress) -> None:  # of all epochs but the last
         ends.append(time.monotonic())
 
-    with use_threads(trainer.place.threads):
+    with use_threads(threads_of(trainer, training)):
         train(architecture, training.take(torch.arange(few)), some, recipe, 0, stopping=note)
     # the first epoch has what is done once in it
     return (ends[-1] - ends[0]) / (len(ends) - 1) * len(training) / few

@@ -15,7 +15,7 @@ from metaqnn.search.confirmation import Confirmation
 from metaqnn.search.events import Event, count_repeats
 from metaqnn.search.failures import Failures
 from metaqnn.search.kept_weights import KeptWeights
-from metaqnn.search.rules import Rules
+from metaqnn.search.rules import Rules, digest_of
 from metaqnn.search.trainings import NEVER_ENDED, Trainings
 from metaqnn.stopping.base import Stopper
 from replay import Memory, Outcome, Trial
@@ -115,7 +115,7 @@ class Search:
         self._left = sorted([*asked, *self._left], key=attrgetter("number"))
         self._asked.clear()
         self.confirmation.running.clear()
-        trainings = Trainings(self.executor, self.evaluator, self.memory)
+        trainings = Trainings(self.executor, self.evaluator, self.memory, self.rules.score)
         while True:
             while not trainings.are_full and (trial := self._next(trainings)):
                 trainings.begin(trial, self._job(trial))
@@ -241,7 +241,7 @@ class Search:
             proposal = self.agent.ask(self.stage)
             stage = self.stage if proposal.stage is None else proposal.stage
         self._proposed += 1
-        digest = self.space.architecture(proposal.walk).digest
+        digest = digest_of(self.space, proposal.walk)
         seed = self.rules.training_seed(digest)
         return self.memory.add(proposal.walk, stage, digest, seed, proposal.note)
 

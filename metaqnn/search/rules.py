@@ -12,7 +12,7 @@ from metaqnn.budget import reserved
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import total_cost
 from metaqnn.search.rewards import FLOPS_A_MULTIPLY_ADD, REWARDS, Reward, RewardOptions
-from metaqnn.task import Shape, Task
+from metaqnn.task import Score, Shape, Task
 from replay import Outcome
 from state_space import Architecture, IllegalMove, Space, Token, stage_of
 from state_space.notation import NotationError
@@ -31,6 +31,7 @@ class Rules:
             told to the agent, and counts in no budget.
         start_from: Walks to train before the agent is asked.
         grow_every: Distinct networks after which the space is raised by a stage.
+        score: Of the networks; an outcome beyond its bounds is a failure.
         deadline: On `time.monotonic`; no training begins after it, but for the first.
         confirm: So many of the best networks are trained again.
     """
@@ -42,6 +43,7 @@ class Rules:
     refuse: Callable[[Architecture], str | None] = lambda architecture: None
     start_from: tuple[tuple[Token, ...], ...] = ()
     grow_every: int | None = None
+    score: Score = Score()
     deadline: float = inf
     confirm: int = 0
 
@@ -88,6 +90,7 @@ class Rules:
             refuse=partial(_refuse, options, task.shape),
             start_from=tuple(_walk(space, text) for text in start_from),
             grow_every=grow_every,
+            score=task.score,
             confirm=confirm,
         )
 
@@ -105,6 +108,21 @@ class Rules:
         """The seed of a network's training: who trains it, and when, makes no difference."""
         content = f"{self.seed}:{digest}" + (f":{confirmation}" if confirmation else "")
         return int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest()) >> 1
+
+
+def digest_of(space: Space[Any], walk: tuple[Token, ...]) -> str:
+    """The digest of a walk that an agent proposes.
+
+    Raises:
+        MetaqnnError: The walk is not of the space.
+    """
+    try:
+        return space.architecture(walk).digest
+    except IllegalMove as error:
+        raise MetaqnnError(
+            f"the agent proposes what is not of the space that is searched: {error}; an agent is "
+            "made for one space"
+        ) from error
 
 
 def _reward(find: Reward, options: RewardOptions, outcome: Outcome) -> float:

@@ -5,6 +5,7 @@ from concurrent.futures import Future
 
 from metaqnn.evaluators.base import Evaluate, Job, attempt
 from metaqnn.executors.base import Executor, WorkerLost
+from metaqnn.task import Score
 from replay import Memory, Outcome, Trial
 
 MOST_BEGINNINGS = 2
@@ -19,11 +20,14 @@ NEVER_ENDED = (
 class Trainings:
     """Trainings in an executor, and their trials."""
 
-    def __init__(self, executor: Executor, evaluator: Evaluate, memory: Memory) -> None:
-        """None runs."""
+    def __init__(
+        self, executor: Executor, evaluator: Evaluate, memory: Memory, score: Score
+    ) -> None:
+        """None runs; the score is theirs."""
         self.executor = executor
         self.evaluator = evaluator
         self.memory = memory
+        self.score = score
         self.running: dict[Future[Outcome], Trial] = {}
 
     @property
@@ -38,10 +42,11 @@ class Trainings:
     def begin(self, trial: Trial, job: Job) -> None:
         """Begin a training."""
         try:
-            self.running[self.executor.submit(attempt, self.evaluator, job)] = trial
+            future = self.executor.submit(attempt, self.evaluator, job, self.score)
         except BaseException:  # Ctrl-C ends a training as it should be ended
             self.memory.end(trial)
             raise
+        self.running[future] = trial
 
     def wait(self) -> Iterator[tuple[Trial, Outcome]]:
         """Wait until some have ended, and yield what came of them, in the order of the trials."""

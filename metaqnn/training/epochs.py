@@ -26,6 +26,10 @@ SMALLEST = 16
 """Height and width below which images are not brought."""
 
 
+ROUNDING = 1e-6
+"""Of an epoch."""
+
+
 class TrainingDiverged(RuntimeError):
     """The loss is not a finite number any more."""
 
@@ -106,14 +110,21 @@ class Steps:
         before, self.size = self.size, size
         return size != before
 
-    def epoch(self, epoch: int, graph: GraphedStep | None) -> float:
-        """Train on all images once, in a new order, and return the sum of the batches' losses."""
+    def epoch(self, epoch: float, graph: GraphedStep | None, counts: float = 1) -> float:
+        """Train on all images once, in a new order, and return the sum of the batches' losses.
+
+        Args:
+            epoch: Of the recipe, counted from 0.
+            graph: What replays steps, if anything does.
+            counts: So many epochs of the recipe go by meanwhile.
+        """
         self.network.train()
         self.losses.zero_()
         order = torch.randperm(len(self.training), generator=self.generator, device=self.device)
         parts = batches(order, self.recipe.batch_size)
-        for number, batch in enumerate(parts, epoch * len(parts)):
-            rate = self.factor * self.recipe.step_rate(number, len(parts))
+        for number, batch in enumerate(parts):
+            step = epoch * len(parts) + counts * number
+            rate = self.factor * self.recipe.step_rate(step, len(parts))
             if rate != self.rate:
                 self.optimizer.rate.fill_(rate)
                 self.rate = rate
@@ -197,10 +208,13 @@ def epochs(
     splits: int,
     tally: Tally,
     graphs: Graphs,
+    ends: float = math.inf,
 ) -> Iterator[float]:
     """Train an epoch at a time, and yield the validation accuracy after each.
 
-    After the first it is NaN where the loss is not finite: a lower rate may help.
+    After the first it is NaN where the loss is not finite: a lower rate may help. Where the
+    training is to end before all epochs of the recipe are done, at a time of `time.perf_counter`,
+    each counts for more than one, so that schedule and time are over together.
 
     Raises:
         TrainingDiverged: The loss stopped being finite after the first.
@@ -210,18 +224,24 @@ def epochs(
     recorded = speed.cuda_graph and not graphs.proof.failed
     graph = GraphedStep(steps, recipe.batch_size, graphs) if recorded else None
     try:
-        for epoch in range(recipe.epochs):
+        epoch: float = 0
+        counts: float = 1
+        while recipe.epochs - epoch > ROUNDING:
             start = time.perf_counter()
-            if steps.resize(epoch) and graph:  # what is recorded is of the size before
+            if steps.resize(int(epoch)) and graph:  # what is recorded is of the size before
                 graph.free()
                 graph = GraphedStep(steps, recipe.batch_size, graphs)
-            loss = steps.epoch(epoch, graph)
+            loss = steps.epoch(epoch, graph, counts)
             tally.images += len(training)
             tally.seconds += time.perf_counter() - start
             accuracy = steps.accuracy(validation)
             if epoch and not math.isfinite(loss):
-                raise TrainingDiverged(f"the loss is not finite in epoch {epoch + 1}")
+                raise TrainingDiverged(f"the loss is not finite in epoch {int(epoch) + 1}")
             yield accuracy if math.isfinite(loss) else math.nan
+            now = time.perf_counter()
+            done, epoch = epoch, epoch + counts
+            if ends < math.inf:
+                counts = recipe.pace(done, epoch, now - start, ends - now)
     finally:
         if graph:
             graph.free()

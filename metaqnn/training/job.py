@@ -12,6 +12,7 @@ from metaqnn.data.parts import load_split, reads
 from metaqnn.data.preparation import Preparation
 from metaqnn.device import resolve_device, use_threads
 from metaqnn.training.loop import train
+from metaqnn.training.threads import fastest_threads
 from replay import Outcome
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def run_job(evaluator: "TrainEvaluator", job: "Job") -> Outcome:
     """Train the job's network."""
     training, validation = _split_on_device(evaluator, reads() or 1)  # a worker's first read is now
     try:
-        with use_threads(evaluator.place.threads):
+        with use_threads(threads_of(evaluator, training)):
             return train(
                 job.architecture,
                 training,
@@ -41,6 +42,14 @@ def run_job(evaluator: "TrainEvaluator", job: "Job") -> Outcome:
     finally:
         if evaluator.place.shares_device:
             torch.cuda.empty_cache()
+
+
+def threads_of(evaluator: "TrainEvaluator", images: Images) -> int | None:
+    """With how many threads to train; None leaves it as it is, where a GPU computes."""
+    place = evaluator.place
+    if place.threads is not None or resolve_device(place.device) != "cpu":
+        return place.threads
+    return fastest_threads(images.shape, evaluator.recipe.batch_size)
 
 
 def pack_split(data: DataOptions) -> tuple[Packed, Packed]:

@@ -23,7 +23,8 @@ from metaqnn.training.epochs import Tally, TrainingDiverged
 from metaqnn.training.epochs import epochs as _epochs
 from metaqnn.training.fit import check_fit, memory_of
 from metaqnn.training.proof import GraphFailed
-from metaqnn.training.recipe import Recipe, with_settings
+from metaqnn.training.recipe import Recipe
+from metaqnn.training.settings import with_settings
 from metaqnn.training.speed import Speed
 from replay import Outcome
 from state_space import Architecture
@@ -78,6 +79,7 @@ def train(
         TrainingDiverged: The loss stopped being finite.
     """
     began = time.perf_counter()
+    ends = math.inf if recipe.seconds is None else began + recipe.seconds
     recipe = with_settings(recipe, architecture.settings)
     device = training.images.device
     speed = speed or Speed.of(device, bfloat16=recipe.bfloat16)
@@ -116,6 +118,7 @@ def train(
                 splits,
                 tally,
                 graphs,
+                ends,
             ):
                 if not curve and math.isnan(accuracy):  # a lower rate may help
                     break

@@ -1,17 +1,14 @@
 """How networks are trained: the rules of Baker et al. 2017, section 5 and appendix."""
 
-from collections.abc import Mapping
 from math import cos, inf, pi
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, PositiveInt, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from metaqnn.errors import MetaqnnError
 from metaqnn.networks.ops import DROPOUT, find_op
 from metaqnn.options import Positive, Section
 from state_space import Architecture, Node
-from state_space.settings import suggestion
 
 SCHEDULES = STEPS, ONE_CYCLE = "steps", "one-cycle"
 """How a learning rate goes."""
@@ -32,6 +29,11 @@ class Recipe(Section):
     """
 
     epochs: PositiveInt = Field(20, description="Epochs of a training.")
+    seconds: Positive | None = Field(
+        None,
+        description="Of a training, at most: it sees the images fewer times where the epochs take "
+        "longer, and its schedule goes by so much faster.",
+    )
     batch_size: PositiveInt = Field(128, description="Images a step.")
     optimizer: str = Field(
         "adam",
@@ -134,19 +136,35 @@ class Recipe(Section):
             epoch -= epochs
         return steps[-1][0]
 
-    def step_rate(self, step: int, steps: int) -> float:
-        """The learning rate of a step, counted from 0, of so many an epoch.
+    def step_rate(self, step: float, steps: int) -> float:
+        """The learning rate of a step, counted from 0, of so many an epoch; may lie between two.
 
         One cycle is that of `torch.optim.lr_scheduler.OneCycleLR` (Smith & Topin 2017,
         https://arxiv.org/abs/1708.07120).
         """
         if self.schedule == STEPS:
-            return self.rate(step // steps)
+            return self.rate(int(step // steps))
         first, last = WARM_UP * self.epochs * steps - 1, self.epochs * steps - 1
         low = self.learning_rate / FIRST
         if step <= first:
             return _between(low, self.learning_rate, step / first)
         return _between(self.learning_rate, low / LAST, (step - first) / (last - first))
+
+    def pace(self, done: float, epoch: float, took: float, left: float) -> float:
+        """How many epochs those that follow count for, each, so that all are done in time.
+
+        Args:
+            done: The last epoch, counted from 0.
+            epoch: The next one; may lie between two.
+            took: Seconds of the last one, with images of its size.
+            left: Seconds.
+        """
+        rest = self.epochs - epoch
+        if rest <= 0:
+            return 1
+        sizes = [self.size(later) ** 2 for later in range(int(epoch), self.epochs)]
+        needed = rest * took * sum(sizes) / len(sizes) / self.size(int(done)) ** 2
+        return rest / max(1, min(round(rest), int(rest * left / needed)))
 
     def size(self, epoch: int) -> float:
         """The share of their height and width that images have in an epoch, counted from 0."""
@@ -200,68 +218,6 @@ class Recipe(Section):
 
 FALL = frozenset({"learning_rate", "decay", "decay_every"})
 """How the learning rate falls; who says one of them does without the recipe's rates."""
-
-
-def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
-    """The recipe as a network's settings, `Architecture.settings`, change it.
-
-    They are its keys that are numbers, such as learning-rate, or on and off, which are 1 and 0.
-    Where they say how the learning rate falls, the recipe's own rates do not count.
-
-    Raises:
-        MetaqnnError: A setting is unknown, impossible, or of no effect with this recipe.
-    """
-    if not settings:
-        return recipe
-    changes = check_settings(settings)
-    if "momentum" in changes and recipe.optimizer not in MOVING:
-        raise MetaqnnError(
-            f"the network sets momentum, which {recipe.optimizer} does not have; only "
-            f"{' and '.join(MOVING)} have it"
-        )
-    falls = sorted(changes.keys() & {"decay", "decay_every"})
-    if falls and recipe.schedule == ONE_CYCLE:
-        name = falls[0].replace("_", "-")
-        raise MetaqnnError(f"the network sets {name}, which one cycle does not have; only steps do")
-    rates = {"rates": None} if changes.keys() & FALL else {}
-    return _changed(recipe, {**changes, **rates})
-
-
-def check_settings(settings: Mapping[str, float]) -> dict[str, int | float]:
-    """The keys of a recipe that a network's settings are, with their values.
-
-    Raises:
-        MetaqnnError: A setting is unknown or impossible.
-    """
-    kinds = {
-        name.replace("_", "-"): (name, field.annotation)
-        for name, field in Recipe.model_fields.items()
-        if field.annotation in (bool, int, float)
-    }
-    changes: dict[str, int | float] = {}
-    for setting, value in settings.items():
-        if setting not in kinds:
-            raise MetaqnnError(
-                f"the network sets {setting}, which no recipe has{suggestion(setting, kinds)}"
-            )
-        name, kind = kinds[setting]
-        whole = kind is int and float(value).is_integer()
-        changes[name] = (
-            int(value) if whole else bool(value) if kind is bool and value in (0, 1) else value
-        )
-    # with the optimizer that reads all of them
-    _changed(Recipe(optimizer="sgd"), changes)
-    return changes
-
-
-def _changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
-    try:
-        return Recipe(**{**recipe.model_dump(), **changes})
-    except ValidationError as error:
-        problem = error.errors()[0]
-        name = str(problem["loc"][0]).replace("_", "-")
-        message = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
-        raise MetaqnnError(f"the network sets {name} to {problem['input']!r}: {message}") from None
 
 
 def _between(start: float, end: float, share: float) -> float:

@@ -360,7 +360,7 @@ def test_ctrl_c_says_how_to_resume_and_exits_with_130(invoke, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("metaqnn.search.loop.attempt", interrupted)
+    monkeypatch.setattr("metaqnn.search.trainings.attempt", interrupted)
     result = invoke("run", "--name", "r", *FAST)
     assert result.exit_code == 130
     assert result.output == "stopped after 0 of 4 networks; `metaqnn resume results/r` goes on\n"
@@ -554,3 +554,13 @@ def test_no_module_beside_a_stranger_s_run_is_imported(invoke, tmp_path):
 def test_toml_that_is_nested_too_deeply_is_told(invoke, tmp_path):
     (tmp_path / "deep.toml").write_text("a=" + "[" * 5000 + "]" * 5000)
     refused(invoke("run", "--config", "deep.toml"), "deep.toml cannot be read")
+
+
+def test_a_folder_is_no_file_of_options(finished_run, invoke, tmp_path):
+    message = "is a folder, and a TOML file is wanted"
+    (tmp_path / "empty").mkdir()
+    for option in ("--config", "--space"):
+        refused(invoke("run", option, f"{tmp_path}/empty"), f"Error: {tmp_path}/empty {message}")
+    result = invoke("run", "--config", str(finished_run))
+    refused(result, f"{finished_run} {message}: {finished_run}/config.toml")
+    refused(invoke("run", "--config", "no.toml"), "no.toml cannot be read: No such file")

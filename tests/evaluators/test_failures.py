@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from metaqnn import Search
 from metaqnn.evaluators.base import FunctionEvaluator, Job, attempt
 from metaqnn.networks.notation import read
 from metaqnn.reports.failures import FailureLog
 from metaqnn.search.events import Event
+from metaqnn.task import Score, accuracy
 from replay import Memory, Outcome
+from tests.helpers.parts import evaluator_of
 from tests.helpers.searches import hash_score, make_search
 from tests.helpers.spaces import make_space
 
@@ -76,6 +79,50 @@ def test_what_is_no_number_fails_its_trial_and_is_named(outcome, parts):
     assert found.curve == () and found.error.startswith("TypeError: ")
     for part in parts:
         assert part in found.error
+
+
+@pytest.mark.parametrize(
+    ("curve", "reason"),
+    [
+        ((0.5, 1.5), "the score is 1.5, not from 0 to 1"),
+        ((-0.25, 0.5), "the score is -0.25, not from 0 to 1"),
+        ((0.0, 1.0), None),
+    ],
+)
+def test_a_score_beyond_its_bounds_is_a_failure_with_its_metrics(curve, reason):
+    outcome = Outcome({"x": 1}, curve, weights=b"w")
+    found = attempt(lambda job: outcome, JOB, accuracy())
+    assert found == (Outcome({"x": 1}, error=reason) if reason else outcome)
+    assert attempt(lambda job: outcome, JOB, Score()) == outcome
+
+
+@pytest.mark.parametrize(
+    ("score", "first", "told"),
+    [(Score(high=0.0), -2.0, -2.0), (accuracy(classes=10), 0.25, 0.1)],
+)
+def test_a_score_beyond_the_bounds_costs_its_trial(tmp_path, monkeypatch, score, first, told):
+    monkeypatch.chdir(tmp_path)
+    values = iter([first, 93.0])
+    search = Search(
+        **{"space": "digits", "agent": "random", "budget": 2, "name": "r"},
+        evaluator=lambda job: next(values),
+        score=score,
+    )
+    search.run(quiet=True)
+    trials = search.trials()
+    assert trials["error"].isna().tolist() == [True, False]
+    assert trials["error"][1].startswith("the score is 93, not from ")
+    assert trials["reward"].tolist() == [first, told]  # as of any failure
+    assert len(search.best()) == 1
+
+
+def test_the_bandit_may_pay_more_than_an_accuracy_can_be():
+    space = make_space("lei-xiong")
+    best = read("[CB(128,7,7,1,1), CB(128,7,7,1,1), SM(10)]")
+    bandit = evaluator_of(space, evaluator="bandit")
+    outcomes = [attempt(bandit, Job(best, seed), accuracy()) for seed in range(300)]
+    assert all(outcome.error is None for outcome in outcomes)
+    assert max(outcome.best for outcome in outcomes) > 1
 
 
 def test_weights_and_errors_stay():

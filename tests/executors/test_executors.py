@@ -9,6 +9,7 @@ import threading
 import time
 import tomllib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from metaqnn import device
 from metaqnn.config import RunConfig
 from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError, SearchStopped
-from metaqnn.evaluators.base import Job, attempt
+from metaqnn.evaluators.base import FunctionEvaluator, Job, attempt
 from metaqnn.executors import slots
 from metaqnn.executors.base import EXECUTORS, WorkerLost
 from metaqnn.executors.in_process import InProcess
@@ -124,6 +125,30 @@ def test_a_result_may_be_large(executor):
 def test_a_result_that_cannot_be_sent_is_an_error(distributed):
     with pytest.raises(Exception, match="pickle"):
         distributed.submit(calls.answer_unpicklably).result()
+
+
+class Unsendable(FunctionEvaluator):
+    """Cannot be pickled, or not be made again from its pickle."""
+
+    def __reduce__(self):
+        """Something that is wrong."""
+        return self.function, ("not", "there")
+
+
+@pytest.mark.parametrize(
+    "evaluator", [FunctionEvaluator(threading.Lock()), Unsendable(threading.Lock())]
+)
+def test_what_cannot_be_pickled_is_told_in_one_line(distributed, evaluator):
+    with pytest.raises(MetaqnnError) as error:
+        distributed.submit(attempt, evaluator, None).result(timeout=60)
+    assert "\n" not in str(error.value)
+    for part in ("lock", "define it at the top level of a module", "workers=1"):
+        assert part in str(error.value)
+
+
+def test_what_a_worker_cannot_make_again_is_told_in_one_line(distributed):
+    with pytest.raises(MetaqnnError, match="the first argument must be callable"):
+        distributed.submit(attempt, Unsendable(partial), None).result(timeout=60)
 
 
 class PickledSlowly:
@@ -413,18 +438,19 @@ class TestOptions:
 
         seen = []
         monkeypatch.setattr(job, "train", lambda *job, **options: seen.append(threads()))
+        monkeypatch.setattr(job, "fastest_threads", lambda shape, batch_size: 5)
         threads = torch.get_num_threads
         before = threads()
         torch.set_num_threads(3)
         try:
-            for options in ({"threads": 2}, {}, {"dataset": "npz:x"}):
+            for options in ({"threads": 2}, {}, {"dataset": "mnist"}):
                 evaluator = evaluator_of(make_space("digits"), device="cpu", **options)
                 digits = replace(evaluator, images=DataOptions())
                 digits(Job(read("[SM(10)]"), 1))
                 assert threads() == 3
         finally:
             torch.set_num_threads(before)
-        assert seen == [2, 1, 3]
+        assert seen == [2, 1, 5]
 
     def test_an_evaluator_travels_with_its_images(self, monkeypatch):
         space = make_space("digits")

@@ -99,7 +99,9 @@ def test_what_is_shown_keeps_its_rank_and_is_sorted(trials, sort, most, cost, k)
     every = {row["rank"]: row for row in shown(trials)}
     assert all(row == every[row["rank"]] for row in rows)
     sign = 1 if COLUMNS[sort].lowest_first else -1
-    assert rows == sorted(rows, key=lambda row: (sign * row[NAMES.get(sort, sort)], row["rank"]))
+    assert rows == sorted(
+        rows, key=lambda row: (sign * row.get(NAMES.get(sort, sort), 1), row["rank"])
+    )
     assert rows == shown(trials, sort=sort, max_parameters=most, pareto=cost)[:k]
 
 

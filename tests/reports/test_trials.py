@@ -3,7 +3,7 @@
 import re
 import subprocess
 import sys
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from metaqnn.agents.base import AGENTS
 from metaqnn.reports.trials import COLUMNS, list_trials, write_csv, write_parquet
-from metaqnn.task import accuracy
+from metaqnn.task import Score, accuracy
 from replay import Memory, Outcome
 from tests import ROOT
 from tests.helpers.commands import FAST, refused
@@ -114,6 +114,27 @@ def test_parquet_holds_the_same_with_types_that_do_not_depend_on_the_trials(memo
     ]
     assert write_csv(listed(empty)) == ",".join(COLUMNS) + "\n"
     empty.close()
+
+
+@pytest.mark.parametrize("column", ["ms", "accuracy", "score", "nodes", "strange"])
+def test_what_was_recorded_under_the_name_of_the_score_or_the_network_is_there_too(
+    tmp_path, column
+):
+    metrics = {"accuracy": 0.75, "score": 3, "network": 4, "nodes": 5, "strange": 6, "ms": 7.5}
+    memory = Memory.create(tmp_path / "m.sqlite", {})
+    note = {"recorded_network": 8.0}
+    memory.finish(memory.add(("SM(10)",), 0, "a", 0, note), Outcome(metrics, (-2.5,)), -2.5)
+    table = list_trials(memory.frame(), SPACE, Score("latency", column, "negative"))
+    memory.close()
+    read = parquet.read_table(BytesIO(write_parquet(table))).to_pydict()
+    assert list(read) == write_csv(table).splitlines()[0].split(",")
+    assert len(set(read)) == len(table.columns)
+    row = {name: values[0] for name, values in read.items()}
+    assert row.pop(column) == 2.5 and row.pop("network") == "[SM(10)]"
+    assert row.pop("recorded_network") == 8 and row.pop("recorded_recorded_network") == 4
+    assert row.pop(f"recorded_{column}") == metrics.pop(column)
+    del metrics["network"]
+    assert {name: row[name] for name in metrics} == metrics
 
 
 @pytest.mark.parametrize("name", SPACE_NAMES)

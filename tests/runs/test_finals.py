@@ -182,6 +182,18 @@ def test_the_final_weights_can_be_exported(folder):
     refused(invoke("export", target, "--rank", "2", "--to", target), "is one network")
 
 
+def test_without_a_rank_the_best_of_those_that_were_trained_in_the_end_is_exported(folder):
+    finalize(folder, "second", "-k", "2")
+    rows = pd.read_csv(folder / "final" / "second" / "results.csv")
+    second = rows[rows["rank"] == 2]
+    second.to_csv(folder / "final" / "second" / "results.csv", index=False)
+    target = folder / "model.safetensors"
+    result = invoke("export", folder, "--final", "second", "--to", target)
+    assert result.exit_code == 0, result.output
+    expected = folder / "final" / "second" / second["weights"].item()
+    assert metaqnn.load(target).facts == metaqnn.load(expected).facts
+
+
 @pytest.mark.parametrize(
     ("options", "parts"),
     [

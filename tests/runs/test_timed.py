@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+import metaqnn
 from metaqnn.cli import main
+from metaqnn.config import RunConfig, read_time
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import total_cost
 from metaqnn.reports.top_k import best_networks
 from metaqnn.runs import timed
-from metaqnn.runs.clock import Clock, read_time
+from metaqnn.runs.clock import Clock, defaults
 from metaqnn.runs.run import open_run
 from metaqnn.runs.timed import choose, plan_last, plan_search
 from metaqnn.training.presets import practical
@@ -39,8 +41,50 @@ def test_times(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "10", "0m", "-1m", "10 minutes", "1d", "m", "1e3s", "nan"])
 def test_what_is_no_time_is_refused(text):
-    with pytest.raises(MetaqnnError, match="such as 90s, 10m or 1.5h"):
+    with pytest.raises(ValueError, match="such as 90s, 10m or 1.5h"):
         read_time(text)
+    with pytest.raises(MetaqnnError, match="time-limit is .*such as 90s, 10m or 1.5h"):
+        RunConfig.from_flat({"time_limit": text})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"train_limit": 100}, {"epochs": 3, "workers": 2}, {"predictor": True}, {"seed": 1}],
+)
+def test_images_of_ones_own_have_ten_minutes_and_the_practical_space(given):
+    found = defaults({"dataset": "npz:a.npz", **given})
+    assert found["time_limit"] == "10m"
+    assert found["space"] == found["recipe"] == "practical"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"dataset": "digits"},
+        {},
+        *(
+            {"dataset": "npz:a.npz", name: value}
+            for name, value in {
+                "budget": 5,
+                "space": "mnist-small",
+                "agent": "evolution",
+                "alpha": 0.1,
+                "what": 3,
+            }.items()
+        ),
+    ],
+)
+def test_who_says_what_to_search_or_for_how_long_has_no_time(given):
+    assert defaults(given) == {}
+
+
+def test_images_of_ones_own_are_searched_for_in_the_practical_space_by_its_recipe(dataset):
+    known = RunConfig.from_flat({"dataset": dataset, "budget": 3})
+    assert known.run.space == "practical" and known.run.time_limit is None
+    assert known.parts["evaluator"].recipe.schedule == "one-cycle"
+    named = RunConfig.from_flat({"dataset": dataset, "budget": 3, "space": "mnist-small"})
+    assert named.parts["evaluator"].recipe.schedule == "steps"
+    assert named.parts["evaluator"].recipe.epochs == 20
 
 
 def test_bad_options_are_told_in_one_line():
@@ -97,7 +141,25 @@ def test_the_last_network_is_the_widest_that_is_trained_in_full(
     fitting = [times for times in costs if full * takes[times] <= share]
     assert run.config.parts["evaluator"].data.train_limit is None
     assert width == 8 * max(fitting, default=1)
-    assert epochs == pytest.approx(max(1, min(full, share / takes[width // 8])), abs=1)
+    planned = timed.HOPE * limit / takes[width // 8]
+    assert epochs == pytest.approx(max(1, min(full, planned)), abs=1)
+    assert run.config.parts["evaluator"].recipe.seconds < limit
+
+
+@pytest.mark.parametrize(("together", "threads"), [(0.1, 2), (0.19, 1)])
+def test_the_last_training_has_the_threads_of_all_workers_where_that_is_faster(
+    searched, monkeypatch, together, threads
+):
+    monkeypatch.setattr(
+        timed, "_epoch", lambda trainer, _: {1: 0.2, 2: together}[trainer.place.threads]
+    )
+    monkeypatch.setattr(timed, "PROBE_SHARE", 1e9)
+    best = best_networks(searched, 1).iloc[0]
+    two = replace(searched, config=searched.config.changed({"workers": 2, "threads": 1}))
+    config = plan_last(two, Clock(3600, time.monotonic()), best).run.config
+    assert config.parts["executor"].threads == threads
+    assert config.parts["executor"].workers == 3 - threads
+    assert config.run.executor == "processes"
 
 
 def test_a_limit_of_the_images_holds_for_the_last_training_too(searched):
@@ -108,14 +170,15 @@ def test_a_limit_of_the_images_holds_for_the_last_training_too(searched):
 
 
 def test_what_somebody_gave_stays(searched):
-    clock = Clock(100, time.monotonic())
-    planned = plan_search(searched, clock, {"epochs": 2})
-    assert planned == searched  # the file of the space says its scale
-    other = replace(searched, space_settings={"space": "practical", "made-for": "cifar10"})
-    planned = plan_search(other, clock, {"start_from": ()})
+    assert plan_search(searched, {}) is searched  # there is no time
+    limited = replace(searched, config=searched.config.changed({"time_limit": "100s"}))
+    planned = plan_search(limited, {"epochs": 2})
+    assert planned == limited  # the file of the space says its scale
+    other = replace(limited, space_settings={"space": "practical", "made-for": "cifar10"})
+    planned = plan_search(other, {"start_from": ()})
     assert planned.space().scale == {"width": 4}
     assert planned.config.run.start_from == ()
-    again = plan_search(other, clock, {})
+    again = plan_search(other, {})
     assert len(again.config.run.start_from) == 3  # designs made by hand come first
 
 
@@ -142,6 +205,19 @@ def test_it_ends_in_time_and_goes_on(dataset, tmp_path, workers):
     done = call("resume", tmp_path / "r", "--time-limit", "10s", "--quiet")
     assert done.exit_code == 0, done.output
     assert len(list(searched.memory().trained())) >= before
+    assert (tmp_path / "r" / "final" / "timed-2" / "results.csv").is_file()
+
+
+@pytest.mark.slow
+def test_a_program_may_have_a_time_too(dataset, tmp_path):
+    search = metaqnn.Search(
+        dataset=dataset, time_limit="15s", results_dir=tmp_path, name="r", device="cpu"
+    )
+    assert search.run(quiet=True) == "the time for the search is over"
+    images, _ = bars(9, size=16)
+    assert len(search.model(final="timed-1").predict(images)) == 9
+    again = metaqnn.Search.open(tmp_path / "r", time_limit="10s")
+    again.run(quiet=True)
     assert (tmp_path / "r" / "final" / "timed-2" / "results.csv").is_file()
 
 

@@ -15,7 +15,9 @@ from metaqnn.data.parts import load_split
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.build import Network
 from metaqnn.networks.notation import read
+from metaqnn.training import epochs as epochs_module
 from metaqnn.training.epochs import Steps
+from metaqnn.training.loop import train
 from metaqnn.training.presets import RECIPES, practical, preset
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.speed import Speed
@@ -57,6 +59,52 @@ def test_images_grow_by_thirds_of_the_epochs():
     recipe = Recipe(first_size=0.5, epochs=7)
     assert [recipe.size(epoch) for epoch in range(7)] == [0.5] * 2 + [0.75] * 2 + [1] * 3
     assert {Recipe().size(epoch) for epoch in range(20)} == {1}
+
+
+@given(
+    epochs=st.integers(1, 40),
+    first=st.sampled_from([0.5, 1.0]),
+    share=st.floats(0.05, 3),
+    slower=st.lists(st.floats(0.7, 1.5), min_size=40, max_size=40),
+)
+def test_in_a_given_time_the_epochs_go_by_so_much_faster(epochs, first, share, slower):
+    """An epoch of whole images takes a second, on a machine that others use too."""
+    recipe = Recipe(first_size=first, epochs=epochs)
+    usual = sum(recipe.size(epoch) ** 2 for epoch in range(epochs))
+    now, epoch, counts, passes = 0.0, 0.0, 1.0, []
+    while recipe.epochs - epoch > 1e-6:
+        took = recipe.size(int(epoch)) ** 2 * slower[len(passes)]
+        now += took
+        passes.append(counts)
+        done, epoch = epoch, epoch + counts
+        counts = recipe.pace(done, epoch, took, share * usual - now)
+    assert epoch == pytest.approx(epochs) and len(passes) <= epochs
+    assert min(passes) > 0.5
+    assert now < share * usual + 3  # the last pass may be late, and one at first too long
+    if share * usual > 1.5 * 1.5 / 0.7 * epochs:
+        assert passes == [1] * epochs
+
+
+@pytest.mark.parametrize(("limit", "passes"), [(None, 8), (1000, 8), (40, 4), (0.1, 2)])
+def test_a_training_of_so_many_seconds_ends_with_its_cycle(digits, monkeypatch, limit, passes):
+    """Every pass over the images takes ten seconds."""
+    now, rates, pass_over = 0.0, [], Steps.epoch
+
+    def pass_of_ten_seconds(*args):
+        nonlocal now
+        now += 10
+        return pass_over(*args)
+
+    monkeypatch.setattr(Steps, "epoch", pass_of_ten_seconds)
+    recipe = Recipe(schedule="one-cycle", epochs=8, seconds=limit, restart_below=0)
+    whole = Recipe.step_rate
+    monkeypatch.setattr(Recipe, "step_rate", lambda *args: rates.append(whole(*args)) or rates[-1])
+    monkeypatch.setattr(epochs_module.time, "perf_counter", lambda: now)
+    network = read("[C(4,3,1), P(2,2), SM(10)]")
+    outcome = train(network, *digits, recipe, 1)
+    assert len(outcome.curve) == passes
+    assert rates[0] < recipe.learning_rate / 10
+    assert rates[-1] < recipe.learning_rate / 2 or passes == 2  # of few steps each
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ from metaqnn.networks.notation import read
 from metaqnn.search.loop import Search
 from metaqnn.search.rules import Rules
 from metaqnn.training.loop import train
-from metaqnn.training.recipe import Recipe, with_settings
+from metaqnn.training.recipe import Recipe
+from metaqnn.training.settings import with_settings
 from replay import Memory
 from state_space import Architecture, Decision, Node, Space, legal_walk
 from tests.helpers.commands import refused

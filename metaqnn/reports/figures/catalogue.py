@@ -78,6 +78,6 @@ CAPTIONS = {
 
 def caption(name: str, score: Score) -> tuple[str, str]:
     """The title of a figure, and how to read it, for networks of a score."""
-    words = {"score": score.word, "Score": score.word.capitalize()}
+    words = {"score": score.word, "Score": f"{score.word[0].upper()}{score.word[1:]}"}
     title, text = CAPTIONS[name]
     return title.format(**words), text.format(**words)

@@ -1,8 +1,12 @@
 """The best networks are trained again: which, how often, and what that leaves as it was."""
 
+import json
+import re
+from io import StringIO
 from itertools import count
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +19,7 @@ from metaqnn.search.confirmation import Confirmation, pooled_deviation
 from metaqnn.search.kept_weights import KeptWeights
 from metaqnn.search.rules import Rules
 from replay import Outcome, Trial
+from tests.helpers.commands import refused
 from tests.helpers.searches import make_search, state
 
 # which network is next
@@ -300,3 +305,29 @@ def test_agents_that_plan_for_the_budget_plan_for_what_is_left_of_it():
 
     assert networks() == 100
     assert networks(confirm=5) == 75
+
+
+# the command line
+
+
+def test_a_real_run_shows_what_was_trained_again_and_exports_it(invoke):
+    options = ["--budget", "12", "--confirm", "2", "--epochs", "1", "--device", "cpu"]
+    result = invoke("run", "--name", "r", *options)
+    assert result.exit_code == 0, result.output
+    assert "9 networks trained" in result.output
+    assert re.search(r"the best 2 were trained again, [23] times in all", result.output)
+    shown = json.loads(invoke("top-k", "results/r", "-k", "9", "--format", "json").output)
+    trainings = [row["trainings"] for row in shown]
+    assert trainings[:2] in ([2, 2], [2, 3], [3, 2])
+    assert trainings[2:] == [1] * 7
+    table = pd.read_csv(StringIO(invoke("trials", "results/r").output))
+    own = table[table["network"] == shown[0]["network"]].drop_duplicates("seed")
+    assert own["confirmation"].tolist() == list(range(trainings[0]))
+    assert shown[0]["accuracy"] == pytest.approx(own["accuracy"].mean())
+    assert "trainings" in invoke("top-k", "results/r").output
+    assert invoke("export", "results/r", "--to", "best.onnx").exit_code == 0
+    assert invoke("report", "results/r").exit_code == 0
+
+
+def test_a_time_is_not_for_confirming(invoke):
+    refused(invoke("run", "--confirm", "2", "--time-limit", "90s"), "time-limit", "--confirm")

@@ -139,7 +139,7 @@ def render(means: pd.DataFrame, seeds: int) -> str:
     rows = []
     keys = ["confirm", "each", "deviations"]
     for variant in VARIANTS:
-        own = means[(means[keys] == variant).all(axis=1)]
+        own = means[(means[keys] == list(variant)).all(axis=1)]
         row: dict[str, Any] = dict(zip(keys, variant, strict=True))
         for budget, regret, again in own[["budget", "regret", "again"]].itertuples(index=False):
             row[f"{budget:g} trainings"] = f"{regret:.3f} ({again:.0f})"

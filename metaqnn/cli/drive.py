@@ -71,7 +71,7 @@ def _drive(run: Run, quiet: bool, began: float, command: list[str] | None) -> No
             _train_last(run, clock, quiet=quiet)
     except KeyboardInterrupt:
         memory = run.memory()
-        trained = sum(1 for _ in memory.trained())
+        trained = len([*memory.trained(), *memory.confirmations()])
         memory.close()
         budget = "" if clock else f" of {run.config.run.budget}"
         click.echo(
@@ -111,8 +111,14 @@ def _summarise(parts: Parts, memory: Memory, ending: str) -> None:
     if hint := advise(trained):
         click.echo(hint)
     refused = len({trial.digest for trial in memory.refused()})
+    again = trials[trials["finished"] & (trials["confirmation"] > 0)]
     click.echo(
         f"{len(trained)} networks trained, {trained['error'].notna().sum()} of them failed; "
         + (f"{refused} refused as too large; " if refused else "")
+        + (
+            f"the best {again['digest'].nunique()} were trained again, {len(again)} times in all; "
+            if len(again)
+            else ""
+        )
         + f"{ending}. Results are in {parts.run.path}"
     )

@@ -9,8 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from metaqnn.comparison.statistics import Measure, mean_interval
-from metaqnn.reports.figures.best import running_best
+from metaqnn.comparison.statistics import Measure, handed_over, mean_interval
 from metaqnn.reports.figures.style import COLOURS, STYLE, STYLES, make_figure, save
 
 POINTS = 200
@@ -18,7 +17,7 @@ POINTS = 200
 
 
 def best_so_far(searches: pd.DataFrame, agent: str, column: str) -> pd.DataFrame:
-    """The value of the network that would be handed over after 1, 2, ... distinct networks.
+    """The value of the network that would be handed over after 1, 2, ... trainings.
 
     Args:
         searches: As `metaqnn.comparison.searches.read_searches` gives them.
@@ -26,7 +25,7 @@ def best_so_far(searches: pd.DataFrame, agent: str, column: str) -> pd.DataFrame
         column: The value, "expected" or "score".
 
     Returns:
-        A row a number of networks, up to the budget, a column a seed; NaN before a network
+        A row a number of trainings, up to the budget, a column a seed; NaN before a network
         succeeded. A search that ended early keeps its last value.
     """
     own = searches[searches["agent"] == agent]
@@ -34,7 +33,7 @@ def best_so_far(searches: pd.DataFrame, agent: str, column: str) -> pd.DataFrame
     lines = {}
     for seed, found in own[own["budget"] == budget].dropna(subset=[column]).groupby("seed"):
         ordered = found.sort_values("number").set_index("number")
-        values = running_best(ordered["reward"], ordered[column])
+        values = handed_over(ordered["network"], ordered["reward"], ordered[column])
         lines[seed] = values.reindex(range(1, budget + 1)).ffill()
     return pd.DataFrame(lines)
 
@@ -45,7 +44,7 @@ def draw_comparison(
     """Write comparison.svg and comparison.png: how good the network to hand over is, and when.
 
     A line an agent: the mean over the seeds, in a band of its 95 % confidence interval, against the
-    distinct networks.
+    trainings.
     """
     with mpl.rc_context(STYLE):
         figure = make_figure(3.9)
@@ -64,7 +63,8 @@ def draw_comparison(
                 axis.set_major_formatter(StrMethodFormatter("{x:g}"))
                 axis.set_minor_formatter(NullFormatter())
         axes.margins(x=0)
-        axes.set_xlabel("distinct networks")
+        again = (searches["confirmation"] > 0).any()
+        axes.set_xlabel("trainings" if again else "distinct networks")
         axes.set_ylabel(f"{measure.name}\n(mean, 95 % interval)")
         axes.grid(alpha=0.25, linewidth=0.6)
         axes.legend(frameon=False, handlelength=3)

@@ -12,6 +12,9 @@ from metaqnn.data.parts import load, load_split
 LIMITS = {"digits": 180, "mnist": 600, "cifar10": 600}
 """Seconds."""
 
+TESTED = {"digits": 360, "mnist": 10_000, "cifar10": 1000}
+"""Images."""
+
 TRAINING = 6000
 """Images, those of validation included."""
 

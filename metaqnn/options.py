@@ -17,7 +17,7 @@ M = TypeVar("M", bound=BaseModel)
 
 RESERVED = {
     **dict.fromkeys(("config", "name", "results_dir"), "metaqnn run"),
-    **dict.fromkeys(("time_limit", "quiet"), "metaqnn run and metaqnn resume"),
+    "quiet": "metaqnn run and metaqnn resume",
     **dict.fromkeys(("agents", "budgets", "seeds", "first_seed"), "metaqnn compare"),
     **dict.fromkeys(("reference", "jobs", "form", "format"), "metaqnn compare"),
     **dict.fromkeys(("shape", "classes", "score"), "metaqnn.Search"),
@@ -163,12 +163,16 @@ def validated(model: type[M], values: dict[str, Any]) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problems = [
-            f"{str(problem['loc'][-1]).replace('_', '-')} is {_shown(problem['input'])}: "
-            f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
-            for problem in error.errors()
-        ]
-        raise MetaqnnError("; ".join(problems)) from None
+        raise MetaqnnError("; ".join(map(_problem, error.errors()))) from None
+
+
+def _problem(problem: Any) -> str:
+    """What is wrong with a value, of what pydantic says of it."""
+    name = str(problem["loc"][-1]).replace("_", "-")
+    if problem["type"] == "missing":
+        return f"{name} must be given: it has no default"
+    text = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
+    return f"{name} is {_shown(problem['input'])}: {text}"
 
 
 def _shown(value: Any) -> str:

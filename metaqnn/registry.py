@@ -69,10 +69,11 @@ class Table(Collection[str], Generic[T]):
         offered = self._offered()
         try:
             found = offered[name].load() if name in offered else resolve(name)
-        except (ImportError, AttributeError, TypeError, ValueError) as error:
-            raise MetaqnnError(
-                f"the {self.kind} {name!r} cannot be imported: {type(error).__name__}: {error}"
-            ) from error
+        except MetaqnnError:
+            raise
+        except Exception as error:  # whatever a module of others does
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise MetaqnnError(f"the {self.kind} {name!r} cannot be imported: {reason}") from error
         if not self.is_one(found):
             raise MetaqnnError(f"{name} is no {self.kind}")
         return found

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -13,6 +14,7 @@ from metaqnn.cli.run import run
 from metaqnn.errors import MetaqnnError
 from metaqnn.options import Section
 from tests import ROOT
+from tests.helpers.commands import refused
 
 AGENT = """
 from metaqnn.agents.random import RandomSearch
@@ -54,7 +56,7 @@ def own_params():
 
 
 def test_the_commands_have_options_of_their_own():
-    assert {"config", "jobs", "time_limit", "format", "name", "folder"} <= set(own_params())
+    assert {"config", "jobs", "quiet", "format", "name", "folder"} <= set(own_params())
 
 
 @pytest.mark.parametrize("name", [*own_params(), "shape", "classes", "score"])
@@ -93,6 +95,54 @@ def test_a_program_that_is_imported_by_its_name_too_is_not_another(tmp_path):
     )
     command = [sys.executable, tmp_path / "mine.py"]
     subprocess.run(command, env={"PYTHONPATH": str(ROOT)}, check=True, timeout=60)
+
+
+BANDIT = ["--space", "lei-xiong", "--evaluator", "bandit", "--budget", "1", "--name", "r"]
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """Writes a module of an agent with an option of a type, and names the agent."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(name, option):
+        text = AGENT.replace("{option}: float = 0.5", option)
+        head = "from enum import Enum\nfrom typing import Literal\n"
+        (tmp_path / f"{name}.py").write_text(head + text)
+        return ["run", "--agent", f"{name}:Own", *BANDIT]
+
+    return write
+
+
+def test_an_option_may_be_one_of_some_words(invoke, module):
+    run = module("worded", "mood: Literal['calm', 'wild'] = 'calm'")
+    refused(invoke(*run, "--mood", "sad"), "mood is 'sad': input should be 'calm' or 'wild'")
+    assert invoke(*run, "--mood", "wild").exit_code == 0
+    assert 'mood = "wild"' in Path("results/r/config.toml").read_text()
+    assert invoke("resume", "results/r", "--budget", "2").exit_code == 0
+
+
+def test_an_option_may_have_no_default(invoke, module):
+    run = module("needy", "courage: int")
+    refused(invoke(*run), "courage must be given: it has no default")
+    assert "Undefined" not in invoke(*run, "--help").output
+    assert invoke(*run, "--courage", "3").exit_code == 0
+    assert invoke("resume", "results/r", "--budget", "2").exit_code == 0
+
+
+def test_an_option_of_a_type_that_no_command_line_has_is_refused(invoke, module):
+    run = module("typed", "mood: Enum = None")
+    refused(invoke(*run), "the option mood is a Enum, not a bool, int, float, str, Literal")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [("def f(:", "SyntaxError: "), ("raise RuntimeError('no\\ngood')", "RuntimeError: no good")],
+)
+def test_whatever_a_module_raises_is_one_line(invoke, module, tmp_path, code, reason):
+    run = module(f"broken{len(code)}", "mood: int = 0")
+    (tmp_path / f"broken{len(code)}.py").write_text(code)
+    refused(invoke(*run), f":Own' cannot be imported: {reason}")
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
 from pydantic.fields import FieldInfo
@@ -165,10 +165,11 @@ def given(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _option(name: str, field: FieldInfo, *, has_default: bool = True) -> click.Option:
     flag = name.replace("_", "-")
-    kind = _type(field.annotation)
+    kind = _type(name, field.annotation)
     several = get_origin(field.annotation) is tuple
     text = field.description or ""
-    if has_default and field.default not in (None, ()) and "Default" not in text:
+    has_default = has_default and not field.is_required() and "Default" not in text
+    if has_default and field.default not in (None, ()):
         default = (
             {True: "on", False: "off"}.get(field.default, field.default)
             if kind is bool
@@ -179,9 +180,21 @@ def _option(name: str, field: FieldInfo, *, has_default: bool = True) -> click.O
     return click.Option([declaration, name], type=kind, default=None, multiple=several, help=text)
 
 
-def _type(annotation: Any) -> type:
-    """The plain type of an annotation such as `Annotated[float, ...] | None`."""
+def _type(name: str, annotation: Any) -> type:
+    """The plain type of an option's annotation, such as `Annotated[float, ...] | None`.
+
+    Raises:
+        MetaqnnError: It has none.
+    """
     if annotation in (bool, int, float, str):
         plain: type = annotation
         return plain
-    return next(_type(part) for part in get_args(annotation) if part not in (type(None), ...))
+    parts = [part for part in get_args(annotation) if part not in (type(None), ...)]
+    if get_origin(annotation) is Literal:
+        parts = list(map(type, parts))
+    if not parts:
+        raise MetaqnnError(
+            f"the option {name} is a {getattr(annotation, '__name__', annotation)}, not a bool, "
+            "int, float, str, Literal, or a tuple of these"
+        )
+    return _type(name, parts[0])

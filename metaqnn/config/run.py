@@ -106,11 +106,14 @@ class RunConfig:
         }
 
     def defaults(self) -> dict[str, Any]:
-        """The values that the same options have where nobody gives them, as in a TOML file."""
+        """The values that the same options have where nobody gives them, as in a TOML file.
+
+        One without a default has the value that was given.
+        """
         return {
             name.replace("_", "-"): value
             for section in self.sections().values()
-            for name, value in flatten(make(type(section), {})).items()
+            for name, value in flatten(_with_defaults(section)).items()
         }
 
     def inputs(self) -> dict[str, str]:
@@ -141,3 +144,9 @@ class RunConfig:
     def to_toml(self) -> str:
         """The text that `read_toml` and `from_flat` turn into this configuration."""
         return tomli_w.dumps(self.flat())
+
+
+def _with_defaults(section: Section) -> Section:
+    fields = fields_of(type(section))
+    given = {name: getattr(section, name) for name in fields if fields[name][1].is_required()}
+    return make(type(section), given)

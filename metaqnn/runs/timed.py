@@ -49,9 +49,12 @@ RESERVE, RESERVED = 2, 0.05
 """Seconds, and share of what is left, that the last training leaves for what comes before and
 after."""
 
-WIDER = (4, 3, 2, 1)
+WIDER = (4, 3, 2)
 """How many times the space's scale the last network may be, the largest that can be trained in full
 first."""
+
+FEWEST = 12
+"""Epochs; where fewer fit, a network of half the scale, which has more, is better."""
 
 PROBED, PROBED_STEPS = 6, 4
 """Epochs, and steps of each, of a training that says how long one takes."""
@@ -162,9 +165,11 @@ def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:
     whole = replace(run, space_settings={**run.space_settings, "scale": {}}).space()
     shape = run.task.shape
 
-    def cost(times: int) -> int:
-        scale = {name: times * value for name, value in whole.scale.items()}
-        return total_cost(whole.architecture(best["walk"], scale), shape).multiply_adds
+    def scale(times: float) -> dict[str, int]:
+        return {name: max(1, int(times * value)) for name, value in whole.scale.items()}
+
+    def cost(times: float) -> int:
+        return total_cost(whole.architecture(best["walk"], scale(times)), shape).multiply_adds
 
     # wide networks compute more in a second, so this is no less than it will be
     seconds = best["seconds"] / len(best["curve"]) * cost(1) / best["multiply_adds"]
@@ -186,15 +191,15 @@ def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:
     full = practical(images, shape[1])["epochs"]
     fitting = clock.left / seconds
 
-    def epochs_of(times: int) -> float:
+    def epochs_of(times: float) -> float:
         return float(fitting * cost(1) / cost(times))
 
-    times = next(times for times in WIDER if times == 1 or TRUST * epochs_of(times) >= full)
+    wider: list[float] = [times for times in WIDER if TRUST * epochs_of(times) >= full]
+    times = max(wider, default=1 if epochs_of(1) >= min(full, FEWEST) else 0.5)
     changes["epochs"] = max(1, min(full, int(HOPE * epochs_of(times))))
     changes["seconds"] = max(1.0, (1 - RESERVED) * clock.left - RESERVE)
-    scale = {name: times * value for name, value in whole.scale.items()}
     name = free_folder(run.path / FINAL, "timed").name
-    return plan_finals(run, SEARCH, name, changes, scale)
+    return plan_finals(run, SEARCH, name, changes, scale(times))
 
 
 def _epoch(trainer: TrainEvaluator, architecture: Architecture) -> float:

@@ -117,6 +117,8 @@ class GraphSpace(Space[GraphState]):
         """A walk of a network such as "[GCN, GAT, FC@0] -> 1,2"; nodes that it lacks come first."""
         network = read(text, {operation: () for operation in OPERATIONS})
         missing = NODES - len(network.nodes)
+        if missing < 0:
+            raise NotationError(f"{text!r} has more than {NODES} nodes")
         walk: list[Token] = []
         for node in (*[Node(IDENTITY, (), (-1,))] * missing, *canonical(network).nodes):
             if len(node.inputs) != 1:
@@ -139,7 +141,7 @@ def _network(operations: Sequence[str], sources: Sequence[int]) -> Architecture:
     """
     read_by_some = set(sources)
     origins: list[int] = []  # what a node reads through identities; of an identity, what it is
-    for operation, source in zip(operations, sources, strict=True):
+    for source in sources:
         is_identity = source >= 0 and operations[source] == IDENTITY
         origins.append(origins[source] if is_identity else source)
     ends = [

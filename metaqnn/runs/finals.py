@@ -265,8 +265,10 @@ def finalize(
     with finals.lock():
         executor = make_executor(run, evaluator)
         with make_bar(quiet=quiet) as progress:
-            total = seeds * len(networks)
-            task = progress.add_task(f"final: {finals.path.name}", total=total, state="")
+            total, name = seeds * len(networks), f"final: {finals.path.name}"
+            if seconds := evaluator.recipe.seconds:
+                name += f", {seconds:.0f} s at most"
+            task = progress.add_task(name, total=total, state="")
 
             def observe(event: Event) -> None:
                 nonlocal done

@@ -1,5 +1,6 @@
 """The search of a run, while somebody works on it."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from math import isinf
@@ -90,8 +91,13 @@ def search_with_bar(
         parts.evaluator.check(run.task, read_data(run.path))
     write_config(run)  # it may have changed, and does not name data that were refused
     with make_bar(quiet=quiet) as progress:
-        total = run.config.run.budget if isinf(parts.rules.deadline) else None
-        task = progress.add_task(run.path.name, total=total, state="")
+        name, deadline = run.path.name, parts.rules.deadline
+        if isinf(deadline):
+            task = progress.add_task(name, total=run.config.run.budget, state="")
+        else:
+            ends = time.localtime(time.time() + deadline - time.monotonic())
+            name = f"{name} until {time.strftime('%H:%M:%S', ends)}"
+            task = progress.add_task(name, total=None, state="")
         line = StateLine(run, search)
 
         def show(event: Event) -> None:

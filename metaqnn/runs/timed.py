@@ -41,9 +41,9 @@ NETWORKS = 12
 TRUST = 0.85
 """A wider network must fit into this share of what is left, since times vary."""
 
-HOPE = 1.15
-"""So many times the epochs that seem to fit are planned, for a training that runs out of time sees
-the images fewer times."""
+HOPE = 2
+"""So many times the epochs that seem to fit are planned, as far as the recipe has them: a training
+that runs out of time sees the images fewer times, but none goes on when it is done."""
 
 RESERVE, RESERVED = 2, 0.05
 """Seconds, and share of what is left, that the last training leaves for what comes before and
@@ -120,10 +120,10 @@ def train_last(
     """
     best = choose(run, networks)
     finals = plan_last(run, clock, best.iloc[0])
-    epochs = finals.run.config.parts["evaluator"].recipe.epochs
+    recipe = finals.run.config.parts["evaluator"].recipe
     say(
-        f"The network of rank {best['rank'].item()} is trained anew on all images, for "
-        f"{epochs} epochs at most."
+        f"The network of rank {best['rank'].item()} is trained anew on all images, for as many of "
+        f"{recipe.epochs} epochs as fit into {recipe.seconds:.0f} s."
     )
     results = finalize(finals, best, 1, 1, quiet=quiet)
     if reason := results["error"].dropna().to_list():

@@ -30,6 +30,7 @@ from metaqnn.runs.session import open_search, search_with_bar, teach
 from metaqnn.runs.timed import plan_search, train_last, with_deadline
 from metaqnn.search.asked import Asked
 from metaqnn.search.loop import Search as Loop
+from metaqnn.storage import as_path, going_on
 from metaqnn.task import Score
 from metaqnn.training.presets import NAMES
 from state_space import Space
@@ -107,6 +108,7 @@ class Search(View):
         space: Space[Any] | None = None,
         agent: Agent | None = None,
         evaluator: Evaluator | Callable[[Job], Any] | None = None,
+        trust: bool = False,
         **options: Any,
     ) -> Self:
         """The search in a folder, also one of `metaqnn run`.
@@ -116,20 +118,21 @@ class Search(View):
             space: As it was given when the search was made, if it was.
             agent: Likewise, anew.
             evaluator: Likewise.
+            trust: Whoever made the folder is trusted: code that it alone names is imported.
             options: Those of `metaqnn resume`, such as a larger budget.
 
         Raises:
             MetaqnnError: The folder is not that of a run, or an option unknown or impossible.
         """
         objects, _ = split_objects(space=space, agent=agent, evaluator=evaluator)
-        run = open_run(Path(folder), objects)
+        run = open_run(as_path(folder, "the folder of a run"), objects, trust=trust)
         known = [name for name, key in run.config.keys().items() if key.is_changeable]
         given = keywords(options)
         for name in given:
             if name not in known:
                 raise MetaqnnError(f"unknown option {name}{suggestion(name, known)}")
         search = cls.__new__(cls)
-        search._take(replace(run, config=run.config.changed(given, objects)))
+        search._take(replace(run, config=run.config.changed(given, run.objects)))
         return search
 
     def _take(self, run: Run) -> None:
@@ -166,19 +169,18 @@ class Search(View):
             loop = self._open(clock)
             show: Callable[..., None] = (lambda now=False: None) if quiet else show_live(self)
             assert self._parts is not None, "the search is open"
-            self.ending = search_with_bar(
-                self._parts,
-                loop,
-                quiet=quiet,
-                observers=make_observers(self._run, loop.space),
-                observe=show,
-            )
+            observers = make_observers(self._run, loop.space)
+            with going_on(self.folder):
+                self.ending = search_with_bar(
+                    self._parts, loop, quiet=quiet, observers=observers, observe=show
+                )
         finally:
             self.close()
         show(now=True)
         if clock:
             networks = best_networks(self._run, sys.maxsize)
-            train_last(self._run, clock, networks, say=lambda line: None, quiet=quiet)
+            with going_on(self.folder):
+                train_last(self._run, clock, networks, say=lambda line: None, quiet=quiet)
         return self.ending
 
     def ask(self) -> Asked | None:
@@ -192,7 +194,8 @@ class Search(View):
         """
         try:
             loop = self._open()
-            trial = loop.ask()
+            with going_on(self.folder):
+                trial = loop.ask()
         except BaseException:
             self.close()  # what was begun in memory is not what the folder has
             raise
@@ -232,13 +235,15 @@ class Search(View):
         if not isinstance(asked, Asked):
             raise MetaqnnError(f"tell takes what ask has returned, not {asked!r}")
         outcome = asked.outcome(score if accuracy is None else accuracy, curve, error, metrics)
-        try:
-            self._open().tell(asked.trial, outcome)
-        except MetaqnnError:
-            raise
-        except BaseException:
-            self.close()
-            raise
+        loop = self._open()
+        with going_on(self.folder):
+            try:
+                loop.tell(asked.trial, outcome)
+            except MetaqnnError:
+                raise
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Let others work on the folder; the next `ask`, `tell` or `run` opens it again."""
@@ -249,7 +254,7 @@ class Search(View):
         if self._loop is None:
             parts = with_deadline(assemble(self._run), clock)
             check_content(self._run.path, parts.evaluator.facts)
-            with ExitStack() as held:
+            with going_on(self.folder), ExitStack() as held:
                 loop = held.enter_context(open_search(parts))
                 teach(parts, loop)
                 self._held, self._loop, self._parts = held.pop_all(), loop, parts

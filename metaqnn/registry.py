@@ -96,6 +96,12 @@ class Table(Collection[str], Generic[T]):
             return {}
         return {entry.name: entry for entry in entry_points(group=self.group)}
 
+    def offers(self, name: str) -> bool:
+        """Whether metaqnn or an installed package has such a part; its place counts as its name."""
+        place = name.removesuffix(MADE)
+        offered = self._offered().values()
+        return name in self.places or any(place in (entry.name, entry.value) for entry in offered)
+
     def names(self) -> list[str]:
         """All names, those of installed packages included."""
         return [*self.places, *(name for name in self._offered() if name not in self.places)]

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +12,16 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from metaqnn.errors import MetaqnnError
+from metaqnn.errors import MetaqnnError, SearchStopped
 
 FREE_SPACE = (
     "; free some space, then the same command does it, or `metaqnn resume` goes on with a run"
 )
 """How to go on where a disk is full."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+ONLY_READ = (errno.EROFS, errno.EACCES, errno.EPERM)
+"""What systems say of disks that cannot be written now, and of places that cannot be at all."""
 
 LOCK = "lock"
 PATIENCE = 0.3
@@ -80,6 +85,17 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise MetaqnnError(f"{path} cannot be read: {reason}") from error
 
 
+def as_path(path: Any, what: str) -> Path:
+    """A path that a program has given.
+
+    Raises:
+        MetaqnnError: It is none.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise MetaqnnError(f"{what} is {path!r:.80}, not a path")
+    return Path(path)
+
+
 def named_folder(results: Path, name: str) -> Path:
     """The folder of a run of this name.
 
@@ -107,12 +123,44 @@ def way_on(error: OSError) -> str:
     return FREE_SPACE if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
 
 
+def why(error: OSError, path: Path) -> str:
+    """What the system says is wrong, with which file if not with this, and what to do about it."""
+    name = f" ({error.filename})" if error.filename not in (None, str(path)) else ""
+    return f"{error.strerror or error}{name}{way_on(error)}"
+
+
+@contextmanager
+def going_on(folder: Path, command: str = "metaqnn resume") -> Iterator[None]:
+    """What keeps a run's folder from being written is told in one line, with how to go on.
+
+    Args:
+        folder: Of the run.
+        command: That goes on with it.
+
+    Raises:
+        SearchStopped: The disk is full or broken.
+        MetaqnnError: The folder can only be read.
+    """
+    try:
+        yield
+    except OSError as error:
+        told = f"{error.filename or folder} cannot be written: {error.strerror}"
+        if error.errno in ONLY_READ:
+            way = f"copy {folder} to where it can be written, and go on there"
+            raise MetaqnnError(f"{told}; {way}") from error
+        if error.errno not in FULL:
+            raise
+        way = f"`{command} {shlex.quote(str(folder))}` goes on"
+        raise SearchStopped(f"{told}; free some space, then {way}") from error
+
+
 @contextmanager
 def lock_folder(path: Path) -> Iterator[None]:
     """Keep other processes from working on a folder; a process that dies lets go.
 
     Raises:
         MetaqnnError: Another process has it.
+        OSError: It cannot be written.
     """
     try:
         with FileLock(path / LOCK, timeout=PATIENCE):

@@ -1,14 +1,17 @@
 """The tables of a replay memory, and what their rows mean."""
 
+import errno
 import json
+import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from replay.trial import Outcome, Trial
+from replay.trial import CONFIRMATION, BrokenMemory, Outcome, Trial
 
 FORMAT = 2
 
@@ -33,36 +36,105 @@ CREATE INDEX trials_by_digest ON trials (digest);
 """
 
 
-UNWRITABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
-"""How SQLite says that it cannot write a file or the ones beside it."""
+OUTCOMES = "number, walk, stage, digest, seed, note, imported, metrics, curve, error, reward"
+"""Columns of trials: those of `read_trial`, of `read_outcome`, and the reward."""
+
+NOT_AGAIN = f"(json_extract(note, '$.{CONFIRMATION}') IS NULL)"
+"""A condition: the trial is no confirmation."""
+
+UNWRITABLE = {
+    sqlite3.SQLITE_CANTOPEN: errno.EACCES,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+}
+"""How SQLite says that it cannot write a file or the ones beside it, and how systems say it."""
+
+LITTLE = 2**18
+"""Bytes of free space below which SQLite's error of the disk is that of a full one."""
 
 
-def connect(path: Path) -> sqlite3.Connection:
+class Connection(sqlite3.Connection):
+    """A database in a file.
+
+    Attributes:
+        path: The file.
+        unwritable: Why it can only be read, if so.
+    """
+
+    path: Path
+    unwritable: OSError | None = None
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """What keeps the file from being written, known before or not, is the system's error.
+
+        Raises:
+            OSError: The disk is full, say.
+        """
+        if self.unwritable is not None:
+            raise self.unwritable
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise unwritable(error, self.path) or error from error
+
+
+def connect(path: Path) -> Connection:
     """The database in a file; every change that is committed is durable.
 
-    Where nothing can be written, as on a read-only file system, it can only be read.
+    Where nothing can be written, as on a read-only file system or a full disk, what is there is
+    read.
+
+    Raises:
+        OSError: It cannot be read either.
     """
-    connection = sqlite3.connect(path, isolation_level=None)
+    connection = _open(path)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchall()
+        connection.execute("PRAGMA synchronous = FULL")
     except sqlite3.Error as error:
         connection.close()
-        if error.sqlite_errorcode & 0xFF not in UNWRITABLE:  # above it are the kinds of each
+        reason = unwritable(error, path)
+        if reason is None:
             raise
-        return _connect_to_read(path)
-    connection.execute("PRAGMA synchronous = FULL")
+        connection = _connect_to_read(path)
+        connection.unwritable = reason
+    connection.path = path
     return connection
 
 
-def _connect_to_read(path: Path) -> sqlite3.Connection:
+def _open(name: Path | str, *, uri: bool = False) -> Connection:
+    return sqlite3.connect(name, isolation_level=None, uri=uri, factory=Connection)
+
+
+def unwritable(error: sqlite3.Error, path: Path) -> OSError | None:
+    """What keeps a file from being written, as the system says it; None where it is none of that.
+
+    Args:
+        error: What SQLite has raised.
+        path: The file.
+    """
+    number = UNWRITABLE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)  # above it are the kinds
+    if number is None:
+        return None
+    if number in (errno.EACCES, errno.EIO) and path.parent.is_dir():
+        if hasattr(os, "statvfs") and os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+            number = errno.EROFS
+        elif shutil.disk_usage(path.parent).free < LITTLE:
+            number = errno.ENOSPC
+    return OSError(number, os.strerror(number), str(path))
+
+
+def _connect_to_read(path: Path) -> Connection:
     log = path.with_name(f"{path.name}-wal")
     if not log.is_file() or not log.stat().st_size:
         # "immutable" asks for no file beside it
         name = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-        return sqlite3.connect(name, isolation_level=None, uri=True)
+        return _open(name, uri=True)
     # the last changes are still in the log alone, and to read them SQLite has to write
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection = _open(":memory:")
     with TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
         shutil.copyfile(path, copy)
@@ -74,6 +146,27 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
             copied.close()
     connection.execute("PRAGMA query_only = ON")
     return connection
+
+
+def read_configuration(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
+    """The configuration for which a memory was made, if all of it is as `Memory` writes it.
+
+    Raises:
+        BrokenMemory: It is not.
+        sqlite3.DatabaseError: The file is damaged or something else.
+    """
+    problems = connection.execute("PRAGMA quick_check").fetchall()
+    written = dict(connection.execute("SELECT key, value FROM run WHERE key <> 'snapshot'"))
+    if problems != [("ok",)]:
+        raise BrokenMemory(f"{path} is damaged: {problems[0][0]}")
+    if written.get("format") != str(FORMAT):
+        raise BrokenMemory(f"{path} has format {written.get('format')}, not {FORMAT}")
+    try:
+        there = dict(json.loads(written["configuration"]))
+        check_trials(connection)
+    except (sqlite3.DatabaseError, KeyError, ValueError, TypeError, RecursionError) as error:
+        raise BrokenMemory(f"{path} is damaged: {error}") from error
+    return there
 
 
 def check_trials(connection: sqlite3.Connection) -> None:
@@ -149,7 +242,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
 }
 """The columns of trials, and what is true of their values."""
 
-TAKEN = frozenset((*CHECKS, "first"))
+TAKEN = frozenset((*CHECKS, "first", CONFIRMATION))
 """Names that no metric and nothing in a note may have, since they are columns."""
 
 

@@ -237,15 +237,21 @@ class PracticalSpace(Space[PracticalState]):
                 yield [*known, values]
 
     def starts(self) -> tuple[tuple[Token, ...], ...]:
-        """Networks made by hand, as far as the choices allow; colour pictures are mirrored."""
-        mirror = {"mirror": "mirror"} if self.is_colour else {}
+        """Networks made by hand, as far as the choices allow, the one to prefer first.
+
+        Colour pictures are mirrored, but for a last network, since letters and digits do not bear
+        it.
+        """
+        designs = list(DESIGNS)
+        if self.is_colour:
+            designs = [*({"mirror": "mirror", **design} for design in DESIGNS), DESIGNS[0]]
         walks = []
-        for design in DESIGNS:
-            values = {kind: choices[0] for kind, choices in CHOICES.items()} | mirror | design
+        for design in designs:
+            values = {kind: choices[0] for kind, choices in CHOICES.items()} | design
             walk = tuple(f"{kind}:{values[kind]}" for _, kind in self._order)
             if all(token in self.vocabulary[token.partition(":")[0]] for token in walk):
                 walks.append(walk)
-        return tuple(walks)
+        return tuple(dict.fromkeys(walks))
 
 
 def _rule(kind: str) -> Rule:

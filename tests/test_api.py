@@ -142,7 +142,7 @@ def test_interrupted_anywhere_run_goes_on_to_the_same_end(monkeypatch):
             raise KeyboardInterrupt
         return evaluator(job)
 
-    monkeypatch.setattr("metaqnn.search.loop.attempt", interrupt)
+    monkeypatch.setattr("metaqnn.search.trainings.attempt", interrupt)
     interruptions = 0
     while search.ending is None:
         try:
@@ -491,3 +491,24 @@ def test_arrays_are_no_data_set_and_the_way_to_one_is_told(tmp_path):
     with pytest.raises(MetaqnnError, match=r"np\.savez") as error:
         Search(dataset=arrays, results_dir=tmp_path)
     assert len(str(error.value)) < 300
+
+
+def test_what_is_of_another_kind_is_told_in_one_line():
+    import metaqnn
+
+    search = Search(shape=(1, 8, 8), classes=10, space="digits", budget=2, name="kinds")
+    asked = search.ask()
+    for wrong in (
+        lambda: metaqnn.load(None),
+        lambda: metaqnn.load(3),
+        lambda: Search.open(None),
+        lambda: Search.open(3),
+        lambda: Search(space=3),
+        lambda: Search(agent=3),
+        lambda: Search(evaluator=3),
+        lambda: search.tell(asked, curve=5),
+        lambda: search.tell(asked, 0.5, metrics=5),
+    ):
+        with pytest.raises(MetaqnnError, match=r"^[^\n]* is (None|[35]), not [^\n]*$"):
+            wrong()
+    search.close()

@@ -19,6 +19,7 @@ from metaqnn.runs.creation import create_run
 from metaqnn.runs.run import Run
 from metaqnn.runs.session import open_search, search_with_bar
 from metaqnn.runs.timed import train_last, with_deadline
+from metaqnn.storage import going_on
 from metaqnn.terminal import printable
 from replay import Memory
 
@@ -43,6 +44,11 @@ def drive(run: Run, *, quiet: bool, began: float, command: list[str] | None = No
         MetaqnnError: Another process works on the run, its data, memory or inputs are broken, or
             the search cannot go on.
     """
+    with going_on(run.path):
+        _drive(run, quiet, began, command)
+
+
+def _drive(run: Run, quiet: bool, began: float, command: list[str] | None) -> None:
     clock = Clock.of(run.config, began)
     parts = with_deadline(assemble(run), clock)
     observers = make_observers(run, parts.space)
@@ -65,7 +71,7 @@ def drive(run: Run, *, quiet: bool, began: float, command: list[str] | None = No
             _train_last(run, clock, quiet=quiet)
     except KeyboardInterrupt:
         memory = run.memory()
-        trained = sum(1 for _ in memory.trained())
+        trained = len([*memory.trained(), *memory.confirmations()])
         memory.close()
         budget = "" if clock else f" of {run.config.run.budget}"
         click.echo(
@@ -105,8 +111,14 @@ def _summarise(parts: Parts, memory: Memory, ending: str) -> None:
     if hint := advise(trained):
         click.echo(hint)
     refused = len({trial.digest for trial in memory.refused()})
+    again = trials[trials["finished"] & (trials["confirmation"] > 0)]
     click.echo(
         f"{len(trained)} networks trained, {trained['error'].notna().sum()} of them failed; "
         + (f"{refused} refused as too large; " if refused else "")
+        + (
+            f"the best {again['digest'].nunique()} were trained again, {len(again)} times in all; "
+            if len(again)
+            else ""
+        )
         + f"{ending}. Results are in {parts.run.path}"
     )

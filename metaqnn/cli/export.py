@@ -4,9 +4,12 @@ from pathlib import Path
 
 import click
 
+from metaqnn.cli.options import trust_option
+
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path))
+@trust_option
 @click.option(
     "--rank",
     type=click.IntRange(1),
@@ -27,7 +30,7 @@ import click
     "architecture as metadata), .onnx, .pt2 (torch.export) or .py (PyTorch source that needs "
     "nothing of metaqnn; its weights are written beside it as .safetensors).",
 )
-def export(source: Path, rank: int | None, final: str | None, target: Path) -> None:
+def export(source: Path, trust: bool, rank: int | None, final: str | None, target: Path) -> None:
     """Write a trained network of SOURCE, a run's folder or a .safetensors file, to a file.
 
     A .pt2 or .py file, which can run code when it is read, is never read here.
@@ -47,9 +50,9 @@ def export(source: Path, rank: int | None, final: str | None, target: Path) -> N
             raise MetaqnnError(f"{source} is one network: --rank and --final are of a run's folder")
         path = source
     elif final is None:
-        path = weights_file(open_run(source), rank or 1)
+        path = weights_file(open_run(source, trust=trust), rank or 1)
     else:
-        path = final_weights(open_run(source), rank, final)
+        path = final_weights(open_run(source, trust=trust), rank, final)
     network, facts = load_network(path)
     write(network, facts, target)
     click.echo(f"{facts.architecture} is in {target}")

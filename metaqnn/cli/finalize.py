@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from metaqnn.cli.options import format_option, given, run_folder, section_options
+from metaqnn.cli.options import format_option, given, run_folder, section_options, trust_option
 from metaqnn.config import RunOptions
 from metaqnn.data.options import DataOptions
 from metaqnn.executors.ray import RayOptions
@@ -31,6 +31,7 @@ def parse_scale(
 
 @click.command()
 @run_folder
+@trust_option
 @click.option(
     "-k", default=10, show_default=True, type=click.IntRange(1), help="How many networks."
 )
@@ -68,6 +69,7 @@ def parse_scale(
 @section_options(Recipe, has_default=False)
 def finalize(
     folder: Path,
+    trust: bool,
     k: int,
     ensemble: int,
     recipe: str,
@@ -96,7 +98,7 @@ def finalize(
     def warn(text: str) -> None:
         click.echo(printable(f"warning: {text}"), err=True)
 
-    run = open_run(folder)
+    run = open_run(folder, trust=trust)
     networks = best_networks(run, k)
     finals = plan_finals(run, recipe, name, given(options), scales)
     try:

@@ -8,6 +8,8 @@ import click
 from pydantic.fields import FieldInfo
 
 from metaqnn.config import ROLES, chosen_sections, claim_options, read_values, unknown_option
+from metaqnn.config.trust import check_read, leave_unread
+from metaqnn.environment import CONFIG
 from metaqnn.errors import MetaqnnError
 from metaqnn.executors.options import ExecutorOptions
 from metaqnn.options import Section, fields_of, names_of
@@ -29,6 +31,14 @@ format_option = click.option(
 
 run_folder = click.argument("folder", type=click.Path(path_type=Path))
 """The argument of commands that look at a run."""
+
+trust_option = click.option(
+    "--trust",
+    is_flag=True,
+    help="Import code that only the folder names, such as an agent module:Class: you trust whoever "
+    "made it.",
+)
+"""The option of commands that look at a run."""
 
 CHOOSING = (*(role.name for role in ROLES), "workers", "network-timeout")
 """Options that say which parts there are."""
@@ -98,8 +108,10 @@ class ResumeCommand(PartsCommand):
 
     def choose(self, args: list[str]) -> list[dict[str, Any]]:
         """The options of the run."""
-        files = [Path(arg) / "config.toml" for arg in args if not arg.startswith("-")]
+        files = [Path(arg) / CONFIG for arg in args if not arg.startswith("-")]
         there = [path for path in files if path.is_file()]
+        if there and "--trust" not in args:
+            check_read(leave_unread(there[0].parent))
         stored = read_values(there[0]) if there else {}
         return [{**stored, **_scan(args, CHOOSING)}]
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from metaqnn.cli.options import run_folder
+from metaqnn.cli.options import run_folder, trust_option
 from metaqnn.reports.figures.catalogue import FIGURES, OLDER
 from metaqnn.reports.formats import FIGURE_FORMATS
 
 
 @click.command()
 @run_folder
+@trust_option
 @click.option(
     "--figure",
     "names",
@@ -33,7 +34,9 @@ from metaqnn.reports.formats import FIGURE_FORMATS
     type=click.Path(path_type=Path),
     help="Folder to write NAME.png and so on to.  [default: FOLDER/figures]",
 )
-def plot(folder: Path, names: tuple[str, ...], forms: tuple[str, ...], target: Path | None) -> None:
+def plot(
+    folder: Path, trust: bool, names: tuple[str, ...], forms: tuple[str, ...], target: Path | None
+) -> None:
     """Draw figures of the run in FOLDER, also while it runs.
 
     \b
@@ -52,8 +55,9 @@ def plot(folder: Path, names: tuple[str, ...], forms: tuple[str, ...], target: P
     from metaqnn.reports.figures.gallery import draw_figure, draw_figures
     from metaqnn.reports.figures.style import save
     from metaqnn.runs.run import open_run
+    from metaqnn.storage import why
 
-    findings = Findings.of(open_run(folder))
+    findings = Findings.of(open_run(folder, trust=trust))
     target = target or folder / "figures"
     if names:
         left_out: dict[str, str] = {}
@@ -66,7 +70,7 @@ def plot(folder: Path, names: tuple[str, ...], forms: tuple[str, ...], target: P
             for form in forms:
                 save(figure, target / f"{name}.{form}")
     except OSError as error:
-        raise MetaqnnError(f"{target} cannot be written: {error}") from None
+        raise MetaqnnError(f"{target} cannot be written: {why(error, target)}") from None
     for reason in dict.fromkeys(left_out.values()):
         without = ", ".join(name for name in left_out if left_out[name] == reason)
         click.echo(f"without {without}: {reason}", err=True)

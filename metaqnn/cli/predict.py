@@ -1,6 +1,7 @@
 """metaqnn predict."""
 
 import sys
+import warnings
 from pathlib import Path
 
 import click
@@ -35,6 +36,7 @@ def predict(model: Path, pictures: tuple[Path, ...], trust: bool, form: Format) 
     from metaqnn.data.inputs import read_inputs
     from metaqnn.errors import MetaqnnError
     from metaqnn.models.formats import load
+    from metaqnn.models.model import OtherScale
     from metaqnn.terminal import printable
 
     loaded = load(model, trust=trust)
@@ -42,7 +44,12 @@ def predict(model: Path, pictures: tuple[Path, ...], trust: bool, form: Format) 
     names, images, broken = read_inputs(pictures, shape, preparation)
     if not names:
         raise MetaqnnError(broken[0] if len(broken) == 1 else f"{broken[0]}; nor the others")
-    probabilities = loaded.probabilities(images)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", OtherScale)
+        probabilities = loaded.probabilities(images)
+    if any(path.suffix.lower() == ".npy" for path in pictures):  # of pictures the scale is known
+        for warning in told:
+            click.echo(f"warning: {warning.message}", err=True)
     best = probabilities.argmax(1)
     found = pd.DataFrame(
         {

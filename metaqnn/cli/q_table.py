@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from metaqnn.cli.options import run_folder
+from metaqnn.cli.options import run_folder, trust_option
 
 
 @click.command()
 @run_folder
+@trust_option
 @click.option("--csv", type=click.Path(path_type=Path), help="File to write.  [default: print]")
 @click.option(
     "--layout",
@@ -17,7 +18,7 @@ from metaqnn.cli.options import run_folder
     show_default=True,
     help="metaqnn2017: the columns of the 2017 code's q_values.csv.",
 )
-def q_table(folder: Path, csv: Path | None, layout: str) -> None:
+def q_table(folder: Path, trust: bool, csv: Path | None, layout: str) -> None:
     """Export the Q-values that the run in FOLDER has learnt, a row per state and action.
 
     `metaqnn run --q-table FILE` starts from either layout.
@@ -29,7 +30,7 @@ def q_table(folder: Path, csv: Path | None, layout: str) -> None:
     from metaqnn.storage import write_output
     from state_space.chain import ChainSpace
 
-    run = open_run(folder)
+    run = open_run(folder, trust=trust)
     frame = trained_agent(run).knowledge()
     if frame is None:
         raise MetaqnnError(f"{folder} has no Q-table: its agent is {run.config.run.agent}")

@@ -6,11 +6,12 @@ from time import sleep
 
 import click
 
-from metaqnn.cli.options import run_folder
+from metaqnn.cli.options import run_folder, trust_option
 
 
 @click.command()
 @run_folder
+@trust_option
 @click.option(
     "--html",
     "target",
@@ -34,7 +35,7 @@ from metaqnn.cli.options import run_folder
     type=click.IntRange(1),
     help="Of --watch: seconds from one writing to the next.",
 )
-def report(folder: Path, target: Path | None, k: int, watch: bool, every: int) -> None:
+def report(folder: Path, trust: bool, target: Path | None, k: int, watch: bool, every: int) -> None:
     """Write a page that explains the run in FOLDER, also while it runs.
 
     It is one HTML file, which loads nothing else: the figures, the best networks as a table and as
@@ -47,12 +48,12 @@ def report(folder: Path, target: Path | None, k: int, watch: bool, every: int) -
     target = target or folder / "report.html"
     interrupted = False
     try:
-        while watch and is_running(open_run(folder)):
-            write_page(open_run(folder), target, k=k, refresh=every)
+        while watch and is_running(open_run(folder, trust=trust)):
+            write_page(open_run(folder, trust=trust), target, k=k, refresh=every)
             sleep(every)
     except KeyboardInterrupt:
         interrupted = True  # once more, lest browsers load it for ever
-    write_page(open_run(folder), target, k=k)
+    write_page(open_run(folder, trust=trust), target, k=k)
     click.echo(f"written to {target}")
     if interrupted:
         sys.exit(INTERRUPTED)

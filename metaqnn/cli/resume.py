@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from metaqnn.cli.options import ResumeCommand, given, run_folder
+from metaqnn.cli.options import ResumeCommand, given, run_folder, trust_option
 
 
 @click.command(cls=ResumeCommand)
 @run_folder
+@trust_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-def resume(folder: Path, quiet: bool, **options: Any) -> None:
+def resume(folder: Path, trust: bool, quiet: bool, **options: Any) -> None:
     """Go on with the run in FOLDER, if need be with a larger budget or on another device.
 
     The run keeps what is given here for the next time. One with a time has it once more.
@@ -22,5 +23,5 @@ def resume(folder: Path, quiet: bool, **options: Any) -> None:
     from metaqnn.cli.drive import drive
     from metaqnn.runs.run import open_run
 
-    run = open_run(folder)
+    run = open_run(folder, trust=trust)
     drive(replace(run, config=run.config.changed(given(options))), quiet=quiet, began=began)

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from metaqnn.cli.options import format_option, run_folder
+from metaqnn.cli.options import format_option, run_folder, trust_option
 from metaqnn.reports.columns import COSTS, SORTS, sort_column
 from metaqnn.reports.formats import Format
 
 
 @click.command()
 @run_folder
+@trust_option
 @click.option(
     "-k",
     type=click.IntRange(1),
@@ -36,6 +37,7 @@ from metaqnn.reports.formats import Format
 @format_option
 def top_k(
     folder: Path,
+    trust: bool,
     k: int | None,
     sort: str,
     max_parameters: int | None,
@@ -48,7 +50,8 @@ def top_k(
     `metaqnn export --rank` takes it; validation accuracy; test error, after `metaqnn finalize`;
     parameters, multiply-adds an image, seconds of training, which network of the run it was, and
     the epsilon at which it was found; and the reward where it is not the accuracy. An asterisk
-    marks accuracies that are predicted.
+    marks accuracies that are predicted. Networks that were trained again (--confirm) come first,
+    with their means and the number of trainings.
     """
     from metaqnn.reports.distinct import distinct
     from metaqnn.reports.finals import add_test_errors
@@ -56,7 +59,7 @@ def top_k(
     from metaqnn.reports.top_k import top_k as find_best
     from metaqnn.runs.run import open_run
 
-    run = open_run(folder)
+    run = open_run(folder, trust=trust)
     memory = run.memory()
     best = find_best(
         add_test_errors(distinct(memory.frame()), run),

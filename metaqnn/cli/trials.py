@@ -4,14 +4,15 @@ from pathlib import Path
 
 import click
 
-from metaqnn.cli.options import run_folder
+from metaqnn.cli.options import run_folder, trust_option
 
 
 @click.command()
 @run_folder
+@trust_option
 @click.option("--csv", type=click.Path(path_type=Path), help="CSV file to write.")
 @click.option("--parquet", type=click.Path(path_type=Path), help="Parquet file to write.")
-def trials(folder: Path, csv: Path | None, parquet: Path | None) -> None:
+def trials(folder: Path, trust: bool, csv: Path | None, parquet: Path | None) -> None:
     """Write all trials of the run in FOLDER, one row each, also while it runs.
 
     Without --csv and --parquet the CSV is printed. docs/trials.md explains the columns.
@@ -20,7 +21,7 @@ def trials(folder: Path, csv: Path | None, parquet: Path | None) -> None:
     from metaqnn.runs.run import open_run
     from metaqnn.storage import write_output
 
-    run = open_run(folder)
+    run = open_run(folder, trust=trust)
     memory = run.memory()
     table = list_trials(memory.frame(refused=True), run.space(), run.task.score)
     memory.close()

@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from metaqnn.comparison.statistics import Measure, serving
+from metaqnn.comparison.statistics import Measure, handed_over, serving
 from metaqnn.errors import MetaqnnError
-from metaqnn.reports.figures.best import running_best
 
 SEARCH = ["agent", "seed"]
 
@@ -65,11 +64,11 @@ def agent_seconds(searches: pd.DataFrame, budget: int) -> "pd.Series[float]":
 def networks_until(
     searches: pd.DataFrame, budget: int, measure: Measure, regret: float
 ) -> "pd.Series[float]":
-    """By agent and seed, after how many networks the one to hand over is first good enough.
+    """By agent and seed, after how many trainings the one to hand over is first good enough.
 
     Args:
         searches: As `metaqnn.comparison.searches.read_searches` gives them.
-        budget: Distinct networks.
+        budget: Trainings.
         measure: What the regret is of.
         regret: At most; as people read it.
 
@@ -79,7 +78,7 @@ def networks_until(
     found = {}
     for search, own in serving(searches, budget).groupby(SEARCH):
         ordered = own.dropna(subset=[measure.column]).sort_values("number").set_index("number")
-        best = running_best(ordered["reward"], ordered[measure.column])
+        best = handed_over(ordered["network"], ordered["reward"], ordered[measure.column])
         # what is read from a file may be off by a last digit
         reached = best.index[measure.points(best) <= regret + 1e-9]
         found[search] = min(reached, default=np.inf)

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from metaqnn.comparison.statistics import Measure, mean_interval
-from metaqnn.reports.figures.best import UNITS, running_best, time_unit
+from metaqnn.comparison.statistics import Measure, handed_over, mean_interval
+from metaqnn.reports.figures.best import UNITS, time_unit
 from metaqnn.reports.figures.style import COLOURS, STYLE, STYLES, make_figure, save
 
 POINTS = 200
@@ -18,7 +18,7 @@ POINTS = 200
 
 
 def best_so_far(searches: pd.DataFrame, agent: str, column: str) -> pd.DataFrame:
-    """The value of the network that would be handed over after 1, 2, ... distinct networks.
+    """The value of the network that would be handed over after 1, 2, ... trainings.
 
     Args:
         searches: As `metaqnn.comparison.searches.read_searches` gives them.
@@ -26,7 +26,7 @@ def best_so_far(searches: pd.DataFrame, agent: str, column: str) -> pd.DataFrame
         column: The value, "expected" or "score".
 
     Returns:
-        A row a number of networks, up to the budget, a column a seed; NaN before a network
+        A row a number of trainings, up to the budget, a column a seed; NaN before a network
         succeeded. A search that ended early keeps its last value.
     """
     own = searches[searches["agent"] == agent]
@@ -34,7 +34,7 @@ def best_so_far(searches: pd.DataFrame, agent: str, column: str) -> pd.DataFrame
     lines = {}
     for seed, found in own[own["budget"] == budget].dropna(subset=[column]).groupby("seed"):
         ordered = found.sort_values("number").set_index("number")
-        values = running_best(ordered["reward"], ordered[column])
+        values = handed_over(ordered["network"], ordered["reward"], ordered[column])
         lines[seed] = values.reindex(range(1, budget + 1)).ffill()
     return pd.DataFrame(lines)
 
@@ -58,7 +58,7 @@ def best_over_time(searches: pd.DataFrame, agent: str, column: str) -> pd.DataFr
         ordered = found.sort_values("number")
         seconds = ordered["seconds"].fillna(0).cumsum()
         succeeded = ordered.dropna(subset=[column])
-        values = running_best(succeeded["reward"], succeeded[column])
+        values = handed_over(succeeded["network"], succeeded["reward"], succeeded[column])
         values.index = pd.Index(seconds[succeeded.index])
         lines[seed] = values.groupby(level=0).last()
         ends.append(seconds.max())
@@ -71,16 +71,16 @@ def draw_comparison(
     """Write comparison.svg and comparison.png: how good the network to hand over is, and when.
 
     A line an agent: the mean over the seeds, in a band of its 95 % confidence interval, against the
-    distinct networks; and, where trainings took time, against the time that they took together.
+    trainings; and, where these took time, against the time that they took together.
     """
     column = measure.column
     is_timed = "seconds" in searches and searches["seconds"].any()
     with mpl.rc_context(STYLE):
         figure = make_figure(3.9)
         panels = figure.subplots(1, 2 if is_timed else 1, sharey=True, squeeze=False)[0]
-        places = {
-            "distinct networks": {each: best_so_far(searches, each, column) for each in agents}
-        }
+        again = (searches["confirmation"] > 0).any()
+        place = "trainings" if again else "distinct networks"
+        places = {place: {each: best_so_far(searches, each, column) for each in agents}}
         if is_timed:
             lines = {each: best_over_time(searches, each, column) for each in agents}
             unit = time_unit(max(each.index.max() for each in lines.values()))

@@ -35,7 +35,7 @@ from metaqnn.runs.assembly import (
 from metaqnn.runs.creation import find_task
 from metaqnn.runs.run import Run
 from metaqnn.spaces import read_space
-from metaqnn.storage import read_toml
+from metaqnn.storage import read_toml, why
 from metaqnn.task import read_task
 
 SETTINGS = "comparison.toml"
@@ -115,7 +115,7 @@ class Comparison:
     Attributes:
         base: Folder, space, images and evaluator; its agent, seed and budget mean nothing.
         options: What was asked of all agents, as keys of the configuration.
-        budgets: Distinct networks, ascending.
+        budgets: Trainings, ascending.
     """
 
     base: Run
@@ -141,8 +141,8 @@ class Comparison:
     def plan(self, entrants: Iterable[Entrant], seeds: Sequence[int]) -> list[Run]:
         """All searches; the path of each is its file's, without .csv.
 
-        An agent that plans for its budget has a search for every budget, any other agent only for
-        the largest.
+        An agent that plans for its budget has a search for every budget, and so has one whose best
+        networks are trained again; any other agent only for the largest.
 
         Raises:
             MetaqnnError: An agent, one of its options or a file that it names is impossible.
@@ -153,7 +153,7 @@ class Comparison:
             tried = self._search(entrant, self.budgets[-1], seeds[0])
             known |= {name.replace("_", "-") for name in tried.config.values()}
             space = tried.space()
-            plans = make_agent(tried, space).plans_for_budget
+            plans = make_agent(tried, space).plans_for_budget or tried.config.run.confirm > 0
             make_rules(tried, space)
             make_stopper(tried, self.evaluator)
             make_experiences(tried, space)
@@ -239,7 +239,7 @@ def prepare(comparison: Comparison, command: list[str], facts: Mapping[str, Any]
         building.rename(path)
     except OSError as error:
         shutil.rmtree(building, ignore_errors=True)
-        raise MetaqnnError(f"{path} cannot be made: {error}") from None
+        raise MetaqnnError(f"{path} cannot be made: {why(error, path)}") from None
 
 
 def _identity(comparison: Comparison) -> dict[str, Any]:

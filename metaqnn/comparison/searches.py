@@ -23,8 +23,9 @@ SEARCHES = "searches"
 SEARCH = re.compile(r"budget-(\d+)-seed-(\d+)\.csv")
 
 COLUMNS = ("number", "reward", "score", "network")
-"""Of a search; and `expected`, where the evaluator gives it, `seconds`, where networks are trained,
-and `agent_seconds`, of the processor for the agent itself since the row before, where it was timed.
+"""Of a search; and `expected`, where the evaluator gives it, `confirmation`, where networks are
+trained again: 1, 2, ... in the rows of these trainings, `seconds`, where they are trained at all,
+and `agent_seconds`, of the processor for the agent itself since the row before.
 
 In its file the score has its own name, and both are as people read them."""
 
@@ -32,7 +33,7 @@ ACCURACY = accuracy()
 
 
 def run_search(run: Run, evaluator: Evaluator) -> pd.DataFrame:
-    """Search in this process; the distinct networks as `COLUMNS` has them, the first first.
+    """Search in this process; all trainings as `COLUMNS` has them, the first first.
 
     Networks that failed have no score, stopped ones the predicted one if there is one.
 
@@ -56,7 +57,7 @@ def run_search(run: Run, evaluator: Evaluator) -> pd.DataFrame:
     search.run()
     trials = memory.frame()
     memory.close()
-    new = trials[trials["first"]]
+    new = trials[trials["first"] | (trials["confirmation"] > 0)]
     succeeded = new["error"].isna()
     found = pd.DataFrame(
         {
@@ -66,6 +67,8 @@ def run_search(run: Run, evaluator: Evaluator) -> pd.DataFrame:
             "network": [space.text(walk) for walk in new["walk"]],
         },
     )
+    if (new["confirmation"] > 0).any():
+        found["confirmation"] = new["confirmation"]
     found["score"] = found["score"].where(succeeded)
     if "expected" in new:
         found.insert(3, "expected", new["expected"].where(succeeded))
@@ -121,7 +124,9 @@ def read_searches(folder: Path, score: Score = ACCURACY) -> pd.DataFrame:
         frames.append(found.astype({"number": int}).assign(**place))
     if not frames:
         raise MetaqnnError(f"{folder} has no searches")
-    return pd.concat(frames, ignore_index=True)
+    searches = pd.concat(frames, ignore_index=True)
+    confirmations = searches.get("confirmation", pd.Series(0.0, searches.index))
+    return searches.assign(confirmation=confirmations.fillna(0).astype(int))
 
 
 def _scores(found: pd.DataFrame) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from metaqnn.reports.distinct import by_standing
 from metaqnn.task import Score
 
 Floats = npt.NDArray[np.float64]
@@ -74,7 +75,7 @@ class Measure:
 
 
 def serving(searches: pd.DataFrame, budget: int) -> pd.DataFrame:
-    """The networks that every agent and seed has met within a budget.
+    """The trainings that every agent and seed has made within a budget.
 
     They are those of the search with the smallest budget that is not below it: an agent that plans
     for its budget has one of just that budget; of any other a longer search begins the same. A
@@ -82,7 +83,7 @@ def serving(searches: pd.DataFrame, budget: int) -> pd.DataFrame:
 
     Args:
         searches: As `metaqnn.comparison.searches.read_searches` gives them.
-        budget: Distinct networks.
+        budget: Trainings.
     """
     enough = searches[searches["budget"] >= budget]
     fitting = enough.groupby(["agent", "seed"])["budget"].transform("min")
@@ -93,13 +94,42 @@ def best_of(searches: pd.DataFrame, budget: int, column: str, count: int = 1) ->
     """By agent and seed, the highest value among so many networks of the highest rewards.
 
     With a count of 1 it is the value of the network that is handed over. Of equal rewards, that
-    which was found first is higher; networks that failed have no value and are left out.
+    which was found first is higher; networks that failed have no value and are left out. Those that
+    were trained again come first, and have their means.
     """
     met = serving(searches, budget).dropna(subset=[column])
-    ranked = met.sort_values(["reward", "number"], ascending=[False, True])
     groups = ["agent", "seed"]
-    best: pd.Series[float] = ranked.groupby(groups).head(count).groupby(groups)[column].max()
-    return best
+    networks = met.groupby([*groups, "network"], as_index=False).agg(
+        reward=("reward", "mean"),
+        value=(column, "mean"),
+        number=("number", "min"),
+        trainings=("number", "size"),
+    )
+    ranked = by_standing(networks.sort_values("number", kind="stable"))
+    chosen = ranked.groupby(groups).head(count)
+    best: pd.Series[float] = chosen.groupby(groups)["value"].max()
+    return best.rename(column)
+
+
+def handed_over(
+    networks: "pd.Series[str]", rewards: "pd.Series[float]", values: "pd.Series[float]"
+) -> "pd.Series[float]":
+    """After each training, the value of the network that would be handed over; see `best_of`."""
+    trained: dict[str, list[tuple[float, float]]] = {}
+    again: set[str] = set()
+    best: str | None = None
+    found = []
+    for network, *result in zip(networks, rewards, values, strict=True):
+        trained.setdefault(network, []).append((result[0], result[1]))
+        if len(trained[network]) > 1:
+            again.add(network)
+            # of equals the one found first
+            candidates = [known for known in trained if known in again]
+            best = max(candidates, key=lambda known: np.mean(trained[known], axis=0)[0])
+        elif best is None or (not again and result[0] > trained[best][0][0]):
+            best = network
+        found.append(np.mean(trained[best], axis=0)[1])
+    return pd.Series(found, networks.index)
 
 
 def mean_interval(values: Floats) -> tuple[Floats, Floats]:

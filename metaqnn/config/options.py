@@ -3,14 +3,12 @@
 import re
 from typing import Annotated, ClassVar
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from metaqnn.agents.base import AGENTS
+from metaqnn.budget import DEFAULT_BUDGET
 from metaqnn.options import Section
-
-DEFAULT_BUDGET = 70
-"""Networks of a run that says neither budget nor schedule."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -49,6 +47,12 @@ class RunOptions(Section):
         ge=0,
         description="Distinct networks to train. Default: the schedule's total, or 70.",
     )
+    confirm: int = Field(
+        0,
+        ge=0,
+        description="Train the best so many networks again with other seeds, and again while it is "
+        "not sure which of them is the best; up to a quarter of the budget is for that.",
+    )
     time_limit: str | None = Field(
         None,
         description="Search for three tenths of this time among small networks, and train the best "
@@ -76,14 +80,17 @@ class RunOptions(Section):
     )
 
     FREE: ClassVar = (
-        *("executor", "budget", "time_limit", "device", "keep", "tensorboard", "replay_from"),
+        *("executor", "budget", "confirm", "time_limit", "device", "keep", "tensorboard"),
+        "replay_from",
     )
-    CHANGEABLE: ClassVar = ("budget", "time_limit", "device", "tensorboard", "executor")
+    CHANGEABLE: ClassVar = ("budget", "confirm", "time_limit", "device", "tensorboard", "executor")
     INPUTS: ClassVar = ("replay_from",)
 
     @field_validator("time_limit")
     @classmethod
-    def _is_time(cls, value: str | None) -> str | None:
+    def _is_time(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("confirm"):
+            raise PydanticCustomError("alone", "cannot be combined with --confirm")
         try:
             if value is not None:
                 read_time(value)

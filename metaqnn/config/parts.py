@@ -102,6 +102,8 @@ def of_chosen(values: Mapping[str, Any], objects: Objects | None = None) -> dict
     """
     named = {key.replace("-", "_"): value for key, value in values.items()}
     known = homes_of(chosen_sections(named, objects))
+    if any(role.name in (objects or {}) for role in ROLES):  # nobody knows what options they had
+        return {name: value for name, value in named.items() if name in known}
     return {name: value for name, value in named.items() if name in known or not _owners(name)}
 
 

@@ -111,7 +111,7 @@ def check_is_file(path: Path) -> None:
 
 
 @contextmanager
-def told(path: str | Path) -> Iterator[None]:
+def told(path: str | Path, kind: str = "an npz file") -> Iterator[None]:
     """Whatever numpy and zipfile trip over in a broken file becomes one line that names it.
 
     Raises:
@@ -123,7 +123,7 @@ def told(path: str | Path) -> Iterator[None]:
         raise
     except Exception as error:  # their errors share no base class
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise MetaqnnError(f"{path} cannot be read as an npz file: {reason}") from None
+        raise MetaqnnError(f"{path} cannot be read as {kind}: {reason}") from None
 
 
 def _choose(path: str, found: Mapping[str, Array], names: list[str] | None) -> Arrays:
@@ -205,7 +205,7 @@ def _npz(path: Path) -> dict[str, Array]:
             stored = info.compress_type == zipfile.ZIP_STORED
             most = info.compress_size * (1 if stored else DEFLATE) + (0 if stored else 1000)
             with archive.open(info) as stream:
-                shape, dtype, header = _header(stream)
+                shape, dtype, header = read_header(stream)
             known = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
             room = info.file_size if known and info.compress_size <= size else 0
             read = _reader(path, name, shape, dtype, header, min(room, most))
@@ -215,12 +215,12 @@ def _npz(path: Path) -> dict[str, Array]:
 
 def _npy(path: Path) -> Array:
     with path.open("rb") as stream:
-        shape, dtype, header = _header(stream)
+        shape, dtype, header = read_header(stream)
         size = os.fstat(stream.fileno()).st_size
     return Array(str(path), shape, dtype, _reader(path, None, shape, dtype, header, size))
 
 
-def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, int]:
+def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, int]:
     """Shape and type of an array, and how many bytes the header has."""
     version = np.lib.format.read_magic(stream)
     readers = {

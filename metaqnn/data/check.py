@@ -1,8 +1,9 @@
 """What looks wrong about images that were read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,6 +26,9 @@ FEW_IMAGES = 10
 
 SPREAD = 1.6
 """By how many times the values of two parts of one data set may be spread differently."""
+
+FEW_SPREAD = 10.0
+"""The same of a few images, which are less alike."""
 
 CHUNK = 1000
 """Images that are looked at at once."""
@@ -78,6 +82,34 @@ def differences_in_scale(training: Images, others: Images, name: str) -> Iterato
             f"98 of 100 values of {name} lie from {least:.4g} to {most:.4g}, those of the training "
             f"images from {low:.4g} to {high:.4g}: are both of one scale?"
         )
+
+
+def difference_from_training(
+    images: np.ndarray, mean: Sequence[float], deviation: Sequence[float], floor: float
+) -> str | None:
+    """Whether images to be classified lie elsewhere than those of training; None where not.
+
+    A few images may be lighter or darker than most, so they are told of only where they are as no
+    picture is.
+
+    Args:
+        images: Shape (images, channels, height, width), in the units of the training images.
+        mean: Of each channel of the training images.
+        deviation: Likewise.
+        floor: A deviation that counts as none.
+    """
+    means, spreads = (found((0, 2, 3), dtype=np.float64) for found in (images.mean, images.std))
+    few = len(images) < FEW_IMAGES
+    most = FEW_SPREAD if few else SPREAD
+    for centre, spread, known, there in zip(means, spreads, mean, deviation, strict=True):
+        if there <= floor or (few and spread == 0):
+            continue
+        if not 1 / most < spread / there < most or abs(centre - known) > most * 2 * there:
+            return (
+                f"the images have mean {centre:.4g} and deviation {spread:.4g}, those that the "
+                f"network was trained on {known:.4g} and {there:.4g}: are both of one scale?"
+            )
+    return None
 
 
 def _quantiles(images: Images) -> list[float]:

@@ -1,5 +1,6 @@
 """The data sets that can be chosen by name."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,6 +110,12 @@ FILE_DATASETS = {
 """Data sets that are named by what they are and where they lie, as npz:FILE."""
 
 
+FORMS = (
+    "a data set is npz:FILE, folder:DIR, the path of either, a name that `metaqnn datasets` lists, "
+    "or module:NAME of one's own"
+)
+
+
 def find_dataset(name: str) -> tuple[DataSetEntry, str | None]:
     """The entry of a data set, and the path behind "npz:" or "folder:".
 
@@ -128,7 +135,12 @@ def find_dataset(name: str) -> tuple[DataSetEntry, str | None]:
                 "pictures in class folders, or an .npz file"
             )
         raise MetaqnnError(f"there is no data set {name!r}{suggestion(name, known)}")
-    return DATASETS.find(name), None
+    if colon and not re.fullmatch(r"[\w.]+:[\w.]+", name):
+        raise MetaqnnError(f"there is no data set, file or folder {name!r}; {FORMS}")
+    try:
+        return DATASETS.find(name), None
+    except MetaqnnError as error:
+        raise MetaqnnError(f"{error}; {FORMS}" if colon else str(error)) from None
 
 
 def at_home(path: str) -> Path:
@@ -151,7 +163,9 @@ def full_name(name: str) -> str:
     """
     kind, colon, path = name.partition(":")
     if "://" in name:
-        raise MetaqnnError(f"{name} is an address: download it, and name the file or folder")
+        raise MetaqnnError(
+            f"{name} is an address: download it, and name the file or folder; {FORMS}"
+        )
     if colon and kind.lower() in FILE_DATASETS:
         return f"{kind.lower()}:{path}"
     if name in DATASETS:

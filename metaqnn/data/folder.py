@@ -12,7 +12,7 @@ from metaqnn.data.images import Images, Origin
 from metaqnn.data.labels import check_classes, listed, match_classes
 from metaqnn.data.listing import Listing, list_folder
 from metaqnn.data.options import DataOptions
-from metaqnn.data.pictures import Look
+from metaqnn.data.pictures import TRAINED_ON, Look
 from metaqnn.data.preparation import Preparation
 from metaqnn.data.reading import describe_broken, look_at_all, read_all
 from metaqnn.errors import MetaqnnError
@@ -137,7 +137,8 @@ def _skip(broken: dict[int, str], config: DataOptions, left_out: list[str]) -> N
         MetaqnnError: They may not.
     """
     if broken and not config.skip_broken:
-        raise MetaqnnError(f"{describe_broken(broken)}{SKIP}")
+        is_whole = all(TRAINED_ON in why for why in broken.values())  # to be mended, not skipped
+        raise MetaqnnError(f"{describe_broken(broken)}{'' if is_whole else SKIP}")
     if broken:
         left_out.append(f"broken files: {len(broken):,}, {describe_broken(broken)}")
 

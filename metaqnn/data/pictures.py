@@ -36,6 +36,10 @@ LARGE = 1_000_000
 the size that is wanted."""
 
 
+TRAINED_ON = "the network was trained on"
+"""Said of pictures that are whole, but of another scale."""
+
+
 class Look(NamedTuple):
     """What a file says of its picture before that is decoded.
 
@@ -128,15 +132,14 @@ def read_picture(path: Path, shape: Shape, preparation: Preparation) -> np.ndarr
             return pixels
         if white is None:
             raise MetaqnnError(
-                f"{path} has 32 bits, of which none is known to be white; the network was trained "
-                f"on {preparation.range}"
+                f"{path} has 32 bits, of which none is known to be white; {TRAINED_ON} "
+                f"{preparation.range}"
             )
         return np.clip(np.round(pixels * (255 / white)), 0, 255).astype(np.uint8)
     if preparation.white is None:
         if white == 255:
             raise MetaqnnError(
-                f"{path} has 8 bits, but the network was trained on values of another scale, "
-                f"{preparation.range}"
+                f"{path} has 8 bits, but {TRAINED_ON} values of another scale, {preparation.range}"
             )
         return grey_levels(pixels, preparation)
     factor = 1.0 if white is None else preparation.white / white

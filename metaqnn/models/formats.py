@@ -22,7 +22,7 @@ from metaqnn.models.source import write_source
 from metaqnn.networks.build import Network
 from metaqnn.networks.memory import machine_memory
 from metaqnn.registry import need
-from metaqnn.storage import way_on, write_file
+from metaqnn.storage import as_path, why, write_file
 
 
 def export(network: Network, facts: Facts, path: Path) -> None:
@@ -35,8 +35,7 @@ def export(network: Network, facts: Facts, path: Path) -> None:
     try:
         form.write(network, facts, path)
     except OSError as error:
-        reason = f"{error.strerror or error}{way_on(error)}"
-        raise MetaqnnError(f"{path} cannot be written: {reason}") from None
+        raise MetaqnnError(f"{path} cannot be written: {why(error, path)}") from None
 
 
 def check_target(path: Path) -> None:
@@ -62,7 +61,7 @@ def load(path: str | Path, *, trust: bool = False) -> Model:
         MetaqnnError: The file is not there, damaged, or something else; it can run code and is not
             trusted; this machine has not the memory for it; or a package is missing.
     """
-    path = Path(path)
+    path = as_path(path, "the file of a network")
     if not trust:
         check_trust(path, ADVICE)
     form = _format(path)

@@ -1,12 +1,14 @@
 """A trained network, ready to use."""
 
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
+from metaqnn.data.check import difference_from_training
 from metaqnn.data.prediction import prepare
 from metaqnn.data.preparation import UNTOLD, Preparation
 from metaqnn.errors import MetaqnnError
@@ -17,6 +19,10 @@ from metaqnn.task import Shape
 Scores = Callable[[np.ndarray], np.ndarray]
 """Class scores before the softmax, float32 (images, classes), of float32 images (images, channels,
 height, width) in the units of the training images."""
+
+
+class OtherScale(UserWarning):
+    """Images lie elsewhere than those that a network was trained on."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +104,18 @@ class Model:
 
         Raises:
             MetaqnnError: The images have another shape or scale, or none are there.
+
+        Warns:
+            OtherScale: They lie elsewhere than the training images.
         """
-        return self.score(prepare(images, self.facts.input_shape, self.facts.preparation))
+        facts = self.facts
+        read = prepare(images, facts.input_shape, facts.preparation)
+        factor, floor = facts.preparation.factor, facts.preparation.floor
+        mean, deviation = ([value / factor for value in of] for of in (facts.mean, facts.deviation))
+        told = difference_from_training(read, mean, deviation, floor / factor)
+        if told and not facts.contrast:
+            warnings.warn(told, OtherScale, stacklevel=2)
+        return self.score(read)
 
     def probabilities(self, images: Any) -> np.ndarray:
         """The softmax of `scores`."""

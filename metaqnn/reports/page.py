@@ -23,7 +23,7 @@ from metaqnn.reports.parts import (
 )
 from metaqnn.reports.top_k import PREDICTED, top_k
 from metaqnn.runs.run import Run
-from metaqnn.storage import lock_folder, write_output
+from metaqnn.storage import lock_folder, why, write_output
 from metaqnn.terminal import printable
 
 OWN_SECTION = ("curves", "heatmap")
@@ -46,7 +46,7 @@ def write_page(run: Run, path: Path, *, k: int, refresh: int | None = None) -> N
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MetaqnnError(f"{path} cannot be written: {error}") from None
+        raise MetaqnnError(f"{path} cannot be written: {why(error, path)}") from None
     write_output(path, text.encode("utf-8", "replace"))  # of a name, at most
 
 

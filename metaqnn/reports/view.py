@@ -18,6 +18,7 @@ from metaqnn.reports.top_k import top_k, weights_file
 from metaqnn.reports.trials import list_trials
 from metaqnn.runs.assembly import trained_agent
 from metaqnn.runs.run import Run
+from metaqnn.storage import as_path
 
 
 class View:
@@ -82,7 +83,7 @@ class View:
         Raises:
             MetaqnnError: See `model`; or the suffix is unknown, or the file cannot be written.
         """
-        export(*load_network(self._weights(rank, final)), Path(path))
+        export(*load_network(self._weights(rank, final)), as_path(path, "the file to write"))
 
     def _weights(self, rank: int | None, final: str | None) -> Path:
         if final is None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from metaqnn.agents.base import AGENTS, Agent, restore_agent
 from metaqnn.agents.experience import Experience, read_experiences
+from metaqnn.config.trust import check_read
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import EVALUATORS, Evaluator, FunctionEvaluator
 from metaqnn.executors.base import EXECUTORS, Executor, Place
@@ -47,6 +48,7 @@ def assemble(run: Run) -> Parts:
         MetaqnnError: A part is not there, does not fit another, or a file that it needs is not
             there or makes no sense.
     """
+    check_read(run.objects)
     space = run.space()
     evaluator = make_evaluator(run, space)
     return Parts(
@@ -68,6 +70,7 @@ def make_evaluator(run: Run, space: Space[Any]) -> Evaluator:
         MetaqnnError: It does not fit the space, or its file is broken.
     """
     if "evaluator" in run.objects:
+        check_read(run.objects, "evaluator")
         given = run.objects["evaluator"]
         return given if isinstance(given, Evaluator) else FunctionEvaluator(given)
     config = run.config
@@ -89,6 +92,7 @@ def make_agent(run: Run, space: Space[Any]) -> Agent:
         MetaqnnError: A file that its options name does not fit.
     """
     if "agent" in run.objects:
+        check_read(run.objects, "agent")
         agent: Agent = copy.deepcopy(run.objects["agent"])
         return agent
     options = run.config.parts["agent"]
@@ -140,6 +144,7 @@ def make_rules(run: Run, space: Space[Any]) -> Rules:
         budget=options.budget,
         start_from=options.start_from,
         grow_every=options.grow_every,
+        confirm=options.confirm,
     )
 
 

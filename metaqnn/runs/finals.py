@@ -29,7 +29,7 @@ from metaqnn.search.events import Event
 from metaqnn.search.kept_weights import KeptWeights, weights_path
 from metaqnn.search.loop import Search
 from metaqnn.search.rules import Rules
-from metaqnn.storage import lock_folder, named_folder
+from metaqnn.storage import going_on, lock_folder, named_folder
 from metaqnn.terminal import make_bar, printable
 from metaqnn.training.presets import preset
 from replay import Memory
@@ -63,7 +63,7 @@ class Finals:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
+        except (FileExistsError, NotADirectoryError) as error:
             raise MetaqnnError(f"{self.path} cannot be made: {error}") from None
         with lock_folder(self.path):
             yield
@@ -252,6 +252,19 @@ def finalize(
     Raises:
         MetaqnnError: See `Finals.train` and `Finals.test`.
     """
+    run = finals.run
+    with going_on(run.path, "metaqnn finalize"):
+        return _finalize(finals, networks, seeds, ensemble, quiet, warn)
+
+
+def _finalize(
+    finals: Finals,
+    networks: pd.DataFrame,
+    seeds: int,
+    ensemble: int,
+    quiet: bool,
+    warn: Callable[[str], None],
+) -> pd.DataFrame:
     run = finals.run
     evaluator = make_trainer(run, run.space())
     evaluator.check(run.task, read_data(run.path))

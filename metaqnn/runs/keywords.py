@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from metaqnn.agents.base import Agent
 from metaqnn.errors import MetaqnnError
 from metaqnn.registry import place_of
 from metaqnn.task import Score, Task, classification
+from state_space import Space
 
 
 def keywords(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,6 +34,12 @@ def split_objects(**parts: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     given = keywords(parts)
     objects = {role: part for role, part in given.items() if not isinstance(part, str)}
     for role, part in objects.items():
+        if role == "space" and not isinstance(part, Space | type):
+            raise MetaqnnError(f"space is {part!r:.80}, not a name, a TOML file or a Space")
+        if role == "agent" and not isinstance(part, Agent | type):
+            raise MetaqnnError(f"agent is {part!r:.80}, not a name or an Agent")
+        if role == "evaluator" and not callable(part):
+            raise MetaqnnError(f"evaluator is {part!r:.80}, not a name or a function of a job")
         if isinstance(part, type):
             raise MetaqnnError(f"{role} is the class {part.__name__}: make one of it, or name it")
     return objects, {

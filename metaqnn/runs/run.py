@@ -10,6 +10,7 @@ from typing import Any
 import tomli_w
 
 from metaqnn.config import Objects, RunConfig, of_chosen
+from metaqnn.config.trust import check_read, leave_unread
 from metaqnn.environment import (
     CONFIG,
     MEMORY,
@@ -23,7 +24,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.registry import MADE, not_here
 from metaqnn.search.rewards import BEST, OLDER
 from metaqnn.spaces import bind_space
-from metaqnn.storage import read_toml, write_file
+from metaqnn.storage import read_toml, why, write_file
 from metaqnn.task import Task
 from metaqnn.training.presets import PAPER
 from replay import BrokenMemory, Memory, WrongRun
@@ -68,6 +69,7 @@ class Run:
             MetaqnnError: It is not known here.
         """
         if "space" in self.objects:
+            check_read(self.objects, "space")
             try:
                 return scaled(self.objects["space"], self.space_settings.get("scale", {}))
             except ValueError as error:
@@ -101,11 +103,14 @@ class Run:
         Raises:
             MetaqnnError: It is not there, damaged, or belongs to another configuration.
         """
+        place = path or self.path / MEMORY
         try:
             # a run of an older program has the defaults of options that were not known then
-            return Memory.open(path or self.path / MEMORY, self.identity, self.config.defaults())
+            return Memory.open(place, self.identity, self.config.defaults())
         except (FileNotFoundError, BrokenMemory, WrongRun) as error:
             raise MetaqnnError(str(error)) from None
+        except OSError as error:
+            raise MetaqnnError(f"{place} cannot be read: {why(error, place)}") from None
 
     def input_file(self, option: str) -> Path | None:
         """The file that an option names: the folder's copy, once the folder is there."""
@@ -150,7 +155,7 @@ def make_folder(
         building.rename(run.path)
     except OSError as error:
         shutil.rmtree(building, ignore_errors=True)
-        raise MetaqnnError(f"{run.path} cannot be made: {error}") from None
+        raise MetaqnnError(f"{run.path} cannot be made: {why(error, run.path)}") from None
 
 
 def write_config(run: Run) -> None:
@@ -164,12 +169,13 @@ def read_config(path: Path, objects: Objects | None = None) -> RunConfig:
     return RunConfig.from_flat(of_chosen(values, objects), objects)
 
 
-def open_run(path: Path, objects: Objects | None = None) -> Run:
+def open_run(path: Path, objects: Objects | None = None, *, trust: bool = False) -> Run:
     """The run in a folder.
 
     Args:
         path: The folder.
         objects: Parts that its program had made itself.
+        trust: Whoever made the folder is trusted: code that it alone names is imported.
 
     Raises:
         MetaqnnError: The folder is not that of a run.
@@ -177,5 +183,6 @@ def open_run(path: Path, objects: Objects | None = None) -> Run:
     if not (path / CONFIG).is_file():
         raise MetaqnnError(f"{path} is not the folder of a run: it has no {CONFIG}")
     task = read_task(path)
+    objects = {**({} if trust else leave_unread(path)), **(objects or {})}
     config = read_config(path, objects)
-    return Run(path, config, read_toml(path / SPACE), task, objects or {})
+    return Run(path, config, read_toml(path / SPACE), task, objects)

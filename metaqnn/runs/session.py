@@ -112,7 +112,7 @@ def search_with_bar(
             observer.begin(search.memory)
         progress.update(task, state="learning from experiences")
         teach(parts, search)
-        progress.update(task, completed=len(search.trained), state="")
+        progress.update(task, completed=search.trainings, state="")
         try:
             return search.run()
         finally:
@@ -137,7 +137,9 @@ class StateLine:
         """The line after an event."""
         epsilon, outcome = event.trial.note.get("epsilon"), event.outcome
         last = "failed" if outcome.error is not None else self.score.show(outcome.best)
-        if outcome.error is None and outcome.is_measured:
+        if event.trial.confirmation:
+            last = f"{last} again"
+        elif outcome.error is None and outcome.is_measured:
             self.best = max(filter(None, (self.best, (event.reward, outcome.best))))
         best = "" if self.best is None else f"best {self.score.show(self.best[1])} "
         return f"{'' if epsilon is None else f'epsilon {epsilon:g}  '}last {last}  {best}"

@@ -132,24 +132,25 @@ def train_last(
 
 
 def choose(run: Run, networks: pd.DataFrame) -> pd.DataFrame:
-    """The one network to train large, a row: the best, or the best of those made by hand.
+    """The one network to train large, a row: the best, or the first of those made by hand.
 
-    Those are known to do well in long trainings, and what helps there, such as mirrored images,
-    does not yet in short ones. So another one must be better by more than the standard error of a
+    That is known to do well in long trainings, and what helps there, such as mirrored images, does
+    not yet in short ones. So another one must be better by more than the standard error of a
     difference of two validation accuracies.
 
     Args:
         run: Of the search.
         networks: `metaqnn.reports.top_k.best_networks`, all of them.
     """
-    starts = networks[networks["walk"].isin(run.space().starts())].head(1)
     best = networks.head(1)
-    if starts.empty:
+    there = (networks[networks["walk"] == walk] for walk in run.space().starts())
+    start = next((found for found in there if len(found)), None)
+    if start is None:
         return best
     share = best["score"].item()
     _, validation = load_split(_trainer(run).images)
     noise = sqrt(2 * share * (1 - share) / len(validation))
-    return best if share - starts["score"].item() > noise else starts
+    return best if share - start["score"].item() > noise else start
 
 
 def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:

@@ -86,6 +86,8 @@ class Asked:
         word, limits = self.task.score.word, self.task.score
         if sum(told is None for told in (score, curve, error)) != 2:
             raise MetaqnnError(f"tell one of {word}=..., curve=[...] and error='...'")
+        if metrics is not None and not isinstance(metrics, Mapping):
+            raise MetaqnnError(f"metrics is {metrics!r:.80}, not numbers by name")
         known = {
             name: _number(f"the metric {name}", value) for name, value in (metrics or {}).items()
         }
@@ -98,7 +100,11 @@ class Asked:
             known = {**size_metrics(self.architecture, self.input_shape), **known}
         if error is not None:
             return Outcome(known, error=" ".join(str(error).split()) or "failed")
-        scores = [_number(f"the {word}", one) for one in ([score] if curve is None else curve)]
+        try:
+            told = [score] if curve is None else list(curve)
+        except TypeError:
+            raise MetaqnnError(f"the curve is {curve!r:.80}, not a list of numbers") from None
+        scores = [_number(f"the {word}", one) for one in told]
         for one in scores:
             if not limits.low <= one <= limits.high:
                 raise MetaqnnError(

@@ -360,7 +360,7 @@ def test_ctrl_c_says_how_to_resume_and_exits_with_130(invoke, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("metaqnn.search.loop.attempt", interrupted)
+    monkeypatch.setattr("metaqnn.search.trainings.attempt", interrupted)
     result = invoke("run", "--name", "r", *FAST)
     assert result.exit_code == 130
     assert result.output == "stopped after 0 of 4 networks; `metaqnn resume results/r` goes on\n"
@@ -548,12 +548,29 @@ def test_no_module_beside_a_stranger_s_run_is_imported(invoke, tmp_path):
     command = [sys.executable, "-m", "metaqnn", "top-k", "results/r"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2 and "CODE RUNS" not in done.stdout
-    assert "No module named 'evil'" in done.stderr
+    assert "belongs to another run: agent is" in done.stderr
+    command[3] = "resume"
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2 and "CODE RUNS" not in done.stdout
+    assert "config.toml names the agent evil:src, whose code would be imported" in done.stderr
 
 
 def test_toml_that_is_nested_too_deeply_is_told(invoke, tmp_path):
     (tmp_path / "deep.toml").write_text("a=" + "[" * 5000 + "]" * 5000)
     refused(invoke("run", "--config", "deep.toml"), "deep.toml cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("C:\\pictures", "there is no data set, file or folder"),
+        ("ftp:foo", "No module named 'ftp'"),
+        ("s3://bucket/x.npz", "is an address: download it"),
+        ("https://a.b/x.npz", "is an address: download it"),
+    ],
+)
+def test_a_data_set_of_another_form_says_which_there_are(invoke, name, problem):
+    refused(invoke("check", name), problem, "a data set is npz:FILE, folder:DIR, the path of")
 
 
 def test_a_folder_is_no_file_of_options(finished_run, invoke, tmp_path):

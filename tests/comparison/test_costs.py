@@ -31,6 +31,7 @@ def search_frame(agent, seed, budget, expected, **columns):
             "score": [None if value is None else 0.9 for value in expected],
             "expected": expected,
             "network": [f"[FC({n}), SM(10)]" for n in range(1, count + 1)],
+            "confirmation": 0,
             "agent": agent,
             "budget": budget,
             "seed": seed,

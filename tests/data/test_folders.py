@@ -541,3 +541,16 @@ def test_a_part_of_which_nothing_is_left_is_told(tmp_path):
     assert "test has no picture that can be read" in (told.problem or "")
     with pytest.raises(MetaqnnError, match="no picture that can be read"):
         load(options, "test")
+
+
+def test_pictures_of_another_scale_are_not_said_to_be_broken(tmp_path):
+    """Of 32 bits for training and 8 for the test: to leave them out would leave nothing."""
+    root = write_folder(tmp_path / "a", channels=1)
+    for path in sorted((root / "train").rglob("*.png")):
+        Image.fromarray(np.asarray(Image.open(path)).astype(np.float32) * 99).save(
+            path.with_suffix(".tif")
+        )
+        path.unlink()
+    with pytest.raises(MetaqnnError, match="the network was trained on") as error:
+        load(config(root), "test")
+    assert "skip-broken" not in str(error.value)

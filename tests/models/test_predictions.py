@@ -18,10 +18,12 @@ from metaqnn.data.prediction import prepare
 from metaqnn.data.preparation import UNTOLD, Preparation
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.formats import FORMATS, export
-from metaqnn.models.model import Facts
+from metaqnn.models.model import Facts, OtherScale
 from metaqnn.models.network import Normalised, load_network, probabilities
 from metaqnn.networks.build import Network
 from state_space.notation import read
+from tests.helpers.commands import refused
+from tests.helpers.networks import make_network
 from tests.helpers.pictures import NAMES, bars, learn, write_folder, write_npz
 
 PIXELS, LABELS = bars(60, size=8)
@@ -220,3 +222,41 @@ def test_8_bits_for_a_network_of_other_values_are_refused(tmp_path):
     done = invoke("predict", tmp_path / "learnt.safetensors", tmp_path / "a.png")
     assert done.exit_code == 2
     assert "a.png has 8 bits, but the network was trained on values of another scale" in done.stderr
+
+
+FAR = {
+    "a thousandth": lambda x: x / 1000,
+    "standardised": lambda x: (x - x.mean()) / x.std(),
+    "half of the range": lambda x: x / 2,
+    "a dozen in ten": lambda x: (x + 5000)[:12],
+}
+
+
+@pytest.mark.parametrize("change", FAR.values(), ids=FAR)
+def test_arrays_of_another_spread_are_told_of(tmp_path, change):
+    x = PIXELS * 20.0 - 1000
+    dataset = write_npz(tmp_path / "a.npz", x_train=x, y_train=LABELS)
+    _, model = learn(tmp_path, epochs=1, dataset=dataset)
+    model.predict(x)  # which warns of nothing, nor does a part of them
+    model.predict(x[:3])
+    with pytest.warns(OtherScale, match="trained on .*: are both of one scale"):
+        model.predict(change(x))
+    np.save(tmp_path / "x.npy", change(x))
+    done = invoke("predict", tmp_path / "learnt.safetensors", tmp_path / "x.npy")
+    assert done.exit_code == 0 and done.stderr.startswith("warning: the images have mean")
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("x.npz", "holds arrays by name"),
+        ("o.npy", "has Python objects, whose reading could run code"),
+        ("https://a.b/x.png", "is an address"),
+    ],
+)
+def test_what_is_not_read_says_what_is(tmp_path, name, problem):
+    export(*make_network("[SM(3)]", (1, 4, 4)), tmp_path / "net.safetensors")
+    np.savez(tmp_path / "x.npz", x=np.zeros((2, 4, 4)))
+    np.save(tmp_path / "o.npy", np.array([np.zeros(3), None], object), allow_pickle=True)
+    path = name if ":" in name else tmp_path / name
+    refused(invoke("predict", tmp_path / "net.safetensors", path), problem, "pictures, folders")

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import unicodedata
-from contextlib import closing
+from contextlib import closing, suppress
 from io import StringIO
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from metaqnn import Search
 from metaqnn.cli import main
+from metaqnn.errors import MetaqnnError
 from metaqnn.models.formats import export
 from metaqnn.reports.formats import render_cells, render_exactly
 from metaqnn.reports.trials import list_trials, write_csv
@@ -175,9 +177,11 @@ def test_a_run_on_a_read_only_medium_is_read(finished, mounted, tmp_path, log):
     # and what cannot be done is told
     for command in ("resume", "finalize", "report", "plot"):
         done = finished(command, str(medium / "r"))
-        assert done.exit_code in (1, 2) and done.output.splitlines()[-1].startswith("Error: ")
-        assert "Read-only file system" in done.output
-        assert isinstance(done.exception, SystemExit)
+        refused(done, "Read-only file system")
+    search = Search.open(medium / "r", budget=9)
+    for work in (search.run, search.ask, search.finalize):
+        with pytest.raises(MetaqnnError, match=r"^.*Read-only file system; copy .* to where .*$"):
+            work()
 
 
 @pytest.mark.parametrize("log", [False, True], ids=["whole", "with a log"])
@@ -220,7 +224,7 @@ def test_a_memory_is_read_without_writing_beside_it(tmp_path, monkeypatch, log):
     with closing(Memory.open(elsewhere / "m.sqlite")) as memory:
         assert refusing.closed
         assert [(trial.digest, reward) for trial, _, reward in memory.trained()] == [("d", 0.5)]
-        with pytest.raises(sqlite3.OperationalError, match="readonly database"):
+        with pytest.raises(OSError, match=r"Read-only file system.*m\.sqlite"):
             memory.add(("SM(3)",), 0, "e", 1, {})
     assert sorted(path.name for path in elsewhere.iterdir()) == files
     if log:
@@ -354,7 +358,7 @@ def test_a_full_disk_names_the_memory(tmp_path):
     with closing(Memory.create(path, {})) as memory:
         pages = memory._rows("PRAGMA page_count")[0][0]
         memory._connection.execute(f"PRAGMA max_page_count = {pages}")
-        with pytest.raises(sqlite3.OperationalError, match=rf"{path}: database or disk is full"):
+        with pytest.raises(OSError, match=rf"No space left on device: '{path}'"):
             for number in range(999):
                 memory.add(("SM(3)",) * 99, 0, str(number), 1, {})
     with closing(Memory.open(path)) as memory:  # and nothing of it is broken
@@ -370,11 +374,65 @@ def test_a_run_on_a_full_disk_says_how_to_go_on(mounted, invoke):
     assert isinstance(done.exception, SystemExit)
     line = done.output.splitlines()[-1]
     assert line.startswith("Error: ") and str(folder / "r") in line
-    assert "free some space" in line and "`metaqnn resume` goes on" in line
+    assert "No space left on device; free some space" in line
+    assert f"`metaqnn resume {folder / 'r'}` goes on" in line
     subprocess.run(["mount", "-o", "remount,size=20m", str(folder)], check=True)
     done = invoke("resume", str(folder / "r"))
     assert done.exit_code == 0, done.output
     assert "4 networks trained" in done.output
+
+
+def fill(folder):
+    """Leave no room on a disk."""
+    with (folder / "filler").open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("log", [False, True], ids=["whole", "with a log"])
+def test_a_run_on_a_full_disk_is_read(finished, mounted, log):
+    medium = mounted("size=3m")
+    connection = sqlite3.connect("results/r/memory.sqlite")
+    connection.execute("UPDATE trials SET error = 'last' WHERE number = 4")
+    connection.commit()
+    if not log:
+        connection.close()
+    shutil.copytree("results/r", medium / "r", ignore=shutil.ignore_patterns("*-shm"))
+    connection.close()
+    fill(medium)
+    for command, *options in READING:
+        done = finished(command, str(medium / "r"), *options[1:])
+        assert done.exit_code == 0, done.output
+    assert "last" in finished("trials", str(medium / "r")).output
+    done = finished("export", str(medium / "r"), "--to", "net.safetensors")
+    assert done.exit_code == 0, done.output
+    # and what has no room says so, and how to go on
+    full = "No space left on device; free some space, then "
+    run = str(medium / "r")
+    for command, way in (
+        (["resume", run, "--budget", "6"], f"`metaqnn resume {run}` goes on"),
+        (["finalize", run, "-k", "1"], f"`metaqnn finalize {run}` goes on"),
+    ):
+        done = finished(*command)
+        assert done.exit_code == 1 and done.output.splitlines()[-1].endswith(full + way)
+    search = Search.open(run, budget=6)
+    for work in (search.run, search.ask, search.finalize):
+        with pytest.raises(MetaqnnError, match=r"^[^\n]*No space left on device; free some space"):
+            work(**({} if work == search.ask else {"quiet": True}))
+    for command in (
+        ["export", run, "--to", str(medium / "net.safetensors")],
+        ["export", run, "--to", str(medium / "net.pt2")],
+        ["trials", run, "--csv", str(medium / "trials.csv")],
+        ["report", run],
+        ["plot", run, "--figure", "best"],
+        ["run", "--name", "other", "--results-dir", str(medium), *FAST],
+    ):
+        refused(finished(*command), "No space left on device", "free some space")
+    assert not list(medium.glob(".*"))
+    (medium / "filler").unlink()
+    done = finished("resume", run, "--budget", "6")
+    assert done.exit_code == 0 and "6 networks trained" in done.output
 
 
 def test_a_file_that_fills_the_disk_is_named(finished):
@@ -395,6 +453,7 @@ def test_a_memory_of_a_later_format_is_told_by_its_number(tmp_path):
 
 def test_a_new_memory_can_be_written(tmp_path):
     connection = connect(tmp_path / "m.sqlite")
+    assert connection.unwritable is None
     connection.execute("CREATE TABLE a (b)")
     assert connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
     connection.close()

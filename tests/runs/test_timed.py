@@ -181,7 +181,9 @@ def test_what_somebody_gave_stays(searched):
     assert planned.space().scale == {"width": 4}
     assert planned.config.run.start_from == ()
     again = plan_search(other, {})
-    assert len(again.config.run.start_from) == 3  # designs made by hand come first
+    assert len(again.config.run.start_from) == len(
+        other.space().starts()
+    )  # designs made by hand come first
 
 
 @pytest.mark.slow
@@ -230,7 +232,11 @@ def test_another_network_replaces_a_design_only_if_it_is_better_by_more_than_noi
     """30 images for validation: at 80 % two accuracies differ by 10 points by chance."""
     start = searched.space().starts()[0]
     other = random_walk(searched.space(), np.random.default_rng(1))
-    networks = pd.DataFrame({"walk": [other, start], "score": [0.8, 0.8 - ahead]})
+    second = searched.space().starts()[1]
+    networks = pd.DataFrame(
+        {"walk": [other, second, start], "score": [0.8, 0.8 - ahead / 2, 0.8 - ahead]}
+    )
     assert choose(searched, networks)["walk"].tolist() == [other if wins else start]
+    assert choose(searched, networks[1:])["walk"].tolist() == [start]
     alone = networks.head(1)
     assert choose(searched, alone)["walk"].tolist() == [other]

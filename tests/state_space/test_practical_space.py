@@ -102,8 +102,14 @@ def test_starts_are_networks_whose_weights_all_get_gradients(shape):
     space = practical(shape, 5)
     starts = space.starts()
     assert len(set(starts)) == len(starts) >= 3
+    mirrored = ["mirror:mirror" in walk for walk in starts]
+    # those of colour are, but for one that is else like the first
+    assert mirrored == ([True] * 3 + [False] if shape[0] == 3 else [False] * 3)
+    if shape[0] == 3:
+        assert {
+            (one, other) for one, other in zip(starts[0], starts[3], strict=True) if one != other
+        } == {("mirror:mirror", "mirror:none")}
     for walk in starts:
-        assert ("mirror:mirror" in walk) == (shape[0] == 3)
         assert space.parse(space.text(walk)) == walk
         network = Network(space.architecture(walk), shape, torch.Generator().manual_seed(0))
         network(torch.randn(2, *shape)).logsumexp(1).sum().backward()

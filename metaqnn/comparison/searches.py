@@ -7,6 +7,7 @@ from urllib.parse import quote, unquote
 
 import pandas as pd
 
+from metaqnn.comparison.timed import TimedAgent
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.in_process import InProcess
@@ -22,8 +23,9 @@ SEARCHES = "searches"
 SEARCH = re.compile(r"budget-(\d+)-seed-(\d+)\.csv")
 
 COLUMNS = ("number", "reward", "score", "network")
-"""Of a search; and `expected`, where the evaluator gives it, and `confirmation`, where networks are
-trained again: 1, 2, ... in the rows of these trainings.
+"""Of a search; and `expected`, where the evaluator gives it, `confirmation`, where networks are
+trained again: 1, 2, ... in the rows of these trainings, `seconds`, where they are trained at all,
+and `agent_seconds`, of the processor for the agent itself since the row before.
 
 In its file the score has its own name, and both are as people read them."""
 
@@ -40,14 +42,16 @@ def run_search(run: Run, evaluator: Evaluator) -> pd.DataFrame:
     """
     memory = Memory.create(Path(":memory:"), {})
     space = run.space()
+    agent = TimedAgent(make_agent(run, space))
     search = Search(
         space,
-        make_agent(run, space),
+        agent,
         evaluator,
         InProcess(),
         memory,
         make_rules(run, space),
         stopper=make_stopper(run, evaluator),
+        observe=agent.observe,
     )
     search.learn_from(make_experiences(run, space))
     search.run()
@@ -68,7 +72,9 @@ def run_search(run: Run, evaluator: Evaluator) -> pd.DataFrame:
     found["score"] = found["score"].where(succeeded)
     if "expected" in new:
         found.insert(3, "expected", new["expected"].where(succeeded))
-    return found
+    if "seconds" in new:
+        found["seconds"] = new["seconds"]
+    return found.assign(agent_seconds=agent.between(new["number"]))
 
 
 def search_path(folder: Path, label: str, budget: int, seed: int) -> Path:

@@ -10,19 +10,21 @@ from metaqnn.agents.base import AGENTS
 from metaqnn.budget import DEFAULT_BUDGET
 from metaqnn.options import Section
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
+_NUMBER = r"(\d+(?:\.\d+)?)"
 
 
 def read_time(text: str) -> float:
-    """Seconds, of 90s, 10m or 1.5h.
+    """Seconds, of 90s, 10m, 1.5h or 1h30m.
 
     Raises:
         ValueError: It is something else.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
-    if not found or not float(found[1]):
+    found = re.fullmatch(rf"(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?", text.strip())
+    units = zip(found.groups() if found else (), (3600, 60, 1), strict=False)
+    seconds = sum(float(number) * unit for number, unit in units if number)
+    if not seconds:
         raise ValueError(f"{text!r} is not a time such as 90s, 10m or 1.5h")
-    return float(found[1]) * _UNITS[found[2]]
+    return seconds
 
 
 class RunOptions(Section):

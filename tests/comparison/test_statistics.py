@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from metaqnn.comparison.figure import best_so_far
-from metaqnn.comparison.statistics import Measure, best_of, compare, mean_interval, render
+from metaqnn.comparison.statistics import Measure, best_of, compare, mean_interval
+from metaqnn.comparison.tables import render
 from metaqnn.task import accuracy
 
 # values

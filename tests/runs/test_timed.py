@@ -33,13 +33,16 @@ COMMON = ["--device", "cpu", "--threads", "1", "--quiet"]
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("10m", 600), ("1.5h", 5400), (" 0.5s ", 0.5)]
+    ("text", "seconds"),
+    [("90s", 90), ("10m", 600), ("1.5h", 5400), (" 0.5s ", 0.5), ("1h30m", 5400), ("1m5s", 65)],
 )
 def test_times(text, seconds):
     assert read_time(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "10", "0m", "-1m", "10 minutes", "1d", "m", "1e3s", "nan"])
+@pytest.mark.parametrize(
+    "text", ["", "10", "0m", "-1m", "10 minutes", "1d", "m", "1e3s", "nan", "5s1m", "0h0m"]
+)
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(ValueError, match="such as 90s, 10m or 1.5h"):
         read_time(text)
@@ -162,6 +165,15 @@ def test_the_last_training_has_the_threads_of_all_workers_where_that_is_faster(
     assert config.parts["executor"].threads == threads
     assert config.parts["executor"].workers == 3 - threads
     assert config.run.executor == "processes"
+
+
+def test_a_network_is_not_trained_for_less_time_than_the_search_gave_it(searched):
+    told = []
+    found = best_networks(searched, 1).assign(seconds=30.0)
+    clock = Clock(20, time.monotonic())
+    assert timed.train_last(searched, clock, found, told.append, quiet=True) is None
+    assert "no time to train a network anew" in told[0]
+    assert not (searched.path / "final").exists()
 
 
 def test_a_limit_of_the_images_holds_for_the_last_training_too(searched):

@@ -53,8 +53,9 @@ def predict(model: Path, pictures: tuple[Path, ...], trust: bool, form: Format) 
     best = probabilities.argmax(1)
     found = pd.DataFrame(
         {
-            "picture": pd.Series(names, dtype=object),  # a file's name need not be UTF-8
-            "class": [loaded.facts.classes[place] for place in best],
+            # names of files, and so of classes, need not be UTF-8
+            "picture": pd.Series(names, dtype=object),
+            "class": pd.Series([loaded.facts.classes[place] for place in best], dtype=object),
             "probability": probabilities.max(1).astype(float),
         }
     )

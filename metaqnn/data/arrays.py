@@ -29,6 +29,9 @@ ADVICE = "--arrays IMAGES,LABELS says which (and ,IMAGES,LABELS of the test part
 DEFLATE = 1100
 """To how many bytes one of a zip file may grow; it cannot be more."""
 
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How numpy packs arrays."""
+
 KINDS = ("images", "labels")
 
 LONGEST_HEADER = 10_000
@@ -77,7 +80,7 @@ def open_arrays(path: str, names: str | None) -> Arrays:
         MetaqnnError: They are not there, broken, or not to be told apart.
     """
     with told(path):
-        if "," in path and not Path(path).exists():
+        if "," in path and not os.path.exists(path):  # of several names it may be too long for one
             files = [Path(name.strip()).expanduser() for name in path.split(",")]
             for file in files:
                 check_is_file(file)
@@ -202,12 +205,15 @@ def _npz(path: Path) -> dict[str, Array]:
             if not info.filename.endswith(".npy"):
                 continue
             name = info.filename.removesuffix(".npy")
+            if name in found:
+                raise ValueError(f"it has {name} twice")
+            if info.compress_type not in PACKED:
+                raise ValueError(f"{name} is packed otherwise than np.savez_compressed does")
             stored = info.compress_type == zipfile.ZIP_STORED
             most = info.compress_size * (1 if stored else DEFLATE) + (0 if stored else 1000)
             with archive.open(info) as stream:
                 shape, dtype, header = read_header(stream)
-            known = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-            room = info.file_size if known and info.compress_size <= size else 0
+            room = info.file_size if info.compress_size <= size else 0
             read = _reader(path, name, shape, dtype, header, min(room, most))
             found[name] = Array(f"{path}: {name}", shape, dtype, read)
     return found

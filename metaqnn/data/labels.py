@@ -60,8 +60,9 @@ def read_labels(y: np.ndarray, name: str, images: int) -> np.ndarray:
         if (empty := np.flatnonzero(names == "")).size:
             raise MetaqnnError(f"{name}: {len(empty)} labels are empty, the first of {empty[0]}")
         return names
-    if y.dtype.kind in "uf" and y.size and abs(y).max() >= 2**63:
-        raise MetaqnnError(f"{name} has the label {y.max():g}; they must be below 2**63")
+    most = int(max(y.min(), y.max(), key=abs)) if y.dtype.kind in "uf" and y.size else 0
+    if abs(most) >= 2**63:
+        raise MetaqnnError(f"{name} has the label {most:g}; they must be below 2**63")
     return y if y.dtype.kind == "b" else y.astype(np.int64)
 
 

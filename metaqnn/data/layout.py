@@ -46,6 +46,11 @@ def channels_first(x: np.ndarray, labels: int, name: str) -> np.ndarray:
             f"{wanted} looks like {problem}: np.moveaxis(x, 1, -1) makes {first} channels of "
             f"{middle}x{last}, and one slice, x[:, {first // 2}], is a picture"
         )
+    if first != middle and last > min(first, middle):
+        raise MetaqnnError(
+            f"{wanted}: nobody knows which axis the channels are; bring them to the end by "
+            "np.moveaxis, and cut or resize height and width to squares"
+        )
     return np.moveaxis(x, 3, 1)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from metaqnn.data.arrays import Arrays, open_arrays
+from metaqnn.data.arrays import Array, Arrays, open_arrays
 from metaqnn.data.images import Images, Origin
 from metaqnn.data.labels import find_classes, place_labels, read_labels
 from metaqnn.data.layout import channels_first
@@ -27,7 +27,7 @@ def npz(part: str, path: Path | None, config: DataOptions) -> Images | None:
     if part not in arrays.parts:
         return None
     x, y = arrays.parts["train"]
-    labels = read_labels(y.read(), y.name, x.shape[0] if x.shape else 0)
+    labels = _labels(arrays, "train")
     classes = find_classes(labels, y.name)
     raw = x.read()
     images = channels_first(raw, len(labels), x.name)
@@ -41,17 +41,39 @@ def npz(part: str, path: Path | None, config: DataOptions) -> Images | None:
     counts, told = _look_at_others(arrays, counts, classes)
     if part != "train":
         x, y = arrays.parts[part]
-        labels = read_labels(y.read(), y.name, x.shape[0] if x.shape else 0)
+        labels = _labels(arrays, part)
         places, _ = place_labels(labels, classes, y.name, arrays.parts["train"][1].name)
         images = channels_first(x.read(), len(labels), x.name)
         _check_shape(images.shape[1:], shape, arrays, part, config)
         images = as_trained(images, preparation, x.name, arrays.parts["train"][0].name)
     pixels = grey_levels(images, preparation)
     tensor = resized(pixels, (size, size) if size else pixels.shape[2:])
-    if first:
+    if first and part == "train":
         told += (f"{x.name} is read with channels first: {shape[0]} of {shape[1]}x{shape[2]}",)
     origin = Origin(counts, arrays.left_out, (*warnings, *told))
     return Images(tensor, torch.from_numpy(places), classes, False, preparation, origin)
+
+
+def _labels(arrays: Arrays, part: str) -> np.ndarray:
+    """The labels of a part.
+
+    Raises:
+        MetaqnnError: They cannot be read, or have other columns than those of training.
+    """
+    x, y = arrays.parts[part]
+    labels = read_labels(y.read(), y.name, x.shape[0] if x.shape else 0)
+    found, known = _columns(x, y), _columns(*arrays.parts["train"])
+    if found != known and 1 not in (found, known):
+        raise MetaqnnError(
+            f"{y.name} has {found} columns, {arrays.parts['train'][1].name} has {known}: nobody "
+            "knows which classes they are; write one column a class in both, or names"
+        )
+    return labels
+
+
+def _columns(x: Array, y: Array) -> int:
+    """How many columns labels have; 1 where they are a list."""
+    return y.shape[1] if len(y.shape) == 2 and y.shape[0] == x.shape[0] else 1
 
 
 def _look_at_others(
@@ -63,11 +85,11 @@ def _look_at_others(
     counts = dict(counts)
     warnings: tuple[str, ...] = ()
     _, y_train = arrays.parts["train"]
-    for part, (x, y) in arrays.parts.items():
+    for part, (_, y) in arrays.parts.items():
         if part == "train":
             continue
         try:
-            labels = read_labels(y.read(), y.name, x.shape[0] if x.shape else 0)
+            labels = _labels(arrays, part)
             places, told = place_labels(labels, classes, y.name, y_train.name)
             counts[part] = _counts(places, classes)
             warnings += told

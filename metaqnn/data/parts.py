@@ -116,6 +116,11 @@ def _load_split(config: DataOptions, state: int) -> tuple[Images, Images]:
     share = config.validation < 1
     validation = round(config.validation * limit) if share else int(config.validation)
     if not len(classes) <= validation <= limit - len(classes):
+        if limit < 2 * len(classes):
+            raise MetaqnnError(
+                f"{limit} images are too few to be trained on and validated: both parts need at "
+                f"least one image of each of the {len(classes)} classes"
+            )
         raise MetaqnnError(
             f"{validation} of {limit} images for validation: both parts need at least one image "
             f"of each of the {len(classes)} classes; --validation {len(classes)} to "

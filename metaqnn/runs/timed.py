@@ -135,8 +135,8 @@ def choose(run: Run, networks: pd.DataFrame) -> pd.DataFrame:
     """The one network to train large, a row: the best, or the first of those made by hand.
 
     That is known to do well in long trainings, and what helps there, such as mirrored images, does
-    not yet in short ones. So another one must be better by more than the standard error of a
-    difference of two validation accuracies.
+    not yet in short ones. So another one must be better by more than two standard errors of a
+    difference of two validation accuracies, as the luckiest of a dozen may be by one.
 
     Args:
         run: Of the search.
@@ -149,7 +149,7 @@ def choose(run: Run, networks: pd.DataFrame) -> pd.DataFrame:
         return best
     share = best["score"].item()
     _, validation = load_split(_trainer(run).images)
-    noise = sqrt(2 * share * (1 - share) / len(validation))
+    noise = 2 * sqrt(2 * share * (1 - share) / len(validation))
     return best if share - start["score"].item() > noise else start
 
 

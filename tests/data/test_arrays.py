@@ -2,6 +2,7 @@
 
 import io
 import os
+import warnings
 import zipfile
 
 import numpy as np
@@ -213,6 +214,8 @@ def test_channels_first_or_last(tmp_path, shape, read):
         ((12, 12, 6), "its last axis counts the images"),
         ((12, 12, 3, 6), r"np.moveaxis\(x, -1, 0\)"),
         ((6,), "must have the shape"),
+        ((6, 32, 3, 32), "nobody knows which axis the channels are"),
+        ((6, 10, 32, 28), "nobody knows which axis the channels are"),
     ],
 )
 def test_shapes_that_are_refused_with_a_way_on(tmp_path, shape, problem):
@@ -330,6 +333,54 @@ def test_a_part_with_channels_first_is_the_same_as_one_with_channels_last(tmp_pa
     first = write_npz(tmp_path / "b.npz", **arrays, x_test=np.moveaxis(TEST_PIXELS, 3, 1))
     assert torch.equal(loaded(first, "test").images, loaded(last, "test").images)
     assert not summarise(DataOptions(dataset=first)).warnings
+
+
+def test_columns_of_another_number_are_of_other_classes(tmp_path):
+    """As of a class that the test has not, and so no column of."""
+    arrays = {"x_train": PIXELS, "y_train": np.eye(3)[LABELS], "x_test": TEST_PIXELS}
+    few = np.eye(2)[TEST_LABELS % 2]
+    dataset = write_npz(tmp_path / "a.npz", **arrays, y_test=few)
+    assert "y_test has 2 columns" in refusal(dataset, "test")
+    for same in (np.eye(3)[TEST_LABELS], TEST_LABELS, TEST_LABELS[None], TEST_LABELS[:, None]):
+        dataset = write_npz(tmp_path / "a.npz", **arrays, y_test=same)
+        assert loaded(dataset, "test").labels.tolist() == TEST_LABELS.tolist()
+
+
+@pytest.mark.filterwarnings("error")
+def test_labels_of_few_bits(tmp_path):
+    dataset = write_npz(tmp_path / "a.npz", x_train=PIXELS, y_train=LABELS.astype(np.float16))
+    assert loaded(dataset).classes == ("0", "1", "2")
+
+
+def test_what_is_said_of_a_layout_is_said_of_the_array_that_has_it(tmp_path):
+    arrays = {"y_train": LABELS, "y_test": TEST_LABELS, "x_test": TEST_PIXELS}
+    dataset = write_npz(tmp_path / "a.npz", x_train=np.moveaxis(PIXELS, 3, 1), **arrays)
+    told = [text for text in summarise(DataOptions(dataset=dataset)).warnings if "first" in text]
+    assert len(told) == 1 and "x_train is read with channels first" in told[0]
+
+
+def test_long_names_of_two_arrays(tmp_path):
+    both = [tmp_path / f"{letter * 200}.npy" for letter in "xy"]
+    for path, array in zip(both, (PIXELS, LABELS), strict=True):
+        np.save(path, array)
+    assert len(loaded(f"npz:{both[0]},{both[1]}")) == 60
+
+
+def test_each_image_of_a_class_of_its_own(tmp_path):
+    dataset = write_npz(tmp_path / "a.npz", x_train=PIXELS, y_train=np.arange(60))
+    with pytest.raises(MetaqnnError, match="60 images are too few .* each of the 60 classes"):
+        load_split(DataOptions(dataset=dataset))
+
+
+def test_archives_that_are_no_data_set(tmp_path):
+    path = write_npz(tmp_path / "a.npz", x_train=PIXELS, y_train=LABELS).removeprefix("npz:")
+    with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr("x_train.npy", npy((1,), bytes(1)))
+    assert "it has x_train twice" in refusal(f"npz:{path}")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("x_train.npy", npy((4, 8, 8), bytes(256)))
+    assert "packed otherwise than np.savez_compressed does" in refusal(f"npz:{path}")
 
 
 def test_a_part_without_images_is_none(tmp_path):

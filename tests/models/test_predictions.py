@@ -163,6 +163,17 @@ def test_the_name_of_a_picture_need_not_be_utf_8(learnt, tmp_path, form):
     assert r"caf\udce9.png" in done.output and "ant" in done.output
 
 
+@pytest.mark.parametrize("form", ["table", "csv", "json", "markdown"])
+def test_the_name_of_a_class_need_not_be_utf_8(learnt, tmp_path, form):
+    network, facts = load_network(learnt[1])
+    names = (os.fsdecode(b"f\xe9e"), *facts.classes[1:])
+    export(network, replace(facts, classes=names), tmp_path / "a.safetensors")
+    Image.fromarray(bars(1)[0][0]).save(tmp_path / "a.png")
+    done = invoke("predict", tmp_path / "a.safetensors", tmp_path / "a.png", "--format", form)
+    assert done.exit_code == 0, done.output
+    assert r"f\udce9e" in done.output
+
+
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory):
     """A folder of pictures and the file of a network that has learnt them."""

@@ -21,7 +21,7 @@ RESERVED = {
     **dict.fromkeys(("agents", "budgets", "seeds", "first_seed"), "metaqnn compare"),
     **dict.fromkeys(("reference", "jobs", "form", "format"), "metaqnn compare"),
     **dict.fromkeys(("shape", "classes", "score"), "metaqnn.Search"),
-    **dict.fromkeys(("folder", "help", "debug", "version"), "the commands"),
+    **dict.fromkeys(("folder", "trust", "help", "debug", "version"), "the commands"),
 }
 """Names that no part's option can have, and whose they are."""
 

@@ -19,6 +19,7 @@ SPACES: Table[type[Space[Any]]] = Table(
     "kind of space",
     {
         "chain": "state_space.chain:ChainSpace",
+        "graph": "state_space.graph:GraphSpace",
         "macro": "state_space.macro:MacroSpace",
         "practical": "state_space.practical:PracticalSpace",
         "skip": "state_space.skip:SkipSpace",

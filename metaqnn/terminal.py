@@ -5,6 +5,8 @@ colour it or write its title, and cells that a spreadsheet takes for formulas.
 """
 
 import sys
+import threading
+import time
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
 HIDDEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 """Categories of characters that are no text: control, format (right-to-left too), surrogates."""
@@ -74,6 +76,27 @@ def quietly(quiet: bool) -> Iterator[None]:
         _quiet.reset(token)
 
 
+@contextmanager
+def ticking(progress: "Progress", task: "TaskID", seconds: float) -> Iterator[None]:
+    """Meanwhile a task of a bar moves with the time, of which it has so many seconds."""
+    began, over = time.monotonic(), threading.Event()
+    progress.update(task, total=round(seconds))
+
+    def tick() -> None:
+        while not over.wait(0.5):
+            gone = min(round(seconds), int(time.monotonic() - began))
+            progress.update(task, completed=gone)
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        progress.update(task, completed=round(seconds))
+
+
 def make_bar(*, quiet: bool = False) -> "Progress":
     """A bar on standard error, where that is a terminal; its tasks have a field `state`."""
     from rich.console import Console  # where there is a bar, for --help answers at once
@@ -92,8 +115,9 @@ def make_bar(*, quiet: bool = False) -> "Progress":
         MofNCompleteColumn(),
         TextColumn("{task.fields[state]}", markup=False),
         TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("gone,"),
         TimeRemainingColumn(),
+        TextColumn("left"),
         console=Console(stderr=True, quiet=quiet or _quiet.get() or not sys.stderr.isatty()),
         speed_estimate_period=86_400,  # a network may take many minutes
     )

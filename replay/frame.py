@@ -6,20 +6,26 @@ from typing import Any
 
 import pandas as pd
 
+from replay.trial import CONFIRMATION
+
 COLUMNS = (
     *("number", "walk", "stage", "digest", "seed"),
-    *("finished", "reward", "curve", "error", "refused"),
+    *("finished", "reward", "curve", "error", "refused", CONFIRMATION),
 )
+
+
+ROWS = "number, walk, stage, digest, seed, note, finished, reward, metrics, curve, error, refused"
+"""The columns of a memory's table that `make_frame` reads."""
 
 
 def make_frame(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
     """A row a trial, metrics and note as columns of their own.
 
-    `first` marks the trial with which a network came up first; re-sampled ones repeat it.
+    `first` marks the trial with which a network came up first; re-sampled ones repeat it, and where
+    confirmation is 1, 2, ... it was trained again.
 
     Args:
-        rows: Of the memory: (number, walk, stage, digest, seed, note, finished, reward, metrics,
-            curve, error, refused), the structured ones as JSON, None where nothing is known.
+        rows: Of the memory: ROWS, the structured ones as JSON, None where nothing is known.
     """
     records = [
         {
@@ -35,6 +41,7 @@ def make_frame(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
             "refused": refused,
             **json.loads(note),
             **json.loads(metrics or "{}"),
+            CONFIRMATION: json.loads(note).get(CONFIRMATION, 0),
         }
         for (
             number,

@@ -9,20 +9,22 @@ from typing import Any
 
 import pandas as pd
 
-from replay.frame import make_frame
+from replay.frame import ROWS, make_frame
 from replay.schema import (
     FORMAT,
+    NOT_AGAIN,
+    OUTCOMES,
     SCHEMA,
     Connection,
     check_names,
-    check_trials,
     connect,
     differences,
+    read_configuration,
     read_outcome,
     read_trial,
     unwritable,
 )
-from replay.trial import BrokenMemory, Outcome, Trial, WrongRun
+from replay.trial import CONFIRMATION, BrokenMemory, Outcome, Trial, WrongRun
 
 
 class Memory:
@@ -82,20 +84,10 @@ class Memory:
             raise FileNotFoundError(f"there is no {path}")
         try:
             memory = cls(connect(path))
-            problems = memory._rows("PRAGMA quick_check")
-            written = dict(memory._rows("SELECT key, value FROM run WHERE key <> 'snapshot'"))
+            there = read_configuration(memory._connection, path)
         except sqlite3.DatabaseError as error:
             broken = BrokenMemory(f"{path} is no replay memory or is damaged: {error}")
             raise unwritable(error, path) or broken from error
-        if problems != [("ok",)]:
-            raise BrokenMemory(f"{path} is damaged: {problems[0][0]}")
-        if written.get("format") != str(FORMAT):
-            raise BrokenMemory(f"{path} has format {written.get('format')}, not {FORMAT}")
-        try:
-            there = dict(json.loads(written["configuration"]))
-            check_trials(memory._connection)
-        except (sqlite3.DatabaseError, KeyError, ValueError, TypeError, RecursionError) as error:
-            raise BrokenMemory(f"{path} is damaged: {error}") from error
         if configuration is not None:
             known = {**(defaults or {}), **there}
             there = {key: known.get(key) for key in configuration}
@@ -144,9 +136,15 @@ class Memory:
         seed: int,
         note: Mapping[str, float],
         imported: bool = False,
+        confirmation: int = 0,
     ) -> Trial:
-        """Record a proposal or an experience of elsewhere; no note has a column's name."""
+        """Record a proposal, an experience of elsewhere, or a training of a known network.
+
+        No note has a column's name.
+        """
         check_names(note, "note")
+        if confirmation:
+            note = {**note, CONFIRMATION: confirmation}
         with self.transaction():
             trial = Trial(self._next("number"), walk, stage, digest, seed, dict(note), imported)
             self._connection.execute(
@@ -241,10 +239,10 @@ class Memory:
         return rows[0][0] if rows else None
 
     def history(self) -> Iterator[tuple[Trial, float]]:
-        """Every finished trial with its reward, in the order in which the agent was told."""
+        """Every finished trial but confirmations, and its reward, in the order they were told."""
         for row in self._rows(
             "SELECT number, walk, stage, digest, seed, note, imported, reward FROM trials "
-            "WHERE finished IS NOT NULL ORDER BY finished"
+            f"WHERE finished IS NOT NULL AND {NOT_AGAIN} ORDER BY finished"
         ):
             yield read_trial(row[:-1]), row[-1]
 
@@ -255,10 +253,15 @@ class Memory:
         """
         # SQLite takes the other columns from the row that has the minimum
         for row in self._rows(
-            "SELECT number, walk, stage, digest, seed, note, imported, metrics, curve, error, "
-            "reward, MIN(finished) FROM trials WHERE finished IS NOT NULL AND NOT imported "
-            "GROUP BY digest ORDER BY MIN(finished)"
+            f"SELECT {OUTCOMES}, MIN(finished) FROM trials "
+            "WHERE finished IS NOT NULL AND NOT imported GROUP BY digest ORDER BY MIN(finished)"
         ):
+            yield read_trial(row[:7]), read_outcome(*row[7:10]), row[10]
+
+    def confirmations(self) -> Iterator[tuple[Trial, Outcome, float]]:
+        """Every training of a known network that has finished, likewise."""
+        again = f"finished IS NOT NULL AND NOT {NOT_AGAIN}"
+        for row in self._rows(f"SELECT {OUTCOMES} FROM trials WHERE {again} ORDER BY finished"):
             yield read_trial(row[:7]), read_outcome(*row[7:10]), row[10]
 
     def unfinished(self) -> list[Trial]:
@@ -269,7 +272,7 @@ class Memory:
         """The known outcome of a network trained in this run; None where there is none."""
         rows = self._rows(
             "SELECT metrics, curve, error FROM trials "
-            "WHERE digest = ? AND finished IS NOT NULL AND NOT imported LIMIT 1",
+            f"WHERE digest = ? AND finished IS NOT NULL AND NOT imported AND {NOT_AGAIN} LIMIT 1",
             digest,
         )
         return read_outcome(*rows[0]) if rows else None
@@ -279,12 +282,9 @@ class Memory:
 
         Imported ones are left out, and refused ones where they are not asked for.
         """
-        condition = "" if refused else "AND refused IS NULL "
-        query = (
-            "SELECT number, walk, stage, digest, seed, note, finished, reward, metrics, curve, "
-            f"error, refused FROM trials WHERE NOT imported {condition}ORDER BY number"
-        )
-        return make_frame(self._rows(query))
+        condition = "" if refused else "AND refused IS NULL"
+        query = f"SELECT {ROWS} FROM trials WHERE NOT imported {condition}"
+        return make_frame(self._rows(f"{query} ORDER BY number"))
 
     def _next(self, column: str) -> int:
         return int(self._rows(f"SELECT COALESCE(MAX({column}), 0) + 1 FROM trials")[0][0])

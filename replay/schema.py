@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from replay.trial import Outcome, Trial
+from replay.trial import CONFIRMATION, BrokenMemory, Outcome, Trial
 
 FORMAT = 2
 
@@ -35,6 +35,12 @@ CREATE TABLE trials (
 CREATE INDEX trials_by_digest ON trials (digest);
 """
 
+
+OUTCOMES = "number, walk, stage, digest, seed, note, imported, metrics, curve, error, reward"
+"""Columns of trials: those of `read_trial`, of `read_outcome`, and the reward."""
+
+NOT_AGAIN = f"(json_extract(note, '$.{CONFIRMATION}') IS NULL)"
+"""A condition: the trial is no confirmation."""
 
 UNWRITABLE = {
     sqlite3.SQLITE_CANTOPEN: errno.EACCES,
@@ -142,6 +148,27 @@ def _connect_to_read(path: Path) -> Connection:
     return connection
 
 
+def read_configuration(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
+    """The configuration for which a memory was made, if all of it is as `Memory` writes it.
+
+    Raises:
+        BrokenMemory: It is not.
+        sqlite3.DatabaseError: The file is damaged or something else.
+    """
+    problems = connection.execute("PRAGMA quick_check").fetchall()
+    written = dict(connection.execute("SELECT key, value FROM run WHERE key <> 'snapshot'"))
+    if problems != [("ok",)]:
+        raise BrokenMemory(f"{path} is damaged: {problems[0][0]}")
+    if written.get("format") != str(FORMAT):
+        raise BrokenMemory(f"{path} has format {written.get('format')}, not {FORMAT}")
+    try:
+        there = dict(json.loads(written["configuration"]))
+        check_trials(connection)
+    except (sqlite3.DatabaseError, KeyError, ValueError, TypeError, RecursionError) as error:
+        raise BrokenMemory(f"{path} is damaged: {error}") from error
+    return there
+
+
 def check_trials(connection: sqlite3.Connection) -> None:
     """See whether all rows are what `Memory` writes, whoever has written them.
 
@@ -215,7 +242,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
 }
 """The columns of trials, and what is true of their values."""
 
-TAKEN = frozenset((*CHECKS, "first"))
+TAKEN = frozenset((*CHECKS, "first", CONFIRMATION))
 """Names that no metric and nothing in a note may have, since they are columns."""
 
 

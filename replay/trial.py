@@ -3,17 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+CONFIRMATION = "confirmation"
+"""In the note of a trial that trains a known network again: which time that is, 1, 2, ..."""
+
 
 @dataclass(frozen=True)
 class Trial:
-    """One proposal of an agent, or one imported experience.
+    """One proposal of an agent, one imported experience, or a network that is trained again.
 
     Attributes:
         number: 1, 2, ... in the order of proposing.
         walk: The decisions.
         stage: The stage of the space in which the walk was proposed.
         digest: Names the architecture: equal networks have equal digests.
-        seed: Of the training; a function of the run's seed and the digest.
+        seed: Of the training; a function of the run's seed, the digest and the confirmation.
         note: What the agent says of the proposal, such as its epsilon.
         imported: The experience comes from another run: it teaches the agent, and appears in no
             budget, top-k or epsilon count.
@@ -26,6 +29,11 @@ class Trial:
     seed: int
     note: Mapping[str, float]
     imported: bool = False
+
+    @property
+    def confirmation(self) -> int:
+        """How often its network is trained again with this trial: 1, 2, ...; 0 if it is not."""
+        return int(self.note.get(CONFIRMATION, 0))
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def test_interrupted_anywhere_run_goes_on_to_the_same_end(monkeypatch):
             raise KeyboardInterrupt
         return evaluator(job)
 
-    monkeypatch.setattr("metaqnn.search.loop.attempt", interrupt)
+    monkeypatch.setattr("metaqnn.search.trainings.attempt", interrupt)
     interruptions = 0
     while search.ending is None:
         try:

@@ -38,7 +38,17 @@ def test_packages_know_only_what_they_may(package):
 
 
 FLOORS = (
-    {"errors", "options", "registry", "task", "storage", "device", "terminal", "notebook"},
+    {
+        "errors",
+        "options",
+        "registry",
+        "task",
+        "storage",
+        "device",
+        "terminal",
+        "notebook",
+        "budget",
+    },
     {"environment", "networks"},
     {"data"},
     {"spaces"},

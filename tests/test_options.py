@@ -119,7 +119,7 @@ def test_an_option_may_be_one_of_some_words(invoke, module):
     refused(invoke(*run, "--mood", "sad"), "mood is 'sad': input should be 'calm' or 'wild'")
     assert invoke(*run, "--mood", "wild").exit_code == 0
     assert 'mood = "wild"' in Path("results/r/config.toml").read_text()
-    assert invoke("resume", "results/r", "--budget", "2").exit_code == 0
+    assert invoke("resume", "results/r", "--trust", "--budget", "2").exit_code == 0
 
 
 def test_an_option_may_have_no_default(invoke, module):
@@ -127,7 +127,7 @@ def test_an_option_may_have_no_default(invoke, module):
     refused(invoke(*run), "courage must be given: it has no default")
     assert "Undefined" not in invoke(*run, "--help").output
     assert invoke(*run, "--courage", "3").exit_code == 0
-    assert invoke("resume", "results/r", "--budget", "2").exit_code == 0
+    assert invoke("resume", "results/r", "--trust", "--budget", "2").exit_code == 0
 
 
 def test_an_option_of_a_type_that_no_command_line_has_is_refused(invoke, module):

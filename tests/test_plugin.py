@@ -290,9 +290,18 @@ def test_options_of_parts_of_the_package_that_were_not_chosen_are_theirs(folder,
         ("random,jump=0.3", "jump is an option of the agent climber, and the agent is random"),
         ("random,entropy=3", "entropy is an option of the agent reinforce, and the agent is"),
         ("climber,entropy=3", "entropy is an option of the agent reinforce, and the agent is cl"),
-        ("climber,passes=3", "passes is no option of a single agent; allowed: start-from, "),
-        ("climber,budget=3", "budget is no option of a single agent; allowed: start-from, "),
-        ("climber,nonsense=3", "nonsense is no option of a single agent; allowed: start-from, "),
+        (
+            "climber,passes=3",
+            "passes is no option of a single agent; allowed: confirm, start-from, ",
+        ),
+        (
+            "climber,budget=3",
+            "budget is no option of a single agent; allowed: confirm, start-from, ",
+        ),
+        (
+            "climber,nonsense=3",
+            "nonsense is no option of a single agent; allowed: confirm, start-from, ",
+        ),
     ],
 )
 def test_a_comparison_says_whose_an_option_is(site, tmp_path, agent, message):

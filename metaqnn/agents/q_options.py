@@ -5,12 +5,10 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, PositiveInt
 
 from metaqnn.agents.schedule import PAPER, EpsilonSchedule
+from metaqnn.budget import DEFAULT_BUDGET, reserved
 from metaqnn.errors import MetaqnnError
 from metaqnn.options import NotNegative, Probability, Section
 from state_space.settings import suggestion
-
-DEFAULT_BUDGET = 70
-"""Networks of a run that says neither budget nor schedule."""
 
 NAMED_SCHEDULES = ("scaled", "practical")
 """Schedules that are made for a budget."""
@@ -113,7 +111,8 @@ class QLearningOptions(Section):
     def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Choose a preset for the budget, take its values, and write the schedule out.
 
-        A schedule that is given says how large the budget is where that is not given.
+        A schedule that is given says how large the budget is where that is not given. One that is
+        made is for those trainings that are not for confirming.
 
         Raises:
             MetaqnnError: There is no such preset, or the schedule is malformed.
@@ -132,7 +131,10 @@ class QLearningOptions(Section):
         if isinstance(schedule, str) and isinstance(budget, int | None):
             if schedule in NAMED_SCHEDULES:
                 budget = DEFAULT_BUDGET if budget is None else budget
-                parsed: EpsilonSchedule = getattr(EpsilonSchedule, schedule)(budget)
+                confirm = given.get("confirm")
+                confirm = confirm if isinstance(confirm, int) and confirm > 0 else 0
+                searching = budget - reserved(budget, confirm)
+                parsed: EpsilonSchedule = getattr(EpsilonSchedule, schedule)(searching)
             else:
                 parsed = _parse(schedule)
             budget = parsed.total if budget is None else budget

@@ -48,6 +48,12 @@ def parse_budgets(context: click.Context, option: click.Parameter, value: str) -
 @click.option("--first-seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--reference", help="Agent to compare the others with.  [default: the first]")
 @click.option(
+    "--until",
+    type=click.FloatRange(0),
+    metavar="REGRET",
+    help="Also tell after how many networks the regret is at most this, where it is known.",
+)
+@click.option(
     "--jobs", type=click.IntRange(1), help="Searches at a time.  [default: one a processor core]"
 )
 @format_option
@@ -58,6 +64,7 @@ def compare(
     seeds: int,
     first_seed: int,
     reference: str | None,
+    until: float | None,
     jobs: int | None,
     form: Format,
     **options: Any,
@@ -67,6 +74,7 @@ def compare(
     Called again, it makes only those searches that are not there yet; agents and seeds may be
     added. Every other option is that of `metaqnn run`, and holds for all agents.
     """
+    from metaqnn.comparison.costs import check_until
     from metaqnn.comparison.plan import Entrant, plan_comparison, prepare
     from metaqnn.comparison.searches import labels, search_file
     from metaqnn.registry import check_name
@@ -79,12 +87,13 @@ def compare(
     known = dict.fromkeys([*agents, *labels(folder)])
     reference = check_name("agent", known, reference or agents[0])
     evaluator = comparison.evaluator
+    check_until(until, evaluator.optimum)
     prepare(comparison, ["metaqnn", *sys.argv[1:]], evaluator.facts)
     with lock_folder(comparison.base.path):
         left = [run for run in runs if not search_file(run).exists()]
         if left:
             _make(left, evaluator, min(jobs or os.cpu_count() or 1, len(left)), folder)
-        _report(comparison, list(known), reference, evaluator.optimum, form)
+        _report(comparison, list(known), reference, evaluator.optimum, until, form)
 
 
 def _make(runs: "list[Run]", evaluator: "Evaluator", jobs: int, folder: Path) -> None:
@@ -119,12 +128,15 @@ def _report(
     agents: list[str],
     reference: str,
     optimum: float | None,
+    until: float | None,
     form: Format,
 ) -> None:
     """Print the table, and write table and figure into the folder."""
     from metaqnn.comparison import statistics as reports
+    from metaqnn.comparison.costs import with_costs
     from metaqnn.comparison.figure import draw_comparison
     from metaqnn.comparison.searches import read_searches
+    from metaqnn.comparison.tables import render
     from metaqnn.errors import MetaqnnError
 
     folder = comparison.path
@@ -134,9 +146,10 @@ def _report(
     table = reports.compare(searches, comparison.budgets, measure, agents, reference)
     if table.empty:
         raise MetaqnnError(f"no search in {folder} has a network that did not fail")
+    table = with_costs(table, searches, measure, until)
     files: tuple[tuple[str, Format], ...] = (("csv", "csv"), ("md", "markdown"))
     for suffix, written in files:
-        text = reports.render(table, measure, reference, written)
+        text = render(table, measure, reference, written)
         (folder / f"comparison.{suffix}").write_text(text + "\n", encoding="utf-8")
     draw_comparison(searches, measure, agents, folder)
-    click.echo(reports.render(table, measure, reference, form))
+    click.echo(render(table, measure, reference, form))

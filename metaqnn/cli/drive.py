@@ -66,12 +66,12 @@ def _drive(run: Run, quiet: bool, began: float, command: list[str] | None) -> No
         with open_search(parts) as search:
             ending = search_with_bar(parts, search, quiet=quiet, observers=observers)
             if not quiet:
-                _summarise(parts, search.memory, ending)
+                _summarise(parts, search.memory, ending, hints=clock is None)
         if clock:
             _train_last(run, clock, quiet=quiet)
     except KeyboardInterrupt:
         memory = run.memory()
-        trained = sum(1 for _ in memory.trained())
+        trained = len([*memory.trained(), *memory.confirmations()])
         memory.close()
         budget = "" if clock else f" of {run.config.run.budget}"
         click.echo(
@@ -89,17 +89,21 @@ def _train_last(run: Run, clock: Clock, *, quiet: bool) -> None:
         if not quiet:
             click.echo(f"\n{line}", err=True)
 
-    finals, results = train_last(run, clock, best_networks(run, sys.maxsize), say, quiet=quiet)
-    if not quiet:
+    trained = train_last(run, clock, best_networks(run, sys.maxsize), say, quiet=quiet)
+    if quiet:
+        return
+    where, final = shlex.quote(str(run.path)), ""
+    if trained:
+        finals, results = trained
         click.echo(render_finals(summarise(results), "table"))
-        where = shlex.quote(str(run.path))
-        click.echo(
-            f"\n`metaqnn export {where} --final {finals.path.name} --to network.onnx` takes it "
-            f"home; `metaqnn resume {where}` goes on for another {run.config.run.time_limit}"
-        )
+        final = f" --final {finals.path.name}"
+    click.echo(
+        f"\n`metaqnn export {where}{final} --to network.onnx` takes it home; `metaqnn resume "
+        f"{where}` goes on for another {run.config.run.time_limit}"
+    )
 
 
-def _summarise(parts: Parts, memory: Memory, ending: str) -> None:
+def _summarise(parts: Parts, memory: Memory, ending: str, *, hints: bool) -> None:
     score = parts.run.task.score
     trials = memory.frame()
     trained = trials[trials["first"]]
@@ -108,11 +112,17 @@ def _summarise(parts: Parts, memory: Memory, ending: str) -> None:
         click.echo(render(best, score, "table") + "\n")
     if parts.stopper and parts.evaluator.epochs:
         click.echo(f"{Savings.of(trials, parts.evaluator.epochs)}.")
-    if hint := advise(trained):
+    if hints and (hint := advise(trained)):  # short trainings of small networks say little
         click.echo(hint)
     refused = len({trial.digest for trial in memory.refused()})
+    again = trials[trials["finished"] & (trials["confirmation"] > 0)]
     click.echo(
         f"{len(trained)} networks trained, {trained['error'].notna().sum()} of them failed; "
         + (f"{refused} refused as too large; " if refused else "")
+        + (
+            f"the best {again['digest'].nunique()} were trained again, {len(again)} times in all; "
+            if len(again)
+            else ""
+        )
         + f"{ending}. Results are in {parts.run.path}"
     )

@@ -43,6 +43,7 @@ def export(source: Path, trust: bool, rank: int | None, final: str | None, targe
     from metaqnn.models.network import load_network
     from metaqnn.reports.finals import final_weights
     from metaqnn.reports.top_k import weights_file
+    from metaqnn.runs.results import find_results
     from metaqnn.runs.run import open_run
 
     if source.is_file():
@@ -50,7 +51,12 @@ def export(source: Path, trust: bool, rank: int | None, final: str | None, targe
             raise MetaqnnError(f"{source} is one network: --rank and --final are of a run's folder")
         path = source
     elif final is None:
-        path = weights_file(open_run(source, trust=trust), rank or 1)
+        run = open_run(source, trust=trust)
+        path = weights_file(run, rank or 1)
+        if finals := find_results(run):
+            click.echo(
+                f"as the search left it; --final {finals[0]} has it as trained anew", err=True
+            )
     else:
         path = final_weights(open_run(source, trust=trust), rank, final)
     network, facts = load_network(path)

@@ -24,4 +24,7 @@ def resume(folder: Path, trust: bool, quiet: bool, **options: Any) -> None:
     from metaqnn.runs.run import open_run
 
     run = open_run(folder, trust=trust)
+    limit = run.config.run.time_limit
+    if limit and not quiet and options["time_limit"] is None:
+        click.echo(f"another {limit} for it all, unless --time-limit says otherwise", err=True)
     drive(replace(run, config=run.config.changed(given(options))), quiet=quiet, began=began)

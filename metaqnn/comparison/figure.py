@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from metaqnn.comparison.statistics import Measure, mean_interval
-from metaqnn.reports.figures.best import running_best
+from metaqnn.comparison.statistics import Measure, handed_over, mean_interval
+from metaqnn.reports.figures.best import UNITS, time_unit
 from metaqnn.reports.figures.style import COLOURS, STYLE, STYLES, make_figure, save
 
 POINTS = 200
@@ -18,7 +18,7 @@ POINTS = 200
 
 
 def best_so_far(searches: pd.DataFrame, agent: str, column: str) -> pd.DataFrame:
-    """The value of the network that would be handed over after 1, 2, ... distinct networks.
+    """The value of the network that would be handed over after 1, 2, ... trainings.
 
     Args:
         searches: As `metaqnn.comparison.searches.read_searches` gives them.
@@ -26,7 +26,7 @@ def best_so_far(searches: pd.DataFrame, agent: str, column: str) -> pd.DataFrame
         column: The value, "expected" or "score".
 
     Returns:
-        A row a number of networks, up to the budget, a column a seed; NaN before a network
+        A row a number of trainings, up to the budget, a column a seed; NaN before a network
         succeeded. A search that ended early keeps its last value.
     """
     own = searches[searches["agent"] == agent]
@@ -34,9 +34,35 @@ def best_so_far(searches: pd.DataFrame, agent: str, column: str) -> pd.DataFrame
     lines = {}
     for seed, found in own[own["budget"] == budget].dropna(subset=[column]).groupby("seed"):
         ordered = found.sort_values("number").set_index("number")
-        values = running_best(ordered["reward"], ordered[column])
+        values = handed_over(ordered["network"], ordered["reward"], ordered[column])
         lines[seed] = values.reindex(range(1, budget + 1)).ffill()
     return pd.DataFrame(lines)
+
+
+def best_over_time(searches: pd.DataFrame, agent: str, column: str) -> pd.DataFrame:
+    """The value of the network that would be handed over after so many seconds of training.
+
+    Args:
+        searches: As `metaqnn.comparison.searches.read_searches` gives them, with seconds.
+        agent: Whose; where it has several budgets, its searches of the largest.
+        column: The value, "expected" or "score".
+
+    Returns:
+        A row for every time at which a training ended, until the first of the searches ended, a
+        column a seed; NaN before a network succeeded.
+    """
+    own = searches[searches["agent"] == agent]
+    lines = {}
+    ends = []
+    for seed, found in own[own["budget"] == own["budget"].max()].groupby("seed"):
+        ordered = found.sort_values("number")
+        seconds = ordered["seconds"].fillna(0).cumsum()
+        succeeded = ordered.dropna(subset=[column])
+        values = handed_over(succeeded["network"], succeeded["reward"], succeeded[column])
+        values.index = pd.Index(seconds[succeeded.index])
+        lines[seed] = values.groupby(level=0).last()
+        ends.append(seconds.max())
+    return pd.DataFrame(lines).sort_index().ffill().loc[: min(ends)]
 
 
 def draw_comparison(
@@ -45,31 +71,47 @@ def draw_comparison(
     """Write comparison.svg and comparison.png: how good the network to hand over is, and when.
 
     A line an agent: the mean over the seeds, in a band of its 95 % confidence interval, against the
-    distinct networks.
+    trainings; and, where these took time, against the time that they took together.
     """
+    column = measure.column
+    is_timed = "seconds" in searches and searches["seconds"].any()
     with mpl.rc_context(STYLE):
         figure = make_figure(3.9)
-        axes = figure.add_subplot()
-        for position, agent in enumerate(agents):
-            lines = measure.points(best_so_far(searches, agent, measure.column)).dropna()
-            if len(lines):
-                colour = COLOURS[position % len(COLOURS)]
-                _draw_line(axes, lines, agent, colour, STYLES[position % len(STYLES)])
-        if measure.optimum is not None:
-            # most of a regret goes in the first few networks, and the rest would be a flat line
-            axes.set_xscale("log")
-            axes.set_yscale("log", nonpositive="clip")
-            for axis in (axes.xaxis, axes.yaxis):
-                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-                axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-                axis.set_minor_formatter(NullFormatter())
-        axes.margins(x=0)
-        axes.set_xlabel("distinct networks")
-        axes.set_ylabel(f"{measure.name}\n(mean, 95 % interval)")
-        axes.grid(alpha=0.25, linewidth=0.6)
-        axes.legend(frameon=False, handlelength=3)
+        panels = figure.subplots(1, 2 if is_timed else 1, sharey=True, squeeze=False)[0]
+        again = (searches["confirmation"] > 0).any()
+        place = "trainings" if again else "distinct networks"
+        places = {place: {each: best_so_far(searches, each, column) for each in agents}}
+        if is_timed:
+            lines = {each: best_over_time(searches, each, column) for each in agents}
+            unit = time_unit(max(each.index.max() for each in lines.values()))
+            places[f"{unit} of training"] = {
+                agent: each.set_axis(each.index / UNITS[unit]) for agent, each in lines.items()
+            }
+        for axes, (place, lines) in zip(panels, places.items(), strict=True):
+            for position, agent in enumerate(agents):
+                points = measure.points(lines[agent]).dropna()
+                if len(points):
+                    colour = COLOURS[position % len(COLOURS)]
+                    _draw_line(axes, points, agent, colour, STYLES[position % len(STYLES)])
+            _set_axes(axes, measure)
+            axes.set_xlabel(place)
+        panels[0].set_ylabel(f"{measure.name}\n(mean, 95 % interval)")
+        panels[0].legend(frameon=False, handlelength=3)
     for suffix in ("svg", "png"):
         save(figure, folder / f"comparison.{suffix}")
+
+
+def _set_axes(axes: Axes, measure: Measure) -> None:
+    if measure.optimum is not None:
+        # most of a regret goes in the first few networks, and the rest would be a flat line
+        axes.set_xscale("log")
+        axes.set_yscale("log", nonpositive="clip")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axis.set_minor_formatter(NullFormatter())
+    axes.margins(x=0)
+    axes.grid(alpha=0.25, linewidth=0.6)
 
 
 def _draw_line(axes: Axes, lines: pd.DataFrame, label: str, colour: str, style: str) -> None:

@@ -117,7 +117,7 @@ class Comparison:
     Attributes:
         base: Folder, space, images and evaluator; its agent, seed and budget mean nothing.
         options: What was asked of all agents, as keys of the configuration.
-        budgets: Distinct networks, ascending.
+        budgets: Trainings, ascending.
     """
 
     base: Run
@@ -143,8 +143,8 @@ class Comparison:
     def plan(self, entrants: Iterable[Entrant], seeds: Sequence[int]) -> list[Run]:
         """All searches; the path of each is its file's, without .csv.
 
-        An agent that plans for its budget has a search for every budget, any other agent only for
-        the largest.
+        An agent that plans for its budget has a search for every budget, and so has one whose best
+        networks are trained again; any other agent only for the largest.
 
         Raises:
             MetaqnnError: An agent, one of its options or a file that it names is impossible.
@@ -155,7 +155,7 @@ class Comparison:
             tried = self._search(entrant, self.budgets[-1], seeds[0])
             known |= {name.replace("_", "-") for name in tried.config.values()}
             space = tried.space()
-            plans = make_agent(tried, space).plans_for_budget
+            plans = make_agent(tried, space).plans_for_budget or tried.config.run.confirm > 0
             make_rules(tried, space)
             make_stopper(tried, self.evaluator)
             make_experiences(tried, space)

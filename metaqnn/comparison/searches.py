@@ -7,6 +7,7 @@ from urllib.parse import quote, unquote
 
 import pandas as pd
 
+from metaqnn.comparison.timed import TimedAgent
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.in_process import InProcess
@@ -22,7 +23,9 @@ SEARCHES = "searches"
 SEARCH = re.compile(r"budget-(\d+)-seed-(\d+)\.csv")
 
 COLUMNS = ("number", "reward", "score", "network")
-"""Of a search; and `expected`, where the evaluator gives it.
+"""Of a search; and `expected`, where the evaluator gives it, `confirmation`, where networks are
+trained again: 1, 2, ... in the rows of these trainings, `seconds`, where they are trained at all,
+and `agent_seconds`, of the processor for the agent itself since the row before.
 
 In its file the score has its own name, and both are as people read them."""
 
@@ -30,7 +33,7 @@ ACCURACY = accuracy()
 
 
 def run_search(run: Run, evaluator: Evaluator) -> pd.DataFrame:
-    """Search in this process; the distinct networks as `COLUMNS` has them, the first first.
+    """Search in this process; all trainings as `COLUMNS` has them, the first first.
 
     Networks that failed have no score, stopped ones the predicted one if there is one.
 
@@ -39,20 +42,22 @@ def run_search(run: Run, evaluator: Evaluator) -> pd.DataFrame:
     """
     memory = Memory.create(Path(":memory:"), {})
     space = run.space()
+    agent = TimedAgent(make_agent(run, space))
     search = Search(
         space,
-        make_agent(run, space),
+        agent,
         evaluator,
         InProcess(),
         memory,
         make_rules(run, space),
         stopper=make_stopper(run, evaluator),
+        observe=agent.observe,
     )
     search.learn_from(make_experiences(run, space))
     search.run()
     trials = memory.frame()
     memory.close()
-    new = trials[trials["first"]]
+    new = trials[trials["first"] | (trials["confirmation"] > 0)]
     succeeded = new["error"].isna()
     found = pd.DataFrame(
         {
@@ -62,10 +67,14 @@ def run_search(run: Run, evaluator: Evaluator) -> pd.DataFrame:
             "network": [space.text(walk) for walk in new["walk"]],
         },
     )
+    if (new["confirmation"] > 0).any():
+        found["confirmation"] = new["confirmation"]
     found["score"] = found["score"].where(succeeded)
     if "expected" in new:
         found.insert(3, "expected", new["expected"].where(succeeded))
-    return found
+    if "seconds" in new:
+        found["seconds"] = new["seconds"]
+    return found.assign(agent_seconds=agent.between(new["number"]))
 
 
 def search_path(folder: Path, label: str, budget: int, seed: int) -> Path:
@@ -115,7 +124,9 @@ def read_searches(folder: Path, score: Score = ACCURACY) -> pd.DataFrame:
         frames.append(found.astype({"number": int}).assign(**place))
     if not frames:
         raise MetaqnnError(f"{folder} has no searches")
-    return pd.concat(frames, ignore_index=True)
+    searches = pd.concat(frames, ignore_index=True)
+    confirmations = searches.get("confirmation", pd.Series(0.0, searches.index))
+    return searches.assign(confirmation=confirmations.fillna(0).astype(int))
 
 
 def _scores(found: pd.DataFrame) -> list[str]:

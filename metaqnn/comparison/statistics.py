@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metaqnn.reports.formats import Format, render_cells, render_exactly
+from metaqnn.reports.distinct import by_standing
 from metaqnn.task import Score
 
 Floats = npt.NDArray[np.float64]
@@ -19,11 +19,6 @@ LEVEL = 0.95
 
 CHOICES = {"handed over": 1, "ten best": 10}
 """What is chosen of a search: the best of so many networks, those of the highest rewards."""
-
-TITLES = {
-    "handed over": "The network handed over, that of the highest reward",
-    "ten best": "The best of the ten networks of the highest rewards, all ten retrained",
-}
 
 
 @dataclass(frozen=True)
@@ -80,7 +75,7 @@ class Measure:
 
 
 def serving(searches: pd.DataFrame, budget: int) -> pd.DataFrame:
-    """The networks that every agent and seed has met within a budget.
+    """The trainings that every agent and seed has made within a budget.
 
     They are those of the search with the smallest budget that is not below it: an agent that plans
     for its budget has one of just that budget; of any other a longer search begins the same. A
@@ -88,7 +83,7 @@ def serving(searches: pd.DataFrame, budget: int) -> pd.DataFrame:
 
     Args:
         searches: As `metaqnn.comparison.searches.read_searches` gives them.
-        budget: Distinct networks.
+        budget: Trainings.
     """
     enough = searches[searches["budget"] >= budget]
     fitting = enough.groupby(["agent", "seed"])["budget"].transform("min")
@@ -99,13 +94,42 @@ def best_of(searches: pd.DataFrame, budget: int, column: str, count: int = 1) ->
     """By agent and seed, the highest value among so many networks of the highest rewards.
 
     With a count of 1 it is the value of the network that is handed over. Of equal rewards, that
-    which was found first is higher; networks that failed have no value and are left out.
+    which was found first is higher; networks that failed have no value and are left out. Those that
+    were trained again come first, and have their means.
     """
     met = serving(searches, budget).dropna(subset=[column])
-    ranked = met.sort_values(["reward", "number"], ascending=[False, True])
     groups = ["agent", "seed"]
-    best: pd.Series[float] = ranked.groupby(groups).head(count).groupby(groups)[column].max()
-    return best
+    networks = met.groupby([*groups, "network"], as_index=False).agg(
+        reward=("reward", "mean"),
+        value=(column, "mean"),
+        number=("number", "min"),
+        trainings=("number", "size"),
+    )
+    ranked = by_standing(networks.sort_values("number", kind="stable"))
+    chosen = ranked.groupby(groups).head(count)
+    best: pd.Series[float] = chosen.groupby(groups)["value"].max()
+    return best.rename(column)
+
+
+def handed_over(
+    networks: "pd.Series[str]", rewards: "pd.Series[float]", values: "pd.Series[float]"
+) -> "pd.Series[float]":
+    """After each training, the value of the network that would be handed over; see `best_of`."""
+    trained: dict[str, list[tuple[float, float]]] = {}
+    again: set[str] = set()
+    best: str | None = None
+    found = []
+    for network, *result in zip(networks, rewards, values, strict=True):
+        trained.setdefault(network, []).append((result[0], result[1]))
+        if len(trained[network]) > 1:
+            again.add(network)
+            # of equals the one found first
+            candidates = [known for known in trained if known in again]
+            best = max(candidates, key=lambda known: np.mean(trained[known], axis=0)[0])
+        elif best is None or (not again and result[0] > trained[best][0][0]):
+            best = network
+        found.append(np.mean(trained[best], axis=0)[1])
+    return pd.Series(found, networks.index)
 
 
 def mean_interval(values: Floats) -> tuple[Floats, Floats]:
@@ -182,62 +206,3 @@ def _statistics(values: "pd.Series[float]") -> dict[str, Any]:
         "low": float(low),
         "high": float(high),
     }
-
-
-def render(table: pd.DataFrame, measure: Measure, reference: str, form: Format) -> str:
-    """The table of `compare` as text; csv and json carry all digits."""
-    if form == "csv" or form == "json":
-        return render_exactly(table, form)
-    parts = []
-    for choice, rows in table.groupby("choice", sort=False):
-        cells = [
-            _cell([row["median"], row["mean"]], row["low"], row["high"], measure.digits)
-            for row in rows.to_dict("records")
-        ]
-        name = measure.name[0].upper() + measure.name[1:]
-        parts.append(
-            f"{TITLES[str(choice)]}.\n{name}, {measure.better} is better: "
-            f"median / mean [95 % interval of the mean].\n\n{_grid(rows, cells, 'seeds', form)}"
-        )
-    if "difference" in table:
-        rows = table[(table["choice"] == "handed over") & table["difference"].notna()]
-        cells = [
-            _cell(
-                [row["difference"]],
-                *(row["difference_low"], row["difference_high"]),
-                *(measure.digits, "+"),
-            )
-            for row in rows.to_dict("records")
-        ]
-        side = "above" if measure.better == "higher" else "below"
-        # points are a word, a unit is written as it is
-        unit = measure.unit if measure.score.unit in ("", "%") else f"in {measure.unit}"
-        start = ", ".join(filter(None, (unit, f"{side} 0 is better")))
-        parts.append(
-            f"{TITLES['handed over']}: difference to {reference} with the same seeds.\n"
-            f"{start[0].upper()}{start[1:]}: mean [95 % interval].\n\n"
-            + _grid(rows, cells, "pairs", form)
-        )
-    return "\n\n".join(parts)
-
-
-def _cell(values: Sequence[float], low: float, high: float, digits: int, sign: str = "") -> str:
-    """The values, and the interval where there is one."""
-    text = " / ".join(f"{value:{sign}.{digits}f}" for value in values)
-    if np.isnan(low):
-        return text
-    return f"{text} [{low:{sign}.{digits}f}, {high:{sign}.{digits}f}]"
-
-
-def _grid(
-    rows: pd.DataFrame, cells: Sequence[str], counts: str, form: Literal["table", "markdown"]
-) -> str:
-    """A line an agent, a column a budget, the seeds behind: as many as the column counts says."""
-    lines: dict[str, dict[str, str]] = {}
-    seeds: dict[str, dict[str, None]] = {}
-    for row, cell in zip(rows.to_dict("records"), cells, strict=True):
-        lines.setdefault(row["agent"], {"agent": row["agent"]})[f"{row['budget']} networks"] = cell
-        seeds.setdefault(row["agent"], {})[str(row[counts])] = None
-    wide = pd.DataFrame(list(lines.values())).fillna("")
-    wide["seeds"] = ["/".join(different) for different in seeds.values()]
-    return render_cells(wide, form, ("agent",))

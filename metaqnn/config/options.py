@@ -3,28 +3,28 @@
 import re
 from typing import Annotated, ClassVar
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from metaqnn.agents.base import AGENTS
+from metaqnn.budget import DEFAULT_BUDGET
 from metaqnn.options import Section
 
-DEFAULT_BUDGET = 70
-"""Networks of a run that says neither budget nor schedule."""
-
-_UNITS = {"s": 1, "m": 60, "h": 3600}
+_NUMBER = r"(\d+(?:\.\d+)?)"
 
 
 def read_time(text: str) -> float:
-    """Seconds, of 90s, 10m or 1.5h.
+    """Seconds, of 90s, 10m, 1.5h or 1h30m.
 
     Raises:
         ValueError: It is something else.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
-    if not found or not float(found[1]):
+    found = re.fullmatch(rf"(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?", text.strip())
+    units = zip(found.groups() if found else (), (3600, 60, 1), strict=False)
+    seconds = sum(float(number) * unit for number, unit in units if number)
+    if not seconds:
         raise ValueError(f"{text!r} is not a time such as 90s, 10m or 1.5h")
-    return float(found[1]) * _UNITS[found[2]]
+    return seconds
 
 
 class RunOptions(Section):
@@ -48,6 +48,12 @@ class RunOptions(Section):
         DEFAULT_BUDGET,
         ge=0,
         description="Distinct networks to train. Default: the schedule's total, or 70.",
+    )
+    confirm: int = Field(
+        0,
+        ge=0,
+        description="Train the best so many networks again with other seeds, and again while it is "
+        "not sure which of them is the best; up to a quarter of the budget is for that.",
     )
     time_limit: str | None = Field(
         None,
@@ -76,14 +82,17 @@ class RunOptions(Section):
     )
 
     FREE: ClassVar = (
-        *("executor", "budget", "time_limit", "device", "keep", "tensorboard", "replay_from"),
+        *("executor", "budget", "confirm", "time_limit", "device", "keep", "tensorboard"),
+        "replay_from",
     )
-    CHANGEABLE: ClassVar = ("budget", "time_limit", "device", "tensorboard", "executor")
+    CHANGEABLE: ClassVar = ("budget", "confirm", "time_limit", "device", "tensorboard", "executor")
     INPUTS: ClassVar = ("replay_from",)
 
     @field_validator("time_limit")
     @classmethod
-    def _is_time(cls, value: str | None) -> str | None:
+    def _is_time(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("confirm"):
+            raise PydanticCustomError("alone", "cannot be combined with --confirm")
         try:
             if value is not None:
                 read_time(value)

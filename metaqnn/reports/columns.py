@@ -29,6 +29,7 @@ SCORE = "score"
 COLUMNS = {
     "rank": Column("rank", whole=True),
     SCORE: Column(SCORE, lowest_first=False),
+    "trainings": Column("trainings", lowest_first=False, whole=True),
     "test_error": Column("test error", "{:.2%}".format),
     "reward": Column("reward", "{:.4f}".format, lowest_first=False),
     "parameters": Column("parameters", "{:,}".format, whole=True),
@@ -38,7 +39,9 @@ COLUMNS = {
     "epsilon": Column("epsilon", "{:g}".format),
     "network": Column("network", lowest_first=None),
 }
-"""By their names in csv and json; `predicted` stands there too, in tables as an asterisk."""
+"""By their names in csv and json; `predicted` stands there too, in tables as an asterisk.
+
+`trainings` is left out where no network was trained again."""
 
 SORTS = {column.header: name for name, column in COLUMNS.items() if column.lowest_first is not None}
 """By what the networks can be sorted; see `sort_column`."""

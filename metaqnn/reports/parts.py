@@ -122,6 +122,7 @@ def list_counts(findings: Findings, best: pd.DataFrame, refused: int) -> list[tu
     is_trained = trains(findings.run)
     done = "trained" if is_trained else "scored"
     budget = findings.run.config.run.budget
+    again = int((networks["trainings"] - 1).sum())
     return [
         (
             cells[score.header].iloc[0].rstrip("*") if len(cells) else "none yet",
@@ -130,6 +131,7 @@ def list_counts(findings: Findings, best: pd.DataFrame, refused: int) -> list[tu
         (f"{len(networks) - failed:,}", f"{done}, of a budget of {budget:,} networks"),
         (f"{failed:,}", "failed"),
         (f"{refused:,}", "refused"),
+        *([(f"{again:,}", "trainings of the best again, part of the budget")] if again else []),
         *([(taken, "time of training")] if is_trained or seconds else []),
     ]
 

@@ -21,12 +21,17 @@ def describe_state(run: Run, trials: pd.DataFrame) -> str:
     networks = distinct(trials)
     failed = networks["error"].notna().sum()
     asked = (~trials["finished"].astype(bool) & trials["first"]).sum()
-    parts = [f"{len(networks)} of {run.config.run.budget} networks"]
+    again = int((trials["finished"] & (trials["confirmation"] > 0)).sum())
+    trained = f"{len(networks)} + {again}" if again else f"{len(networks)}"
+    parts = [f"{trained} of {run.config.run.budget} networks"]
+    if again:
+        parts[0] += f" ({again} trainings were of the best ones again)"
     if failed:
         parts.append(f"{failed} failed")
     if asked:
         parts.append(f"{asked} asked for and not told")
-    best = networks["score"].max()
+    confirmed = networks[networks["trainings"] > 1]
+    best = (networks if confirmed.empty else confirmed)["score"].max()
     score = run.task.score
     if not pd.isna(best):
         parts.append(f"best {score.word} {score.show(best)}")

@@ -53,7 +53,7 @@ class Board:
 
     def __call__(self, event: Event) -> None:
         """Write a distinct network that has finished since."""
-        if event.is_new:
+        if event.is_new and not event.trial.confirmation:
             self._write(event.trial, event.outcome, event.reward)
             self._search.flush()
 

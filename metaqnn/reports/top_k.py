@@ -8,7 +8,7 @@ import pandas as pd
 from metaqnn.environment import NETWORKS
 from metaqnn.errors import MetaqnnError
 from metaqnn.reports.columns import COLUMNS, SCORE, columns_of
-from metaqnn.reports.distinct import distinct
+from metaqnn.reports.distinct import by_standing, distinct
 from metaqnn.reports.formats import Format, format_column, render_cells, render_exactly
 from metaqnn.reports.pareto import pareto_front
 from metaqnn.runs.run import Run
@@ -43,12 +43,14 @@ def top_k(
             left reaches at that cost.
 
     Returns:
-        The columns of `columns_of`: rank (by reward among all networks of the run, those found
-        first before their equals), the score as people read it, under its own name (a validation
-        accuracy is 0 to 1), test_error (after the final training),
-        reward, parameters, multiply_adds (an image), seconds (of training), found (its place among
-        the distinct networks), epsilon (empty for agents without) and network; and behind the
-        score predicted (whether it is, since the training was stopped).
+        The columns of `columns_of`: rank (by reward among all networks of the run, those that were
+        trained again before all others, and those found first before their equals), the score as
+        people read it, under its own name (a validation accuracy is 0 to 1), trainings, test_error
+        (after the final training), reward, parameters, multiply_adds (an image), seconds (of
+        training), found (its place among the distinct networks), epsilon (empty for agents without)
+        and network; and behind the score predicted (whether it is, since the training was stopped).
+        Score and reward are means over the trainings, which are left out where no network was
+        trained again.
 
     Raises:
         MetaqnnError: No network has what they are to be sorted or chosen by.
@@ -65,14 +67,18 @@ def top_k(
     if pareto is not None:
         measured = shown[~shown["predicted"].astype(bool)]
         shown = measured[pareto_front(measured[pareto], measured[SCORE])]
-    ascending = bool(COLUMNS[sort].lowest_first)
-    shown = shown.sort_values(sort, ascending=ascending, kind="stable").iloc[:k]
+    if sort != "reward":  # that is the order of the ranks
+        ascending = bool(COLUMNS[sort].lowest_first)
+        shown = shown.sort_values(sort, ascending=ascending, kind="stable")
+    shown = shown.iloc[:k]
     shown = shown.assign(network=[space.text(walk) for walk in shown["walk"]])
     order = list(COLUMNS)
     order.insert(order.index(SCORE) + 1, "predicted")
     counts = {name: "Int64" for name, column in COLUMNS.items() if column.whole}
     shown = shown[order].astype(counts).reset_index(drop=True)
     shown[SCORE] = score.read(shown[SCORE])
+    if (networks["trainings"] == 1).all():
+        del shown["trainings"]
     return shown.rename(columns={SCORE: score.column})
 
 
@@ -95,7 +101,7 @@ def weights_file(run: Run, rank: int) -> Path:
 def ranking(networks: pd.DataFrame) -> pd.DataFrame:
     """Those of `metaqnn.reports.distinct.distinct` that did not fail, best first."""
     succeeded = networks[networks["error"].isna()]
-    return succeeded.sort_values("reward", ascending=False, kind="stable")
+    return by_standing(succeeded)
 
 
 def best_networks(run: Run, k: int) -> pd.DataFrame:
@@ -140,9 +146,12 @@ def as_text(best: pd.DataFrame, score: Score) -> pd.DataFrame:
     Predicted scores have an asterisk. Rewards are left out where all are the scores, and test
     errors where there are none.
     """
-    columns = columns_of(score)
     table = pd.DataFrame(
-        {column.header: format_column(best[name], column.form) for name, column in columns.items()}
+        {
+            column.header: format_column(best[name], column.form)
+            for name, column in columns_of(score).items()
+            if name in best
+        }
     )
     table[score.header] = [
         f"{shown}*" if predicted else shown
@@ -151,5 +160,5 @@ def as_text(best: pd.DataFrame, score: Score) -> pd.DataFrame:
     if (best["reward"] == best[score.column]).all():
         del table["reward"]
     if best["test_error"].isna().all():
-        del table[columns["test_error"].header]
+        del table[COLUMNS["test_error"].header]
     return table

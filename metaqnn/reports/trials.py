@@ -23,6 +23,7 @@ COLUMNS = {
     "stage": "Int64",
     "digest": "string",
     "seed": "Int64",
+    "confirmation": "Int64",
     "epsilon": "Float64",
     "log_probability": "Float64",
     "update": "Int64",

@@ -144,6 +144,7 @@ def make_rules(run: Run, space: Space[Any]) -> Rules:
         budget=options.budget,
         start_from=options.start_from,
         grow_every=options.grow_every,
+        confirm=options.confirm,
     )
 
 

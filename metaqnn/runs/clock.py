@@ -24,7 +24,7 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """What a run with a time has where nobody says otherwise: the agent plans for no budget."""
 
-PLAN = ("time_limit", "space", "agent", "budget")
+PLAN = ("time_limit", "space", "agent", "budget", "confirm")
 """Options that say what is searched, or for how long."""
 
 

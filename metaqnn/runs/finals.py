@@ -1,7 +1,7 @@
 """Final trainings: the best networks of a run, trained anew on all training images, and tested."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
@@ -30,7 +30,7 @@ from metaqnn.search.kept_weights import KeptWeights, weights_path
 from metaqnn.search.loop import Search
 from metaqnn.search.rules import Rules
 from metaqnn.storage import going_on, lock_folder, named_folder
-from metaqnn.terminal import make_bar, printable
+from metaqnn.terminal import make_bar, printable, ticking
 from metaqnn.training.presets import preset
 from replay import Memory
 from state_space import Space
@@ -278,19 +278,22 @@ def _finalize(
     with finals.lock():
         executor = make_executor(run, evaluator)
         with make_bar(quiet=quiet) as progress:
-            total, name = seeds * len(networks), f"final: {finals.path.name}"
-            if seconds := evaluator.recipe.seconds:
-                name += f", {seconds:.0f} s at most"
-            task = progress.add_task(name, total=total, state="")
+            total, seconds = seeds * len(networks), evaluator.recipe.seconds
+            timed = seconds is not None and total == 1
+            task = progress.add_task(f"final: {finals.path.name}", total=total, state="")
 
             def observe(event: Event) -> None:
                 nonlocal done
                 done += event.is_new
-                progress.update(task, completed=done, state=printable(event.outcome.error or ""))
+                progress.update(task, state=printable(event.outcome.error or ""))
+                if not timed:
+                    progress.update(task, completed=done)
 
             try:
                 for seed in range(seeds):
-                    finals.train(networks, seed, executor, observe)
+                    # of one training nothing else is known meanwhile
+                    with ticking(progress, task, seconds or 0) if timed else nullcontext():
+                        finals.train(networks, seed, executor, observe)
                     done = (seed + 1) * len(networks)  # some may have been trained before
             finally:
                 executor.shutdown()

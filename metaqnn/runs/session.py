@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from math import isinf
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from metaqnn.search.events import Event
 from metaqnn.search.kept_weights import KeptWeights
 from metaqnn.search.loop import Search
 from metaqnn.storage import lock_folder
-from metaqnn.terminal import make_bar
+from metaqnn.terminal import make_bar, ticking
 from replay import Memory
 
 
@@ -91,17 +91,15 @@ def search_with_bar(
         parts.evaluator.check(run.task, read_data(run.path))
     write_config(run)  # it may have changed, and does not name data that were refused
     with make_bar(quiet=quiet) as progress:
-        name, deadline = run.path.name, parts.rules.deadline
-        if isinf(deadline):
-            task = progress.add_task(name, total=run.config.run.budget, state="")
-        else:
-            ends = time.localtime(time.time() + deadline - time.monotonic())
-            name = f"{name} until {time.strftime('%H:%M:%S', ends)}"
-            task = progress.add_task(name, total=None, state="")
-        line = StateLine(run, search)
+        task = progress.add_task(run.path.name, total=run.config.run.budget, state="")
+        line, left = StateLine(run, search), parts.rules.deadline - time.monotonic()
 
         def show(event: Event) -> None:
-            progress.update(task, completed=event.trained, state=line.of(event))
+            if isinf(left):
+                progress.update(task, completed=event.trained, state=line.of(event))
+            else:
+                state = f"seconds, networks {event.trained}  {line.of(event)}"
+                progress.update(task, state=state)
             for observer in observers:
                 observer(event)
             observe()
@@ -112,9 +110,10 @@ def search_with_bar(
             observer.begin(search.memory)
         progress.update(task, state="learning from experiences")
         teach(parts, search)
-        progress.update(task, completed=len(search.trained), state="")
+        progress.update(task, completed=search.trainings, state="")
         try:
-            return search.run()
+            with nullcontext() if isinf(left) else ticking(progress, task, left):
+                return search.run()
         finally:
             for observer in observers:
                 observer.close()
@@ -137,7 +136,9 @@ class StateLine:
         """The line after an event."""
         epsilon, outcome = event.trial.note.get("epsilon"), event.outcome
         last = "failed" if outcome.error is not None else self.score.show(outcome.best)
-        if outcome.error is None and outcome.is_measured:
+        if event.trial.confirmation:
+            last = f"{last} again"
+        elif outcome.error is None and outcome.is_measured:
             self.best = max(filter(None, (self.best, (event.reward, outcome.best))))
         best = "" if self.best is None else f"best {self.score.show(self.best[1])} "
         return f"{'' if epsilon is None else f'epsilon {epsilon:g}  '}last {last}  {best}"

@@ -102,8 +102,10 @@ def with_deadline(parts: Parts, clock: Clock | None) -> Parts:
 
 def train_last(
     run: Run, clock: Clock, networks: pd.DataFrame, say: Callable[[str], None], *, quiet: bool
-) -> tuple[Finals, pd.DataFrame]:
+) -> tuple[Finals, pd.DataFrame] | None:
     """Train the best network for what is left of the time, and test it.
+
+    Not where less is left than the search gave the network: it would be worse, and nobody knew.
 
     Args:
         run: Of the search.
@@ -113,17 +115,29 @@ def train_last(
         quiet: Show no progress.
 
     Returns:
-        The trainings, and their results as `metaqnn.runs.finals.Finals.test` has them.
+        The trainings, and their results as `metaqnn.runs.finals.Finals.test` has them; None where
+        there was no time.
 
     Raises:
         MetaqnnError: The training failed.
     """
     best = choose(run, networks)
     finals = plan_last(run, clock, best.iloc[0])
-    recipe = finals.run.config.parts["evaluator"].recipe
+    recipe, searched = finals.run.config.parts["evaluator"].recipe, best["seconds"].item()
+    rank = best["rank"].item()
+    if recipe.seconds < searched:
+        say(
+            f"There is no time to train a network anew: {recipe.seconds:.0f} s are left, and the "
+            f"search gave that of rank {rank} {searched:.0f}. A longer --time-limit does."
+        )
+        return None
+    why = "" if rank == 1 else ", made by hand, to which no other is superior beyond chance,"
+    before, after = run.space().scale, finals.run.space().scale
+    grown = [key for key in after if after[key] != before[key]]
+    sizes = [f" with {key} {after[key]} for {before[key]}" for key in grown]
     say(
-        f"The network of rank {best['rank'].item()} is trained anew on all images, for as many of "
-        f"{recipe.epochs} epochs as fit into {recipe.seconds:.0f} s."
+        f"The network of rank {rank}{why} is trained anew on all images{' and'.join(sizes)}, for "
+        f"as many of {recipe.epochs} epochs as fit into {recipe.seconds:.0f} s."
     )
     results = finalize(finals, best, 1, 1, quiet=quiet)
     if reason := results["error"].dropna().to_list():
@@ -135,8 +149,8 @@ def choose(run: Run, networks: pd.DataFrame) -> pd.DataFrame:
     """The one network to train large, a row: the best, or the first of those made by hand.
 
     That is known to do well in long trainings, and what helps there, such as mirrored images, does
-    not yet in short ones. So another one must be better by more than the standard error of a
-    difference of two validation accuracies.
+    not yet in short ones. So another one must be better by more than two standard errors of a
+    difference of two validation accuracies, as the luckiest of a dozen may be by one.
 
     Args:
         run: Of the search.
@@ -149,7 +163,7 @@ def choose(run: Run, networks: pd.DataFrame) -> pd.DataFrame:
         return best
     share = best["score"].item()
     _, validation = load_split(_trainer(run).images)
-    noise = sqrt(2 * share * (1 - share) / len(validation))
+    noise = 2 * sqrt(2 * share * (1 - share) / len(validation))
     return best if share - start["score"].item() > noise else start
 
 

@@ -15,8 +15,8 @@ class Event:
         trial: Which.
         outcome: What came of it.
         reward: What the agent was told.
-        trained: Distinct networks trained so far.
-        is_new: False where an equal network was trained before.
+        trained: Trainings so far: of distinct networks, and of the best of them again.
+        is_new: Whether it was one; else an equal network was trained before.
     """
 
     trial: Trial

@@ -2,39 +2,30 @@
 
 import math
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from itertools import chain
 from operator import attrgetter
 from typing import Any
 
 from metaqnn.agents.base import Agent, Proposal, restore_agent
 from metaqnn.agents.experience import Experience
-from metaqnn.errors import MetaqnnError, SearchStopped
-from metaqnn.evaluators.base import Evaluate, Job, attempt
-from metaqnn.executors.base import Executor, WorkerLost
+from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.base import Evaluate, Job
+from metaqnn.executors.base import Executor
+from metaqnn.search.confirmation import Confirmation
 from metaqnn.search.events import Event, count_repeats
+from metaqnn.search.failures import Failures
 from metaqnn.search.kept_weights import KeptWeights
 from metaqnn.search.rules import Rules, digest_of
+from metaqnn.search.trainings import NEVER_ENDED, Trainings
 from metaqnn.stopping.base import Stopper
 from replay import Memory, Outcome, Trial
 from state_space import Space, stage_of
-
-MOST_FAILURES = 10
-"""So many networks that fail in a row stop the search: something else is broken."""
 
 PATIENCE = 1000
 """So many proposals in a row without a new network end the search."""
 
 MOST_WAITING = 20
 """So many proposals in a row of running networks, and the agent is not asked until one is done."""
-
-MOST_BEGINNINGS = 2
-"""So often a training that takes the search's own process with it is begun."""
-
-NEVER_ENDED = (
-    "its training was begun twice and never ended: it ended the process, maybe for lack of memory; "
-    "--executor processes keeps such a network away from the search"
-)
 
 
 class Search:
@@ -84,18 +75,20 @@ class Search:
         own = [(trial, reward) for trial, reward in history if not trial.imported]
         known = list(memory.trained())
         self.trained = {trial.digest for trial, *_ in known}
+        self.confirmation = Confirmation(rules.confirm, rules.reserve)
+        for entry in chain(known, memory.confirmations()):
+            self.confirmation.tell(*entry)
         if kept:
-            measured = [entry for entry in known if entry[1].is_measured]
-            kept.restore({trial.number: reward for trial, _, reward in measured})
+            arms = self.confirmation.arms.values()
+            kept.restore({arm.trial.number: list(arm.rewards) for arm in arms})
         if stopper:
             for trial, outcome, _ in known:
                 stopper.tell(trial, outcome)
         refused, unfinished = memory.refused(), memory.unfinished()
         self.refused = {trial.digest for trial in refused}
-        self._proposed = len(own) + len(refused) + len(unfinished)
+        self._proposed = len(own) + len(refused) + sum(not one.confirmation for one in unfinished)
         self._repeats = count_repeats([trial for trial, _ in own], refused)
-        self._failures = 0
-        self._lowest = min((reward for _, reward in own), default=0.0)
+        self._failures = Failures(rules, (reward for _, reward in own))
         self._left = unfinished
         self._asked: dict[str, list[Trial]] = {}  # by digest: to be trained, then what equals it
         self._waits = 0
@@ -118,36 +111,27 @@ class Search:
         Raises:
             SearchStopped: Ten networks in a row failed.
         """
-        self._left = sorted([*chain(*self._asked.values()), *self._left], key=attrgetter("number"))
+        asked = [*chain(*self._asked.values()), *self.confirmation.running.values()]
+        self._left = sorted([*asked, *self._left], key=attrgetter("number"))
         self._asked.clear()
-        running: dict[Future[Outcome], Trial] = {}
+        self.confirmation.running.clear()
+        trainings = Trainings(self.executor, self.evaluator, self.memory, self.rules.score)
         while True:
-            while len(running) < self.executor.slots and (trial := self._next()):
-                running[self._submit(trial)] = trial
-            if not running:
+            while not trainings.are_full and (trial := self._next(trainings)):
+                trainings.begin(trial, self._job(trial))
+            if not trainings.running:
                 return self.ending or ""
-            finished = self.executor.wait(running)
-            for future in sorted(finished, key=lambda done: running[done].number):
-                self.tell(running.pop(future), _result(future))
+            for trial, outcome in trainings.wait():
+                self.tell(trial, outcome)
 
-    def _next(self) -> Trial | None:
-        """The next trial to be trained here; one that has ended this process twice is not."""
-        doomed: Trial | None = None
+    def _next(self, trainings: Trainings) -> Trial | None:
+        """The next trial to be trained here."""
         while True:
             with self.memory.transaction():  # one for both
                 trial = self.ask()
-                if trial is not None and not self.executor.isolates:
-                    doomed = trial if self.memory.begin(trial) >= MOST_BEGINNINGS else None
-            if trial is None or doomed is None:
-                return trial
-            self.tell(doomed, Outcome(error=NEVER_ENDED))
-
-    def _submit(self, trial: Trial) -> Future[Outcome]:
-        try:
-            return self.executor.submit(attempt, self.evaluator, self._job(trial), self.rules.score)
-        except BaseException:  # Ctrl-C ends a training as it should be ended
-            self.memory.end(trial)
-            raise
+                if trial is None or trainings.may_begin(trial):
+                    return trial
+            self.tell(trial, Outcome(error=NEVER_ENDED))
 
     def ask(self) -> Trial | None:
         """The next trial whose network is to be trained; None where `ending` says why not.
@@ -163,7 +147,7 @@ class Search:
         with self.memory.transaction():
             while settled and self.ending is None:
                 trial = self._left.pop(0) if self._left else self._propose()
-                settled = self._settle(trial)
+                settled = not trial.confirmation and self._settle(trial)
             self.memory.keep_snapshot(self.agent.snapshot())
         if settled:
             return None
@@ -180,31 +164,33 @@ class Search:
         if trial in self._left:  # of an interrupted search, and somebody knows it still
             self._left.remove(trial)
             self._begin(trial)
-        if trial not in self._asked.get(trial.digest, [])[:1]:
+        running = self.confirmation.running.values()
+        if trial not in (*self._asked.get(trial.digest, ())[:1], *running):
             known = "told already" if trial.digest in self.trained else "never asked for here"
             raise MetaqnnError(f"network {trial.number} was {known}")
+        reward = self._failures.reward(outcome)
+        number = self.confirmation.first(trial).number
         if self.kept and outcome.weights is not None:
-            self.kept.write(trial.number, outcome.weights)
+            self.kept.write(number, outcome.weights, reward)
         with self.memory.transaction():
-            reward = self._tell(trial, outcome)
+            self._tell(trial, outcome)
             self.trained.add(trial.digest)
-            for twin in self._asked.pop(trial.digest)[1:]:
+            for twin in () if trial.confirmation else self._asked.pop(trial.digest)[1:]:
                 self._tell(twin, outcome)
             self.memory.keep_snapshot(self.agent.snapshot())
         self._waits = 0
-        if self.kept and outcome.is_measured:
-            self.kept.record(trial.number, reward)
-        if self.stopper:
+        self.confirmation.tell(trial, outcome, reward)
+        if self.kept and outcome.error is None and outcome.is_measured:
+            self.kept.record(number, reward)
+        if self.stopper and not trial.confirmation:
             self.stopper.tell(trial, outcome)
-        self.observe(Event(trial, outcome, reward, len(self.trained), True))
-        self._failures = 0 if outcome.error is None else self._failures + 1
-        if self._failures >= MOST_FAILURES:
-            stopped = SearchStopped(
-                f"{MOST_FAILURES} networks in a row failed, the last one with: {outcome.error}"
-            )
-            if outcome.traceback:
-                stopped.add_note(outcome.traceback)
-            raise stopped
+        self.observe(Event(trial, outcome, reward, self.trainings, True))
+        self._failures.count(outcome)
+
+    @property
+    def trainings(self) -> int:
+        """How many have ended: of distinct networks, and of the best of them again."""
+        return len(self.trained) + self.confirmation.told
 
     @property
     def stage(self) -> int:
@@ -219,8 +205,19 @@ class Search:
             return "the time for the search is over"
         if self._left:
             return None
+        ending, confirmation = self._last_proposal, self.confirmation
+        begun = self.trainings + len(self._asked) + len(confirmation.running)
+        if ending is None or begun >= self.rules.budget or confirmation.is_spent:
+            return ending
+        if self._asked:
+            return "the best are trained again when all others are told of"
+        return None if confirmation.choose() else "it is sure enough which network is the best"
+
+    @property
+    def _last_proposal(self) -> str | None:
+        """Why the agent is asked no more, in a phrase; None while it is."""
         begun = len(self.trained) + len(self._asked)
-        if begun >= self.rules.budget:
+        if begun >= self.rules.budget - self.rules.reserve:
             return "the budget is spent"
         if (self._repeats or self._waits) and not self.agent.decides_stage:  # counting takes time
             size = self.space.size(self.stage)
@@ -234,7 +231,9 @@ class Search:
         return None
 
     def _propose(self) -> Trial:
-        """Record the next proposal: of the person who began the search, then of the agent."""
+        """Record what is next: of the person who began the search, of the agent; then the best."""
+        if self._last_proposal is not None:
+            return self._propose_again()
         if self._proposed < len(self.rules.start_from):
             proposal = Proposal(self.rules.start_from[self._proposed])
             stage = stage_of(self.space, proposal.walk)
@@ -245,6 +244,13 @@ class Search:
         digest = digest_of(self.space, proposal.walk)
         seed = self.rules.training_seed(digest)
         return self.memory.add(proposal.walk, stage, digest, seed, proposal.note)
+
+    def _propose_again(self) -> Trial:
+        arm = self.confirmation.choose()
+        assert arm is not None, "`ending` has asked"
+        best, count = arm.trial, arm.begun + 1
+        seed = self.rules.training_seed(best.digest, count)
+        return self.memory.add(best.walk, best.stage, best.digest, seed, {}, confirmation=count)
 
     def _settle(self, trial: Trial) -> bool:
         """Whether a trial needs no training: its network is known, running or refused."""
@@ -264,12 +270,15 @@ class Search:
         return True
 
     def _begin(self, trial: Trial) -> None:
+        if trial.confirmation:
+            self.confirmation.begin(trial)
+            return
         self._repeats = self._waits = 0
         self._asked[trial.digest] = [trial]
 
     def _job(self, trial: Trial) -> Job:
-        threshold = self.kept.threshold if self.kept else math.inf
-        stopping = self.stopper.rule(trial) if self.stopper else None
+        threshold = self.kept.threshold(trial) if self.kept else math.inf
+        stopping = self.stopper.rule(trial) if self.stopper and not trial.confirmation else None
         architecture = self.space.architecture(trial.walk)
         return Job(architecture, trial.seed, threshold, stopping, self.rules.reward)
 
@@ -279,22 +288,12 @@ class Search:
         assert known is not None, "a trained network has an outcome"
         self._repeats += 1
         reward = self._tell(trial, known)
-        self.observe(Event(trial, known, reward, len(self.trained), False))
+        self.observe(Event(trial, known, reward, self.trainings, False))
 
     def _tell(self, trial: Trial, outcome: Outcome) -> float:
-        if outcome.error is None:
-            reward = self.rules.reward(outcome)
-        else:
-            failed = self.rules.failure_reward
-            reward = self._lowest if failed is None else failed
-        self._lowest = min(self._lowest, reward)
-        self.agent.tell(trial, reward)
+        """Remember what came of a trial, and tell the agent; not of what it cannot know."""
+        reward = self._failures.reward(outcome)
+        if not trial.confirmation:
+            self.agent.tell(trial, reward)
         self.memory.finish(trial, outcome, reward)
         return reward
-
-
-def _result(future: Future[Outcome]) -> Outcome:
-    try:
-        return future.result()
-    except WorkerLost as error:
-        return Outcome(error=f"WorkerLost: {error}")

@@ -8,6 +8,7 @@ from functools import partial
 from math import inf
 from typing import Any, Self
 
+from metaqnn.budget import reserved
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import total_cost
 from metaqnn.search.rewards import FLOPS_A_MULTIPLY_ADD, REWARDS, Reward, RewardOptions
@@ -23,7 +24,7 @@ class Rules:
 
     Attributes:
         seed: Of the run.
-        budget: Distinct networks to train.
+        budget: Trainings: of distinct networks, and of the best of them again.
         reward: Of a network that does not fail; picklable.
         failure_reward: Of one that fails; None is the lowest so far.
         refuse: Why a network is not to be trained, None if it is. A refused one is recorded, not
@@ -32,6 +33,7 @@ class Rules:
         grow_every: Distinct networks after which the space is raised by a stage.
         score: Of the networks; an outcome beyond its bounds is a failure.
         deadline: On `time.monotonic`; no training begins after it, but for the first.
+        confirm: So many of the best networks are trained again.
     """
 
     seed: int
@@ -43,6 +45,7 @@ class Rules:
     grow_every: int | None = None
     score: Score = Score()
     deadline: float = inf
+    confirm: int = 0
 
     @classmethod
     def make(
@@ -55,6 +58,7 @@ class Rules:
         budget: int,
         start_from: Iterable[str] = (),
         grow_every: int | None = None,
+        confirm: int = 0,
     ) -> Self:
         """The rules of a run.
 
@@ -66,6 +70,7 @@ class Rules:
             budget: See above.
             start_from: Texts of networks.
             grow_every: See above.
+            confirm: See above.
 
         Raises:
             MetaqnnError: There are limits, but the space's networks have no known size; or a
@@ -86,6 +91,7 @@ class Rules:
             start_from=tuple(_walk(space, text) for text in start_from),
             grow_every=grow_every,
             score=task.score,
+            confirm=confirm,
         )
 
     @property
@@ -93,10 +99,15 @@ class Rules:
         """Whether the deadline has passed."""
         return time.monotonic() > self.deadline
 
-    def training_seed(self, digest: str) -> int:
+    @property
+    def reserve(self) -> int:
+        """How many trainings of the budget are for the best networks, again."""
+        return reserved(self.budget, self.confirm)
+
+    def training_seed(self, digest: str, confirmation: int = 0) -> int:
         """The seed of a network's training: who trains it, and when, makes no difference."""
-        content = f"{self.seed}:{digest}".encode()
-        return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest()) >> 1
+        content = f"{self.seed}:{digest}" + (f":{confirmation}" if confirmation else "")
+        return int.from_bytes(hashlib.blake2b(content.encode(), digest_size=8).digest()) >> 1
 
 
 def digest_of(space: Space[Any], walk: tuple[Token, ...]) -> str:

@@ -360,7 +360,7 @@ def test_ctrl_c_says_how_to_resume_and_exits_with_130(invoke, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("metaqnn.search.loop.attempt", interrupted)
+    monkeypatch.setattr("metaqnn.search.trainings.attempt", interrupted)
     result = invoke("run", "--name", "r", *FAST)
     assert result.exit_code == 130
     assert result.output == "stopped after 0 of 4 networks; `metaqnn resume results/r` goes on\n"

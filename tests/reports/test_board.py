@@ -177,7 +177,7 @@ def test_a_disk_that_is_full_is_one_line_and_nothing_is_half_written(finished, m
         result = finished("resume", "results/r", "--tensorboard", "--quiet")
     assert result.exit_code == 1
     line = result.output.strip().splitlines()[-1]
-    assert line.startswith("Error: [Errno 28] No space left on device; free some space")
+    assert line.startswith("Error: results/r cannot be written: No space left on device; free some")
     assert not list(Path("results/r/tensorboard").glob("0*"))
     assert finished("resume", "results/r", "--quiet").exit_code == 0
     check_whole(Path("results/r"))

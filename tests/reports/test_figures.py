@@ -127,7 +127,7 @@ def test_the_same_figure_is_the_same_file(tmp_path, form):
 def frame(**columns):
     """Trials as `Memory.frame` gives them."""
     rows = len(columns["curve"])
-    others = {"finished": True, "first": True, "error": None, "reward": 0.5}
+    others = {"finished": True, "first": True, "error": None, "reward": 0.5, "confirmation": 0}
     return pd.DataFrame({name: [value] * rows for name, value in others.items()} | columns)
 
 

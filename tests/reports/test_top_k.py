@@ -37,6 +37,7 @@ def trial(number, accuracy, parameters, **other):
         "digest": str(number),
         "finished": True,
         "first": True,
+        "confirmation": 0,
         "reward": accuracy,
         "curve": (accuracy,),
         "error": None,
@@ -98,7 +99,9 @@ def test_what_is_shown_keeps_its_rank_and_is_sorted(trials, sort, most, cost, k)
     every = {row["rank"]: row for row in shown(trials)}
     assert all(row == every[row["rank"]] for row in rows)
     sign = 1 if COLUMNS[sort].lowest_first else -1
-    assert rows == sorted(rows, key=lambda row: (sign * row[NAMES.get(sort, sort)], row["rank"]))
+    assert rows == sorted(
+        rows, key=lambda row: (sign * row.get(NAMES.get(sort, sort), 1), row["rank"])
+    )
     assert rows == shown(trials, sort=sort, max_parameters=most, pareto=cost)[:k]
 
 
@@ -167,6 +170,25 @@ def test_nothing_is_shown_where_there_is_nothing(form):
     for found in (trials, trials.assign(finished=False)):
         best = top_k(distinct(found), SPACE, 5, ACCURACY, max_parameters=4)
         assert "0.9" not in render(best, ACCURACY, form)
+
+
+# networks that were trained again
+
+
+def test_trained_again_stand_above_the_luck_of_one_training_and_have_their_means():
+    again = [
+        trial(number, value, 5, digest=digest, first=False, confirmation=count)
+        for number, digest, value, count in [(4, "2", 0.5, 1), (5, "3", 0.9, 1), (6, "2", 0.6, 2)]
+    ]
+    lost = trial(7, 0.1, 5, digest="3", first=False, confirmation=2, error="no memory")
+    firsts = [trial(1, 0.9, 5), trial(2, 0.8, 5), trial(3, 0.5, 5)]
+    table = shown(pd.DataFrame([*firsts, *again, lost]))
+    # 0.5 and 0.9, failures say nothing; 0.8, 0.5 and 0.6; and 0.9 of a single training
+    assert [row["found"] for row in table] == [3, 2, 1]
+    assert [row["trainings"] for row in table] == [2, 3, 1]
+    assert [row["accuracy"] for row in table] == pytest.approx([0.7, 1.9 / 3, 0.9])
+    assert [row["reward"] for row in table] == pytest.approx([0.7, 1.9 / 3, 0.9])
+    assert "trainings" not in shown(pd.DataFrame(firsts))[0]
 
 
 # the command line

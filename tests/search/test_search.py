@@ -160,7 +160,7 @@ def test_unfinished_weights_are_cleared_away(tmp_path):
     folder.mkdir()
     for name in ("00001.safetensors", "00002.safetensors", "00003.partial"):
         (folder / name).write_bytes(b"")
-    KeptWeights(folder, 1).restore({1: 0.5, 2: 0.9})
+    KeptWeights(folder, 1).restore({1: [0.5], 2: [0.9]})
     assert [path.name for path in folder.iterdir()] == ["00002.safetensors"]
 
 

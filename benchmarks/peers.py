@@ -41,8 +41,8 @@ Wilson's for so many test images. The ensemble is of all networks that an entran
 where it has several. Seconds are of processor time. An entrant by hand is trained again with
 other seeds as often as its time allows, and the best by validation is handed over; A, B and C are
 in `benchmarks/handwritten.py`, the template of Optuna and KerasTuner in
-`benchmarks/peers_tuned.py`. `metaqnn` is `metaqnn run --dataset ... --time-limit ...`; `metaqnn-
-paper` is the paper's space and recipe, ended when the time was over.
+`benchmarks/peers_tuned.py`. `metaqnn` is `metaqnn run --dataset ... --time-limit ...`;
+`metaqnn-paper` is the paper's space and recipe, ended when the time was over.
 """
 
 COLUMNS = ("task", "entrant", "seed", "limit", "error", "ensemble", "seconds", "handed")

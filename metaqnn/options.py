@@ -18,7 +18,7 @@ M = TypeVar("M", bound=BaseModel)
 RESERVED = {
     **dict.fromkeys(("config", "name", "results_dir"), "metaqnn run"),
     "quiet": "metaqnn run and metaqnn resume",
-    **dict.fromkeys(("agents", "budgets", "seeds", "first_seed"), "metaqnn compare"),
+    **dict.fromkeys(("agents", "budgets", "seeds", "first_seed", "until"), "metaqnn compare"),
     **dict.fromkeys(("reference", "jobs", "form", "format"), "metaqnn compare"),
     **dict.fromkeys(("shape", "classes", "score"), "metaqnn.Search"),
     **dict.fromkeys(("folder", "trust", "help", "debug", "version"), "the commands"),

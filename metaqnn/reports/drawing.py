@@ -72,7 +72,9 @@ def draw(architecture: Architecture, input_shape: Shape | None, reads: str = "im
             _write_below(root, place, top, ["×".join(map(str, input_shape))])
     for position, node in enumerate(architecture.nodes):
         place = inputs + position
-        op = OPS.get(node.op)  # a space whose networks are only looked up may have any op
+        op = OPS.get(node.op)
+        if op and len(op.parameters) != len(node.args):
+            op = None  # a space whose networks are only looked up may call any op so
         words = tuple(line.format(*node.args) for line in op.words) if op else (node.text,)
         _draw_box(root, place, top, words, op.fill if op else PLAIN)
         if costs:

@@ -34,6 +34,7 @@ def test_the_page_of_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
     assert run_blocks(DOCS / "python.md") == 10
 
 
+@pytest.mark.slow
 def test_the_parts_of_the_page_of_extending_run_in_its_commands(tmp_path, monkeypatch):
     """Its blocks are the module mine.py, but for the last, which checks the laws of its parts."""
     text = (DOCS / "extending.md").read_text(encoding="utf-8")

@@ -207,6 +207,7 @@ def test_a_q_table_is_not_taken_over_where_states_are_too_many(site, tmp_path):
     refused(CliRunner().invoke(main, arguments), "the space has more than 1,000,000 states")
 
 
+@pytest.mark.slow
 def test_a_comparison_says_that_lower_is_better(site, tmp_path):
     agents = ["--agent", "climber,jump=0.1", "--agent", "random", "--agent", "q-learning"]
     budgets = ["--budgets", "5,10", "--seeds", "2", "--jobs", "1"]
@@ -310,6 +311,7 @@ def test_a_comparison_says_whose_an_option_is(site, tmp_path, agent, message):
 
 
 @pytest.mark.parametrize("agent", ["climber", "mosaic.agent:Climber"])
+@pytest.mark.slow
 def test_an_option_for_all_agents_is_that_of_those_that_have_it(site, tmp_path, agent):
     command = ["compare", tmp_path / "c", *PARTS[:2], *PARTS[4:], "--passes", "1"]
     command += ["--agent", agent, "--agent", f"{agent},jump=0.2", "--agent", "random"]
@@ -554,6 +556,7 @@ TABLES = [
 
 
 @pytest.mark.parametrize(("score", "read", "shown", "title", "side"), TABLES)
+@pytest.mark.slow
 def test_tables_of_what_falls_are_searched_and_compared(
     site, tmp_path, score, read, shown, title, side
 ):

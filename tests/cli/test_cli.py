@@ -540,6 +540,7 @@ def test_an_error_about_a_long_text_leaves_its_middle_out(invoke):
     assert len(result.output) < 1200
 
 
+@pytest.mark.slow
 def test_no_module_beside_a_stranger_s_run_is_imported(invoke, tmp_path):
     assert invoke("run", "--name", "r", *FAST).exit_code == 0
     config = tmp_path / "results" / "r" / "config.toml"

@@ -124,6 +124,7 @@ def test_what_is_read_fast_or_is_not_to_be_kept_is_not_kept(pictures, monkeypatc
     assert not cache.folder().exists()
 
 
+@pytest.mark.slow
 def test_no_flipped_bit_makes_another_picture_or_an_error(read):
     """Of the head and the directory, where numpy and zipfile look for sizes and methods."""
     before, _ = read()

@@ -113,6 +113,7 @@ def test_a_damaged_record_of_the_data_is_told(run, invoke):
         refused(invoke("resume", str(run), "--budget", "2"), "record of the data cannot be read")
 
 
+@pytest.mark.slow
 def test_what_was_read_is_said_and_kept(run, invoke):
     environment = json.loads((run / "environment.json").read_text())
     lines = environment["data"]["lines"]

@@ -299,6 +299,7 @@ def test_a_page_that_cannot_be_written_is_told_in_one_line(tmp_path):
     assert [path.name for path in target.parent.iterdir()] == ["here.html"]
 
 
+@pytest.mark.slow
 def test_watching_ends_with_the_search_and_a_last_page(tmp_path, monkeypatch):
     run = record_run(tmp_path / "r", [])
     target = tmp_path / "page.html"

@@ -105,6 +105,7 @@ def test_what_is_interrupted_goes_on_and_ends_the_same(folder):
     assert told[0][columns].equals(told[1][columns])
 
 
+@pytest.mark.slow
 def test_more_networks_and_seeds_may_follow_and_nothing_is_trained_twice(folder):
     first, _ = finalize(folder, "more", "-k", "1", "--ensemble", "1")
     assert len(first) == 1

@@ -190,6 +190,7 @@ def test_confirmations_have_seeds_of_their_own_that_are_always_the_same():
     assert seeds[1] != Rules(2, 1, len, 0.1).training_seed("a", 1)
 
 
+@pytest.mark.slow
 def test_each_interruption_point_resumes_to_the_same_end(tmp_path):
     whole = make_search(tmp_path / "whole.sqlite", budget=16, evaluator=noisy, confirm=3)
     whole.run()
@@ -310,6 +311,7 @@ def test_agents_that_plan_for_the_budget_plan_for_what_is_left_of_it():
 # the command line
 
 
+@pytest.mark.slow
 def test_a_real_run_shows_what_was_trained_again_and_exports_it(invoke):
     options = ["--budget", "12", "--confirm", "2", "--epochs", "1", "--device", "cpu"]
     result = invoke("run", "--name", "r", *options)

@@ -323,6 +323,7 @@ def test_a_proposal_that_equals_a_running_one_waits_for_it(path):
     assert frame["finished"].all()
 
 
+@pytest.mark.slow
 def test_a_network_that_ends_the_process_twice_has_failed(tmp_path):
     path = tmp_path / "m.sqlite"
     code = (

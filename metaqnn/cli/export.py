@@ -54,9 +54,7 @@ def export(source: Path, trust: bool, rank: int | None, final: str | None, targe
         run = open_run(source, trust=trust)
         path = weights_file(run, rank or 1)
         if finals := find_results(run):
-            click.echo(
-                f"as the search left it; --final {finals[0]} has it as trained anew", err=True
-            )
+            click.echo(f"of the search; --final {finals[0]} has what was trained anew", err=True)
     else:
         path = final_weights(open_run(source, trust=trust), rank, final)
     network, facts = load_network(path)

@@ -15,7 +15,6 @@ from metaqnn.executors.options import ExecutorOptions
 from metaqnn.options import Section, fields_of, names_of
 from metaqnn.reports.formats import FORMATS
 from metaqnn.runs.clock import defaults
-from metaqnn.runs.creation import OutputOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,10 +41,6 @@ trust_option = click.option(
 
 CHOOSING = (*(role.name for role in ROLES), "workers", "network-timeout")
 """Options that say which parts there are."""
-
-
-OWN = {"config", "help", *OutputOptions.model_fields}
-"""Options of the command that runs, and of no part."""
 
 
 class PartsCommand(click.Command):
@@ -84,7 +79,8 @@ class PartsCommand(click.Command):
         given = _scan(args, (*CHOOSING, "config", "time-limit", "dataset"))
         from_file = read_values(Path(given.pop("config"))) if "config" in given else {}
         chosen = {**from_file, **given}
-        others = dict.fromkeys(_names(args) - OWN)
+        own = {"help", *(str(param.name) for param in self.params)}
+        others = dict.fromkeys(_names(args) - own)
         return [{**defaults({**others, **chosen}), **chosen}]
 
     def make_options(self, chosen: list[dict[str, Any]]) -> list[click.Parameter]:

@@ -157,21 +157,18 @@ def _train(
     """
     import torch
 
-    from metaqnn.device import resolve_device
+    from metaqnn.device import resolve_device, use_threads
     from metaqnn.errors import TrainingFailed
     from metaqnn.evaluators.base import Job, attempt
     from metaqnn.terminal import make_bar
     from metaqnn.training.loop import train
-    from metaqnn.training.threads import fastest_threads
+    from metaqnn.training.threads import choose_threads
 
     device = torch.device(resolve_device(config.run.device))
     recipe = config.parts["evaluator"].recipe
-    threads = config.parts["executor"].threads
-    if threads is None and device.type == "cpu":
-        threads = fastest_threads(training.shape, recipe.batch_size)
-    if threads is not None:
-        torch.set_num_threads(threads)
-    with make_bar() as bar:
+    asked = config.parts["executor"].threads
+    threads = choose_threads(asked, device, training.shape, recipe.batch_size)
+    with use_threads(threads), make_bar() as bar:
         task = bar.add_task("epochs", total=epochs, state="")
 
         def observe(progress: "Progress") -> None:

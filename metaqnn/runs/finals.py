@@ -278,21 +278,21 @@ def _finalize(
     with finals.lock():
         executor = make_executor(run, evaluator)
         with make_bar(quiet=quiet) as progress:
-            total, seconds = seeds * len(networks), evaluator.recipe.seconds
-            timed = seconds is not None and total == 1
+            total = seeds * len(networks)
+            # of one training nothing else is known meanwhile
+            seconds = evaluator.recipe.seconds if total == 1 else None
             task = progress.add_task(f"final: {finals.path.name}", total=total, state="")
 
             def observe(event: Event) -> None:
                 nonlocal done
                 done += event.is_new
                 progress.update(task, state=printable(event.outcome.error or ""))
-                if not timed:
+                if seconds is None:
                     progress.update(task, completed=done)
 
             try:
                 for seed in range(seeds):
-                    # of one training nothing else is known meanwhile
-                    with ticking(progress, task, seconds or 0) if timed else nullcontext():
+                    with ticking(progress, task, seconds) if seconds else nullcontext():
                         finals.train(networks, seed, executor, observe)
                     done = (seed + 1) * len(networks)  # some may have been trained before
             finally:

@@ -2,8 +2,8 @@
 
 A small network costs a fraction of a large one, and says which design is good. So about `SHARE` of
 the time is for searching, with networks of half the space's scale that are trained for as many
-epochs as let `NETWORKS` of them be trained; the rest is for the best, on the space's scale or a
-larger one, with as many epochs as fit, on all images.
+epochs as let `NETWORKS` of them be trained; the rest is for the best, on the largest scale that the
+time is enough for, on all images.
 """
 
 import time

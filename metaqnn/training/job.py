@@ -12,7 +12,7 @@ from metaqnn.data.parts import load_split, reads
 from metaqnn.data.preparation import Preparation
 from metaqnn.device import resolve_device, use_threads
 from metaqnn.training.loop import train
-from metaqnn.training.threads import fastest_threads
+from metaqnn.training.threads import choose_threads
 from replay import Outcome
 
 if TYPE_CHECKING:
@@ -45,11 +45,10 @@ def run_job(evaluator: "TrainEvaluator", job: "Job") -> Outcome:
 
 
 def threads_of(evaluator: "TrainEvaluator", images: Images) -> int | None:
-    """With how many threads to train; None leaves it as it is, where a GPU computes."""
+    """With how many threads an evaluator trains on images; see `choose_threads`."""
     place = evaluator.place
-    if place.threads is not None or resolve_device(place.device) != "cpu":
-        return place.threads
-    return fastest_threads(images.shape, evaluator.recipe.batch_size)
+    device = torch.device(resolve_device(place.device))
+    return choose_threads(place.threads, device, images.shape, evaluator.recipe.batch_size)
 
 
 def pack_split(data: DataOptions) -> tuple[Packed, Packed]:

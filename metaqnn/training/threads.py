@@ -22,6 +22,22 @@ ROUNDS = 4
 """The first is to warm up."""
 
 
+def choose_threads(
+    asked: int | None, device: torch.device, shape: Shape, batch_size: int
+) -> int | None:
+    """With how many threads to train; None leaves it as it is, where a GPU computes.
+
+    Args:
+        asked: What somebody wants; None is no wish.
+        device: Where to train.
+        shape: See `fastest_threads`.
+        batch_size: Likewise.
+    """
+    if asked is not None or device.type != "cpu":
+        return asked
+    return fastest_threads(shape, batch_size)
+
+
 @cache
 def fastest_threads(shape: Shape, batch_size: int) -> int:
     """1, or as many as PyTorch has, if a step of convolutions is that much faster with them.

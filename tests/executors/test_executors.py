@@ -438,7 +438,7 @@ class TestOptions:
 
         seen = []
         monkeypatch.setattr(job, "train", lambda *job, **options: seen.append(threads()))
-        monkeypatch.setattr(job, "fastest_threads", lambda shape, batch_size: 5)
+        monkeypatch.setattr("metaqnn.training.threads.fastest_threads", lambda *_: 5)
         threads = torch.get_num_threads
         before = threads()
         torch.set_num_threads(3)

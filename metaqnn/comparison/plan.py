@@ -21,8 +21,7 @@ from metaqnn.config import (
     claim_options,
     unknown_option,
 )
-from metaqnn.config.trust import TABLES
-from metaqnn.data.datasets import FILE_DATASETS
+from metaqnn.config.trust import is_code
 from metaqnn.environment import check_content, write_environment
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
@@ -253,11 +252,7 @@ def _check_code(path: Path, options: Mapping[str, Any]) -> None:
     """
     found = read_toml(path / SETTINGS).get("options") if (path / SETTINGS).is_file() else None
     for option, place in found.items() if isinstance(found, dict) else ():
-        table = TABLES.get(option)
-        if table is None or not isinstance(place, str) or place == options.get(option):
-            continue
-        kind, colon, _ = place.partition(":")
-        if colon and kind.lower() not in FILE_DATASETS and not table.offers(place):
+        if place != options.get(option) and is_code(option, place):
             raise MetaqnnError(
                 f"{path / SETTINGS} names the {option} {place}, which this command does not: its "
                 "code is not imported; choose another folder, or name it too"

@@ -67,13 +67,19 @@ def _named(folder: Path) -> Iterator[tuple[str, str, str]]:
     """The options that name code, the names, and the files that they are in."""
     config = {key.replace("-", "_"): value for key, value in read_toml(folder / CONFIG).items()}
     space = read_toml(folder / SPACE) if (folder / SPACE).exists() else {}
-    for option, table in TABLES.items():
+    for option in TABLES:
         values, file = (space, SPACE) if option == "space" else (config, CONFIG)
-        place = values.get(option)
-        if not isinstance(place, str) or ":" not in place or table.offers(place):
-            continue
-        if option != "dataset" or place.partition(":")[0].lower() not in FILE_DATASETS:
+        if is_code(option, place := values.get(option)):
             yield option, place, file
+
+
+def is_code(option: str, place: Any) -> bool:
+    """Whether a value of an option names code that no package that is installed offers."""
+    if option not in TABLES or not isinstance(place, str):
+        return False
+    kind, colon, _ = place.partition(":")
+    is_file = option == "dataset" and kind.lower() in FILE_DATASETS
+    return bool(colon) and not is_file and not TABLES[option].offers(place)
 
 
 def check_read(objects: Objects, *roles: str) -> None:

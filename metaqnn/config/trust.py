@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from metaqnn.agents.base import AGENTS
 from metaqnn.config.parts import Objects
@@ -73,7 +73,7 @@ def _named(folder: Path) -> Iterator[tuple[str, str, str]]:
             yield option, place, file
 
 
-def is_code(option: str, place: Any) -> bool:
+def is_code(option: str, place: Any) -> TypeGuard[str]:
     """Whether a value of an option names code that no package that is installed offers."""
     if option not in TABLES or not isinstance(place, str):
         return False

@@ -252,7 +252,7 @@ def _check_code(path: Path, options: Mapping[str, Any]) -> None:
     """
     found = read_toml(path / SETTINGS).get("options") if (path / SETTINGS).is_file() else None
     for option, place in found.items() if isinstance(found, dict) else ():
-        if place != options.get(option) and is_code(option, place):
+        if place != options.get(option) and is_code(place, option):
             raise MetaqnnError(
                 f"{path / SETTINGS} names the {option} {place}, which this command does not: its "
                 "code is not imported; choose another folder, or name it too"

@@ -69,11 +69,11 @@ def _named(folder: Path) -> Iterator[tuple[str, str, str]]:
     space = read_toml(folder / SPACE) if (folder / SPACE).exists() else {}
     for option in TABLES:
         values, file = (space, SPACE) if option == "space" else (config, CONFIG)
-        if is_code(option, place := values.get(option)):
+        if is_code(place := values.get(option), option):
             yield option, place, file
 
 
-def is_code(option: str, place: Any) -> TypeGuard[str]:
+def is_code(place: Any, option: str) -> TypeGuard[str]:
     """Whether a value of an option names code that no package that is installed offers."""
     if option not in TABLES or not isinstance(place, str):
         return False

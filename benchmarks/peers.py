@@ -42,7 +42,8 @@ where it has several. Seconds are of processor time. An entrant by hand is train
 other seeds as often as its time allows, and the best by validation is handed over; A, B and C are
 in `benchmarks/handwritten.py`, the template of Optuna and KerasTuner in
 `benchmarks/peers_tuned.py`. `metaqnn` is `metaqnn run --dataset ... --time-limit ...`;
-`metaqnn-paper` is the paper's space and recipe, ended when the time was over.
+`metaqnn-2-workers` has two cores for as
+long as its clock says; `metaqnn-paper` is the paper's space and recipe, ended when the time was over.
 """
 
 COLUMNS = ("task", "entrant", "seed", "limit", "error", "ensemble", "seconds", "handed")
@@ -88,8 +89,18 @@ def by_hand(name: str) -> Callable[[Task, int, Path], Handed]:
 
 def run_metaqnn(task: Task, seed: int, work: Path) -> Handed:
     """Metaqnn with a data set and a time: nothing else is said."""
+    return _timed(task, seed, work)
+
+
+def run_workers(task: Task, seed: int, work: Path) -> Handed:
+    """The same with two workers: the time is the clock's, on two cores."""
+    return _timed(task, seed, work, "--workers", "2")
+
+
+def _timed(task: Task, seed: int, work: Path, *options: str) -> Handed:
     folder = work / "run"
-    _metaqnn("run", "--dataset", task.dataset, "--time-limit", f"{task.limit:g}s", seed, folder)
+    limit = ("--time-limit", f"{task.limit:g}s", *options)
+    _metaqnn("run", "--dataset", task.dataset, *limit, seed, folder)
     tested = _tested(folder, work, task, "--final", "timed-1")
     finals = pd.read_csv(folder / "final" / "timed-1" / "results.csv")
     return tested, None, str(finals["network"].iloc[0])
@@ -133,6 +144,7 @@ def _tested(folder: Path, work: Path, task: Task, *which: str) -> Tensor:
 
 ENTRANTS: dict[str, Callable[[Task, int, Path], Handed]] = {
     "metaqnn": run_metaqnn,
+    "metaqnn-2-workers": run_workers,
     "metaqnn-paper": run_paper,
     "A": by_hand("A"),
     "B": by_hand("B"),

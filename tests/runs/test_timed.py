@@ -13,7 +13,9 @@ from click.testing import CliRunner
 import metaqnn
 from metaqnn.cli import main
 from metaqnn.config import RunConfig, read_time
+from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.train import TrainEvaluator, TrainOptions
 from metaqnn.networks.cost import total_cost
 from metaqnn.reports.top_k import best_networks
 from metaqnn.runs import timed
@@ -90,6 +92,21 @@ def test_images_of_ones_own_are_searched_for_in_the_practical_space_by_its_recip
     named = RunConfig.from_flat({"dataset": dataset, "budget": 3, "space": "mnist-small"})
     assert named.parts["evaluator"].recipe.schedule == "steps"
     assert named.parts["evaluator"].recipe.epochs == 20
+
+
+@pytest.mark.parametrize(
+    ("dataset", "stem"),
+    [
+        ("digits", "digits"),
+        ("npz:data/my digits.npz", "my-digits"),
+        ("folder:/photos/pets/", "pets"),
+        ("npz:.npz", "npz"),
+        ("folder:/", "folder"),
+    ],
+)
+def test_a_runs_folder_is_called_as_its_data(dataset, stem):
+    options = TrainOptions(data=DataOptions(dataset=dataset))
+    assert TrainEvaluator.stem(options, "practical") == stem
 
 
 def test_bad_options_are_told_in_one_line():

@@ -22,6 +22,7 @@ SPACES: Table[type[Space[Any]]] = Table(
         "graph": "state_space.graph:GraphSpace",
         "macro": "state_space.macro:MacroSpace",
         "practical": "state_space.practical:PracticalSpace",
+        "recurrent": "state_space.recurrent:RecurrentSpace",
         "skip": "state_space.skip:SkipSpace",
     },
     "metaqnn.spaces",

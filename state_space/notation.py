@@ -45,21 +45,27 @@ class _Rules(NamedTuple):
         check: See `read`.
         cells: The cells of the text, with the names of their parameters.
         values: Names that may stand for numbers.
+        twice: Whether one node may be several outputs.
     """
 
     known: Parameters | None
     check: Check | None = None
     cells: Parameters = {}
     values: tuple[str, ...] = ()
+    twice: bool = False
 
 
-def read(text: str, known: Parameters | None = None, check: Check | None = None) -> Architecture:
+def read(
+    text: str, known: Parameters | None = None, check: Check | None = None, *, inputs: int = 1
+) -> Architecture:
     """The network of a text: a layer without @ reads the one before it.
 
     Args:
         text: A network, or a part of one.
         known: The layers that it may have; None for any layer with any number of parameters.
         check: Looks at the numbers of each.
+        inputs: How many the network has: -1, -2, ... Where it has several, one node may be several
+            outputs.
 
     Raises:
         NotationError: The text is malformed, names an unknown layer or reads a later one; or its
@@ -67,8 +73,8 @@ def read(text: str, known: Parameters | None = None, check: Check | None = None)
     """
     # their parameters are known before the layers that stand for them are read
     cells = {found[1]: _names(found[2]) for found in _WHERE.finditer(text)}
-    rules = _Rules(known, check, cells)
-    nodes, outputs, end = _graph(text, 0, rules, -1)
+    rules = _Rules(known, check, cells, twice=inputs > 1)
+    nodes, outputs, end = _graph(text, 0, rules, -inputs)
     settings, end = _settings(text, end)
     architecture = Architecture(nodes, outputs, settings, _cells(text, end, rules))
     try:
@@ -133,7 +139,8 @@ def _graph(
     end += 1
     outputs: tuple[int, ...] = (len(nodes) - 1,)
     if arrow := _OUTPUTS.match(text, end):
-        outputs, end = _positions(text, arrow.end(), 0, len(nodes) - 1)
+        end = arrow.end()
+        outputs, end = _positions(text, end, 0, len(nodes) - 1, twice=rules.twice)
     return tuple(nodes), outputs, end
 
 
@@ -148,7 +155,7 @@ def _cells(text: str, position: int, rules: _Rules) -> dict[str, Cell]:
             raise _error(text, where.start(1), f"{name} is a layer, and cannot be a cell")
         if len(set(parameters)) < len(parameters):
             raise _error(text, where.start(2), f"parameters of {name} have the same name")
-        own = rules._replace(values=parameters)
+        own = rules._replace(values=parameters, twice=False)
         nodes, outputs, position = _graph(text, where.end(), own, -INPUTS)
         cells[name] = Cell(parameters, nodes, outputs)
     if text[position:].strip():

@@ -123,9 +123,7 @@ class RecurrentSpace(Space[RecurrentState]):
     ) -> Architecture:
         """The cell: its outputs are h_t and c_t."""
         check_scale(self, scale)
-        values = [
-            self.action(token).value for _, _, token in legal_walk(self, walk)
-        ]
+        values = [self.action(token).value for _, _, token in legal_walk(self, walk)]
         pairs = list(zip(values[:-2:2], values[1:-2:2], strict=True))
         memory, injected = map(int, values[-2:])
         return tree(pairs[:-1], pairs[-1], memory, injected)

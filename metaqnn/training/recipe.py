@@ -7,7 +7,8 @@ from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from metaqnn.networks.ops import DROPOUT, find_op
-from metaqnn.options import Positive, Section
+from metaqnn.options import Positive
+from metaqnn.training.shared import TrainingOptions
 from state_space import Architecture, Node
 
 SCHEDULES = STEPS, ONE_CYCLE = "steps", "one-cycle"
@@ -21,7 +22,7 @@ WARM_UP, FIRST, LAST = 0.3, 25, 1e4
 and how many times lower than that it ends."""
 
 
-class Recipe(Section):
+class Recipe(TrainingOptions):
     """The rules of a training; the defaults are the paper's for the search.
 
     The 2017 code differs in dropout_after_fc (true), weight_decay (5e-4) and, on CIFAR-10, mirror

@@ -1,0 +1,1 @@
+"""Language models: recurrent cells that read texts token by token."""

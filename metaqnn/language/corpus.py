@@ -1,0 +1,106 @@
+"""Texts as numbers: Penn Treebank by words or characters, or anybody's own."""
+
+import gzip
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from metaqnn.errors import MetaqnnError
+
+WORDS, CHARACTERS = "words", "characters"
+UNITS = (WORDS, CHARACTERS)
+
+END, UNKNOWN = "<eos>", "<unk>"
+"""The end of a line, and a token that the training part does not have."""
+
+SHARES = (0.9, 0.95)
+"""Of a text, up to where it is for training, and up to where for validation."""
+
+PTB = "ptb.{part}.txt"
+PARTS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text in three parts.
+
+    Attributes:
+        vocabulary: Every token of the training part, by its number, the most frequent first.
+        unit: What a token is.
+        training: int64, shape (tokens,).
+        validation: Likewise.
+        test: Likewise; None where it was not asked for.
+    """
+
+    vocabulary: tuple[str, ...]
+    unit: str
+    training: Tensor
+    validation: Tensor
+    test: Tensor | None
+
+
+def read_ptb(folder: Path, unit: str, *, test: bool = False) -> Corpus:
+    """Penn Treebank in its three files, packed with gzip or not.
+
+    Raises:
+        MetaqnnError: A file is not there.
+    """
+    parts = [_read(folder / PTB.format(part=part)) for part in (PARTS if test else PARTS[:2])]
+    return make_corpus(parts, unit)
+
+
+def read_text(path: Path, unit: str, *, test: bool = False) -> Corpus:
+    """Anybody's text, split in order: nine tenths to train on, the rest to validate and to test.
+
+    Raises:
+        MetaqnnError: The file is not there, is no text, or is too short.
+    """
+    lines = _read(path)
+    tokens = _tokens(lines, unit)
+    ends = [round(share * len(tokens)) for share in SHARES]
+    parts = [tokens[: ends[0]], tokens[ends[0] : ends[1]], tokens[ends[1] :]]
+    if min(map(len, parts)) < 2:
+        raise MetaqnnError(f"{path} is too short to be split: it has {len(tokens)} {unit}")
+    return _numbered(parts if test else parts[:2], unit)
+
+
+def make_corpus(parts: list[str], unit: str) -> Corpus:
+    """The corpus of the texts of its parts."""
+    return _numbered([_tokens(part, unit) for part in parts], unit)
+
+
+def _numbered(parts: list[list[str]], unit: str) -> Corpus:
+    counts = Counter(parts[0])
+    vocabulary = sorted(counts, key=lambda token: (-counts[token], token))
+    if UNKNOWN not in counts and any(set(part) - set(counts) for part in parts[1:]):
+        vocabulary.append(UNKNOWN)
+    numbers = {token: number for number, token in enumerate(vocabulary)}
+    unknown = numbers.get(UNKNOWN, -1)
+    tensors = [
+        torch.from_numpy(np.array([numbers.get(token, unknown) for token in part], dtype=np.int64))
+        for part in parts
+    ]
+    test = tensors[2] if len(tensors) > 2 else None
+    return Corpus(tuple(vocabulary), unit, tensors[0], tensors[1], test)
+
+
+def _tokens(text: str, unit: str) -> list[str]:
+    if unit == CHARACTERS:
+        return list(text)
+    return [token for line in text.splitlines() for token in (*line.split(), END)]
+
+
+def _read(path: Path) -> str:
+    packed = path.with_name(path.name + ".gz")
+    try:
+        if not path.exists() and packed.exists():
+            return gzip.decompress(packed.read_bytes()).decode("utf-8")
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise MetaqnnError(f"{path} is no text in UTF-8: {error}") from None
+    except OSError as error:
+        raise MetaqnnError(f"{path} cannot be read: {error.strerror or error}") from None

@@ -1,0 +1,54 @@
+"""How language models are made and trained: Zaremba, Sutskever & Vinyals 2014, by default small.
+
+https://arxiv.org/abs/1409.2329
+"""
+
+from typing import Annotated
+
+from pydantic import Field, PositiveInt, field_validator
+from pydantic_core import PydanticCustomError
+
+from metaqnn.options import Positive, Probability
+from metaqnn.training.shared import TrainingOptions
+
+OPTIMIZERS = SGD, ADAM = "sgd", "adam"
+
+
+class LanguageRecipe(TrainingOptions):
+    """The rules of a training; the defaults are those of Zaremba's small model."""
+
+    epochs: PositiveInt = Field(13, description="Epochs of a training.")
+    seconds: Positive | None = Field(None, description="Of a training, at most.")
+    batch_size: PositiveInt = Field(20, description="Pieces of text that are read side by side.")
+    optimizer: str = Field(SGD, description="sgd or adam.")
+    learning_rate: Positive = Field(1.0, description="Of the first epochs; 1e-3 suits adam.")
+    decay: Positive = Field(0.5, description="Factor of the learning rate at every epoch after.")
+    constant_epochs: PositiveInt = Field(4, description="Epochs before the learning rate decays.")
+    bptt: PositiveInt = Field(
+        20, description="Tokens through which errors are propagated back; the state goes on."
+    )
+    clip_norm: Positive = Field(5.0, description="Length of the gradient, at most.")
+    units: PositiveInt = Field(200, description="Of embeddings and layers.")
+    match_parameters: PositiveInt | None = Field(
+        None, description="Instead of --units: so many that the model has about this size."
+    )
+    layers: PositiveInt = Field(2, description="Of the cell, one on the other.")
+    tied: bool = Field(False, description="The softmax has the weights of the embeddings.")
+    unit_dropout: Annotated[Probability, Field(lt=1)] = Field(
+        0.0, description="Of values on all links but the recurrent ones."
+    )
+    variational: bool = Field(
+        False, description="One dropout for all steps between two updates, not one a step."
+    )
+    spread: Positive = Field(0.1, description="Weights begin between this and its negative.")
+
+    @field_validator("optimizer")
+    @classmethod
+    def _known(cls, optimizer: str) -> str:
+        if optimizer not in OPTIMIZERS:
+            raise PydanticCustomError("optimizer", f"It must be one of {', '.join(OPTIMIZERS)}")
+        return optimizer
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0."""
+        return self.learning_rate * self.decay ** max(0, epoch + 1 - self.constant_epochs)

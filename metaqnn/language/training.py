@@ -1,0 +1,87 @@
+"""Language models are trained by truncated back-propagation through time."""
+
+import math
+import time
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.nn.utils import clip_grad_norm_
+
+from metaqnn.language.corpus import Corpus
+from metaqnn.language.model import LanguageModel, State
+from metaqnn.language.recipe import ADAM, LanguageRecipe
+
+
+def columns(tokens: Tensor, texts: int) -> Tensor:
+    """A text cut into so many that are read side by side, of shape (steps, texts).
+
+    What is left over at the end is not read.
+    """
+    steps = len(tokens) // texts
+    return tokens[: steps * texts].view(texts, steps).t().contiguous()
+
+
+def pieces(text: Tensor, length: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield what is read and what follows each token, both of shape (steps, texts)."""
+    for start in range(0, len(text) - 1, length):
+        end = min(start + length, len(text) - 1)
+        yield text[start:end], text[start + 1 : end + 1]
+
+
+def epochs(
+    model: LanguageModel, corpus: Corpus, recipe: LanguageRecipe, ends: float = math.inf
+) -> Iterator[float]:
+    """Train an epoch at a time, and yield the mean log-likelihood of a validation token after each.
+
+    Args:
+        model: On the device of the corpus.
+        corpus: See there.
+        recipe: See there.
+        ends: On `time.perf_counter`: no epoch goes on after it.
+
+    Raises:
+        FloatingPointError: The loss stopped being finite.
+    """
+    training = columns(corpus.training, recipe.batch_size)
+    learnt = [weights for weights in model.parameters() if weights.requires_grad]
+    made = torch.optim.Adam if recipe.optimizer == ADAM else torch.optim.SGD
+    optimizer = made(learnt, lr=recipe.learning_rate)
+    for epoch in range(recipe.epochs):
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.rate(epoch)
+        model.train()
+        state = model.start(recipe.batch_size)
+        for read, following in pieces(training, recipe.bptt):
+            state = _detached(state)
+            scores, state = model(read, state)
+            loss = cross_entropy(scores.flatten(0, 1), following.flatten())
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+            clip_grad_norm_(learnt, recipe.clip_norm)
+            optimizer.step()
+            if time.perf_counter() > ends:
+                break
+        if not math.isfinite(loss.item()):
+            raise FloatingPointError(f"the loss is not finite in epoch {epoch + 1}")
+        yield log_likelihood(model, corpus.validation, recipe)
+        if time.perf_counter() > ends:
+            return
+
+
+@torch.inference_mode()
+def log_likelihood(model: LanguageModel, tokens: Tensor, recipe: LanguageRecipe) -> float:
+    """The mean of a token's log-likelihood in nats, of all but the first of each text."""
+    model.eval()
+    text = columns(tokens, min(recipe.batch_size, max(1, len(tokens) // 2)))
+    state = model.start(text.shape[1])
+    total = torch.zeros((), dtype=torch.float64)
+    for read, following in pieces(text, recipe.bptt):
+        scores, state = model(read, state)
+        total -= cross_entropy(scores.flatten(0, 1), following.flatten(), reduction="sum").double()
+    return total.item() / ((len(text) - 1) * text.shape[1])
+
+
+def _detached(state: State) -> State:
+    return tuple(tuple(value.detach() for value in own) for own in state)

@@ -1,0 +1,257 @@
+"""Recurrent cells compute what their equations say."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.autograd import gradcheck
+
+from metaqnn.language.cell import OPS, RecurrentCell
+from metaqnn.language.model import Dimensions, LanguageModel, TorchCell, parameters, units_for
+from metaqnn.language.named import CELLS, ENAS_NODES, chain
+from metaqnn.spaces import bind_space
+from state_space import random_walk
+from state_space.recurrent import HIDDEN, INPUT, LINEAR, MEMORY, tree
+
+UNITS, TEXTS, STEPS = 5, 3, 4
+
+
+def drawn(cell, inputs=UNITS, seed=0):
+    """The cell in double precision, with inputs and a state."""
+    torch.manual_seed(seed)
+    made = RecurrentCell(cell, inputs, UNITS).double()
+    for weights in made.parameters():
+        torch.nn.init.uniform_(weights, -0.5, 0.5)
+    x = torch.randn(STEPS, TEXTS, inputs, dtype=torch.float64)
+    state = tuple(torch.randn(TEXTS, UNITS, dtype=torch.float64) for _ in range(made.states))
+    return made, x, state
+
+
+def maps(made, cell, source):
+    """The matrix of each linear map of a node, by the position of the map."""
+    found = {}
+    for position, node in enumerate(cell.nodes):
+        if node.op == LINEAR and node.inputs == (source,):
+            own, place = made.places[position]
+            name = {INPUT: "input", HIDDEN: "hidden"}.get(own, f"node{own}")
+            found[position] = made.weights[name][place * UNITS : (place + 1) * UNITS]
+    return list(found.values())
+
+
+def test_the_worked_example_of_zoph_and_le():
+    """Section 3.4: tanh(W1 x + W2 h), W3 x * W4 h, and so on, by its five equations."""
+    cell = tree([("add", "tanh"), ("mult", "relu"), ("mult", "sigmoid")], ("add", "relu"), 1, 0)
+    made, x, (h, c) = drawn(cell)
+    w1, w3 = maps(made, cell, INPUT)
+    w2, w4 = maps(made, cell, HIDDEN)
+    outputs, ends = made(x, (h, c))
+    for step in range(STEPS):
+        a0 = torch.tanh(x[step] @ w1.T + h @ w2.T)
+        memory = (x[step] @ w3.T) * (h @ w4.T)
+        a1 = torch.relu(memory)
+        a0 = torch.relu(a0 + c)
+        h, c = torch.sigmoid(a0 * a1), memory
+        torch.testing.assert_close(outputs[step], h)
+    torch.testing.assert_close(ends, (h, c))
+
+
+def test_nascell_is_that_of_its_equations():
+    """Of TensorFlow's NASCell: eight pairs of products, then a tree, then the memory."""
+    cell = CELLS["nascell"]()
+    made, x, (h, c) = drawn(cell)
+    xs, hs = maps(made, cell, INPUT), maps(made, cell, HIDDEN)
+    assert sum(weights.numel() for weights in made.parameters()) == 8 * UNITS * (UNITS + UNITS)
+    outputs, ends = made(x, (h, c))
+    sigmoid, tanh, relu = torch.sigmoid, torch.tanh, torch.relu
+    for step in range(STEPS):
+        of_x = [x[step] @ weights.T for weights in xs]
+        of_h = [h @ weights.T for weights in hs]
+        first = [
+            sigmoid(of_x[0] + of_h[0]),
+            relu(of_x[1] + of_h[1]),
+            relu(of_x[2] + of_h[2]),
+            sigmoid(of_x[3] * of_h[3]),
+            tanh(of_x[4] + of_h[4]),
+            sigmoid(of_x[5] + of_h[5]),
+            tanh(of_x[6] + of_h[6]),
+            sigmoid(of_x[7] + of_h[7]),
+        ]
+        second = [
+            tanh(first[0] * first[1]),
+            tanh(first[2] + first[3]),
+            tanh(first[4] * first[5]),
+            sigmoid(first[6] + first[7]),
+        ]
+        second[0] = tanh(second[0] + c)
+        c = second[0] * second[1]
+        h = tanh(c * tanh(second[2] + second[3]))
+        torch.testing.assert_close(outputs[step], h, atol=1e-6, rtol=0)
+    torch.testing.assert_close(ends, (h, c), atol=1e-6, rtol=0)
+
+
+def test_the_cell_of_enas_is_that_of_its_equations():
+    cell = CELLS["enas"]()
+    made, x, (h,) = drawn(cell)
+    outputs, ends = made(x, (h,))
+    functions = {"TANH": torch.tanh, "RELU": torch.relu}
+    linear = [position for position, node in enumerate(cell.nodes) if node.op == LINEAR]
+    assert len(linear) == 4 + 2 * 11
+
+    def weights(position):
+        own, place = made.places[position]
+        name = {INPUT: "input", HIDDEN: "hidden"}.get(own, f"node{own}")
+        return made.weights[name][place * UNITS : (place + 1) * UNITS].T
+
+    for step in range(STEPS):
+        left = iter(linear)
+        gate_x, gate_h, new_x, new_h = (weights(next(left)) for _ in range(4))
+        gate = torch.sigmoid(x[step] @ gate_x + h @ gate_h)
+        states = [h + gate * (torch.tanh(x[step] @ new_x + h @ new_h) - h)]
+        for read, name in ENAS_NODES[1:]:
+            old = states[read]
+            gate = torch.sigmoid(old @ weights(next(left)))
+            new = functions[name](old @ weights(next(left)))
+            states.append(old + gate * (new - old))
+        h = sum(states[node] for node in (3, 4, 7, 9, 10, 11)) / 6
+        torch.testing.assert_close(outputs[step], h, atol=1e-6, rtol=0)
+    torch.testing.assert_close(ends, (h,))
+
+
+def plain(cell, made, x, state):
+    """The cell node by node, each map a product of its own."""
+    outputs = []
+    for step in x:
+        values = {INPUT: step, HIDDEN: state[0]}
+        if len(state) > 1:
+            values[MEMORY] = state[1]
+        for position, node in enumerate(cell.nodes):
+            sources = [values[source] for source in node.inputs]
+            if node.op == LINEAR:
+                own, place = made.places[position]
+                name = {INPUT: "input", HIDDEN: "hidden"}.get(own, f"node{own}")
+                weights = made.weights[name][place * UNITS : (place + 1) * UNITS]
+                values[position] = sources[0] @ weights.T
+            else:
+                values[position] = OPS[node.op](*sources)
+        state = tuple(values[output] for output in cell.outputs)
+        outputs.append(state[0])
+    return torch.stack(outputs), state
+
+
+SPACES = [
+    bind_space(
+        {
+            "space": "recurrent",
+            "leaves": leaves,
+            "combine": ["add", "mult", "max"],
+            "activations": ["identity", "tanh", "sigmoid", "relu", "sin"],
+        },
+        (1,),
+        10,
+    )
+    for leaves in (2, 4, 8)
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(SPACES), st.integers(0, 2**32), st.sampled_from([UNITS, 3]))
+def test_stacked_or_one_by_one_a_cell_computes_the_same(space, seed, inputs):
+    cell = space.architecture(random_walk(space, np.random.default_rng(seed)))
+    made, x, state = drawn(cell, inputs, seed % 1000)
+    torch.testing.assert_close(made(x, state), plain(cell, made, x, state))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sampled_from(SPACES[:2]), st.integers(0, 2**32))
+def test_gradients_agree_with_finite_differences(space, seed):
+    cell = space.architecture(random_walk(space, np.random.default_rng(seed)))
+    made, x, state = drawn(cell, seed=seed % 1000)
+    names = list(dict(made.named_parameters()))
+
+    def run(inputs, *weights):
+        values = dict(zip(names, weights, strict=True))
+        return torch.func.functional_call(made, values, (inputs, state))[0]
+
+    own = [weights.detach().requires_grad_() for weights in made.parameters()]
+    assert gradcheck(run, (x[:2].requires_grad_(), *own))
+
+
+def test_a_chain_of_one_node_is_its_own_mean():
+    cell = chain(((0, "TANH"),))
+    made, x, state = drawn(cell)
+    torch.testing.assert_close(made(x, state), plain(cell, made, x, state))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sampled_from(SPACES), st.integers(0, 2**32))
+def test_a_cell_is_read_back_from_both_of_its_texts(space, seed):
+    walk = random_walk(space, np.random.default_rng(seed))
+    assert space.parse(space.text(walk)) == walk
+    assert space.parse(space.architecture(walk).text) == walk
+
+
+def test_trees_of_base_8_are_as_many_as_published():
+    """6e16 in Zoph & Le 2017, section 4.2: 8 choices for 16 nodes, and 15 of 15 indices."""
+    space = bind_space({"space": "recurrent"}, (1,), 10)
+    assert space.size() == 8**16 * 15**2
+
+
+# sizes
+
+
+def test_sizes_are_the_published_ones():
+    """Zaremba's medium LSTM; NASCell at 650; ENAS's cell, tied, is of 22 million weights."""
+    assert parameters("lstm", Dimensions(10_000, 650, 2)) == 19_775_200
+    cell = RecurrentCell(CELLS["nascell"](), 650, 650)
+    assert sum(weights.numel() for weights in cell.parameters()) == 6_760_000
+    found = parameters(CELLS["enas"](), Dimensions(10_000, 748, 1, tied=True))
+    assert found == 10_000 * 748 + 10_000 + 26 * 748**2
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "nascell", "enas"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_model_has_the_size_that_is_computed_and_units_are_found_for_it(cell, tied):
+    made = CELLS[cell]() if cell in CELLS else cell
+    wanted = Dimensions(11, 6, 2, tied)
+    model = LanguageModel(made, wanted, torch.Generator().manual_seed(0))
+    assert model.size == parameters(made, wanted)
+    assert units_for(model.size, made, 11, 2, tied=tied) == 6
+
+
+def test_torchs_own_cells_hand_on_their_state():
+    layer = TorchCell("lstm", UNITS)
+    x = torch.randn(STEPS, TEXTS, UNITS)
+    state = (torch.zeros(TEXTS, UNITS), torch.zeros(TEXTS, UNITS))
+    whole, ends = layer(x, state)
+    first, middle = layer(x[:2], state)
+    second, after = layer(x[2:], middle)
+    torch.testing.assert_close(torch.cat([first, second]), whole)
+    torch.testing.assert_close(after, ends)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "nascell", "enas"])
+def test_a_model_reads_on_where_it_stopped(cell):
+    made = CELLS[cell]() if cell in CELLS else cell
+    model = LanguageModel(made, Dimensions(11, 6, 2), torch.Generator().manual_seed(0)).eval()
+    tokens = torch.randint(0, 11, (8, TEXTS))
+    whole, ends = model(tokens, model.start(TEXTS))
+    first, middle = model(tokens[:3], model.start(TEXTS))
+    second, after = model(tokens[3:], middle)
+    torch.testing.assert_close(torch.cat([first, second]), whole)
+    torch.testing.assert_close(after, ends)
+
+
+def test_variational_dropout_is_one_for_all_steps():
+    generator = torch.Generator().manual_seed(0)
+    model = LanguageModel(
+        "rnn", Dimensions(11, 400, 1), generator, dropout=0.5, variational=True
+    ).train()
+    kept = model._drop(torch.ones(STEPS, TEXTS, 400))
+    assert (kept == kept[0]).all()
+    assert set(kept.unique().tolist()) == {0.0, 2.0}
+    assert abs(kept.mean().item() - 1) < 0.2
+    model.variational = False
+    own = model._drop(torch.ones(STEPS, TEXTS, 400))
+    assert not (own == own[0]).all()
+    assert (model.eval()._drop(own) == own).all()

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from metaqnn.agents.base import AGENTS
 from metaqnn.config.options import RunOptions
+from metaqnn.data.datasets import find_dataset
 from metaqnn.environment import CONFIG, SPACE
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import EVALUATORS, find_evaluator
@@ -83,6 +84,10 @@ def chosen_sections(
     asked = given.get("workers", 1) not in (1, None) or given.get("network_timeout") is not None
     if "executor" not in given and asked:
         given["executor"] = "processes"
+    if "evaluator" not in given and isinstance(dataset := given.get("dataset"), str):
+        usual = find_dataset(dataset)[0].evaluator
+        if usual != ROLES[0].default:
+            given["evaluator"] = usual
     stopper = next((name for name in STOPPERS if given.get(name) is True), "")
     sections = dict(COMMON)
     for role in ROLES:

@@ -24,6 +24,7 @@ class DataSetEntry:
         space: Preset that a run searches unless told otherwise.
         time_limit: Of a run that says neither what to search nor for how long, if any.
         validation: Validation images: a number, or a share below 1 of the training images.
+        evaluator: Of runs on it: train for images, language for texts.
         options: Other defaults of a run on this data set.
     """
 
@@ -34,10 +35,12 @@ class DataSetEntry:
     space: str = "practical"
     time_limit: str | None = None
     validation: float = 0.1
+    evaluator: str = "train"
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
 _SOURCES = "metaqnn.data.sources"
+_TEXTS = "metaqnn.language.corpus"
 
 DATASETS: Table[DataSetEntry] = Table(
     "data set",
@@ -64,6 +67,19 @@ DATASETS: Table[DataSetEntry] = Table(
             (1, 28, 28),
             10,
             "metaqnn-mnist",
+        ),
+        "ptb": DataSetEntry(
+            f"{_TEXTS}:read_ptb",
+            "Penn Treebank, ptb.train.txt, ptb.valid.txt and ptb.test.txt in --data-dir",
+            space="recurrent-small",
+            evaluator="language",
+        ),
+        "ptb-char": DataSetEntry(
+            f"{_TEXTS}:read_ptb",
+            "the same character by character",
+            space="recurrent-small",
+            evaluator="language",
+            options={"tokens": "characters"},
         ),
         "cifar10": DataSetEntry(
             f"{_SOURCES}:cifar10",
@@ -107,13 +123,19 @@ FILE_DATASETS = {
         "folder:DIR, your own pictures as DIR/train/CLASS/*, DIR/test/CLASS/*, or DIR/CLASS/*",
         time_limit="10m",
     ),
+    "text": DataSetEntry(
+        f"{_TEXTS}:read_text",
+        "text:FILE, your own text, read in words or with --tokens characters",
+        space="recurrent-small",
+        evaluator="language",
+    ),
 }
 """Data sets that are named by what they are and where they lie, as npz:FILE."""
 
 
 FORMS = (
-    "a data set is npz:FILE, folder:DIR, the path of either, a name that `metaqnn datasets` lists, "
-    "or module:NAME of one's own"
+    "a data set is npz:FILE, folder:DIR, text:FILE, the path of any, a name that `metaqnn "
+    "datasets` lists, or module:NAME of one's own"
 )
 
 
@@ -174,6 +196,8 @@ def full_name(name: str) -> str:
     place = at_home(name)
     if place.suffix.lower() in (".npz", ".npy"):
         return f"npz:{name}"
+    if place.suffix.lower() == ".txt":
+        return f"text:{name}"
     return f"folder:{name}" if name and is_folder(place) else name
 
 

@@ -1,5 +1,6 @@
 """The options of data sets."""
 
+import re
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator
@@ -9,7 +10,55 @@ from metaqnn.data.datasets import FILE_DATASETS, at_home, find_dataset, full_nam
 from metaqnn.options import Section
 
 
-class DataOptions(Section):
+class DataSetOptions(Section):
+    """Which data set, and where it is."""
+
+    dataset: str = Field("digits", description="Which data set.")
+    data_dir: str | None = Field(None, description="Folder in which the data set lies.")
+
+    # a data set is known by its content, not by its place
+    FREE: ClassVar = ("dataset", "data_dir")
+    CHANGEABLE: ClassVar = ("dataset", "data_dir")
+
+    @field_validator("dataset", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return value
+        raise PydanticCustomError(
+            "named",
+            "A name is wanted; np.savez('my.npz', x_train=x, y_train=y) makes arrays a data set, "
+            "npz:my.npz",
+        )
+
+    @field_validator("dataset")
+    @classmethod
+    def _with_kind(cls, name: str) -> str:
+        kind, _, path = full_name(name).partition(":")
+        # a run may be gone on with from elsewhere
+        if kind not in FILE_DATASETS or not path:
+            return full_name(name)
+        return f"{kind}:{at_home(path).absolute()}"
+
+    @property
+    def stem(self) -> str:
+        """The data set's name, or that of its file or folder, as a folder can be called."""
+        kind, _, path = full_name(self.dataset).partition(":")
+        if kind not in FILE_DATASETS:
+            return kind
+        return re.sub(r"[^\w.-]+", "-", at_home(path).resolve().stem).strip("-.") or kind
+
+    @classmethod
+    def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Write out the defaults of the data set."""
+        dataset = given.get("dataset", cls.model_fields["dataset"].default)
+        if not isinstance(dataset, str):
+            return given
+        entry, _ = find_dataset(dataset)
+        return {"space": entry.space, **entry.options, **given}
+
+
+class DataOptions(DataSetOptions):
     """Which images, and how they are split."""
 
     dataset: str = Field(
@@ -55,29 +104,7 @@ class DataOptions(Section):
         "folder for caches.",
     )
 
-    # a data set is known by its content, not by its place
     FREE: ClassVar = ("dataset", "data_dir", "download", "picture_cache")
-    CHANGEABLE: ClassVar = ("dataset", "data_dir")
-
-    @field_validator("dataset", mode="before")
-    @classmethod
-    def _named(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return value
-        raise PydanticCustomError(
-            "named",
-            "A name is wanted; np.savez('my.npz', x_train=x, y_train=y) makes arrays a data set, "
-            "npz:my.npz",
-        )
-
-    @field_validator("dataset")
-    @classmethod
-    def _with_kind(cls, name: str) -> str:
-        kind, _, path = full_name(name).partition(":")
-        # a run may be gone on with from elsewhere
-        if kind not in FILE_DATASETS or not path:
-            return full_name(name)
-        return f"{kind}:{at_home(path).absolute()}"
 
     @field_validator("transparency", "colour")
     @classmethod
@@ -91,8 +118,8 @@ class DataOptions(Section):
     @classmethod
     def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Write out the defaults of the data set."""
-        dataset = given.get("dataset", "digits")
+        completed = super().complete(given)
+        dataset = completed.get("dataset", "digits")
         if not isinstance(dataset, str):
-            return given
-        entry, _ = find_dataset(dataset)
-        return {"space": entry.space, "validation": entry.validation, **entry.options, **given}
+            return completed
+        return {"validation": find_dataset(dataset)[0].validation, **completed}

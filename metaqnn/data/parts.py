@@ -43,6 +43,8 @@ def load(config: DataOptions, part: Part) -> Images | None:
         MetaqnnError: It is unknown, missing, malformed, or its images are not square.
     """
     entry, path = find_dataset(config.dataset)
+    if entry.evaluator != "train":
+        raise MetaqnnError(f"{config.dataset} is a text, and images are wanted")
     path = path or config.data_dir
     source: Source = find_source(entry)
     images = source(part, at_home(path) if path else None, config)

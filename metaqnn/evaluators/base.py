@@ -143,6 +143,7 @@ EVALUATORS: Table[type[Evaluator]] = Table(
         "table": "metaqnn.evaluators.table:TableEvaluator",
         "surrogate": "metaqnn.evaluators.surrogate:SurrogateEvaluator",
         "bandit": "metaqnn.evaluators.bandit:BanditEvaluator",
+        "language": "metaqnn.evaluators.language:LanguageEvaluator",
     },
     "metaqnn.evaluators",
     lambda found: is_class_of(Evaluator)(found) or not isinstance(found, type),

@@ -1,8 +1,9 @@
 """Texts as numbers: Penn Treebank by words or characters, or anybody's own."""
 
 import gzip
+import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,31 @@ class Corpus:
     training: Tensor
     validation: Tensor
     test: Tensor | None
+
+    def limited(self, tokens: int) -> "Corpus":
+        """The first so many tokens to train on, and a tenth as many to validate."""
+        few = max(2, tokens // 10)
+        return replace(self, training=self.training[:tokens], validation=self.validation[:few])
+
+    def to(self, device: torch.device) -> "Corpus":
+        """The same on a device, but for the test part."""
+        training, validation = self.training.to(device), self.validation.to(device)
+        return replace(self, training=training, validation=validation)
+
+    @property
+    def lines(self) -> list[str]:
+        """What was read, for people."""
+        sizes = f"{len(self.training):,} to train on, {len(self.validation):,} to validate"
+        return [f"{self.unit}: {sizes}; {len(self.vocabulary):,} different ones"]
+
+    @property
+    def fingerprint(self) -> dict[str, str]:
+        """What tells the text from others."""
+        parts = {"training": self.training, "validation": self.validation}
+        return {
+            name: hashlib.blake2b(part.numpy().astype("<i8").tobytes(), digest_size=16).hexdigest()
+            for name, part in parts.items()
+        }
 
 
 def read_ptb(folder: Path, unit: str, *, test: bool = False) -> Corpus:

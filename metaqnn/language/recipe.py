@@ -27,7 +27,7 @@ class LanguageRecipe(TrainingOptions):
     bptt: PositiveInt = Field(
         20, description="Tokens through which errors are propagated back; the state goes on."
     )
-    clip_norm: Positive = Field(5.0, description="Length of the gradient, at most.")
+    clip_norm: Positive | None = Field(5.0, description="Length of the gradient, at most.")
     units: PositiveInt = Field(200, description="Of embeddings and layers.")
     match_parameters: PositiveInt | None = Field(
         None, description="Instead of --units: so many that the model has about this size."

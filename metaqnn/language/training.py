@@ -9,9 +9,68 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.utils import clip_grad_norm_
 
+from metaqnn.device import resolve_device, use_threads
+from metaqnn.evaluators.base import Job
+from metaqnn.executors.base import Place
 from metaqnn.language.corpus import Corpus
-from metaqnn.language.model import LanguageModel, State
+from metaqnn.language.model import Dimensions, LanguageModel, State, units_for
 from metaqnn.language.recipe import ADAM, LanguageRecipe
+from metaqnn.stopping.base import Progress
+from replay import Outcome
+from state_space import Architecture
+
+
+def train(
+    cell: Architecture, corpus: Corpus, recipe: LanguageRecipe, place: Place, job: Job
+) -> Outcome:
+    """Train the model of a cell, and validate it after every epoch.
+
+    Args:
+        cell: See `RecurrentCell`.
+        corpus: To learn from.
+        recipe: The rules.
+        place: Where.
+        job: Its seed, and what ends hopeless trainings.
+
+    Raises:
+        FloatingPointError: The loss stopped being finite.
+    """
+    began = time.perf_counter()
+    ends = math.inf if recipe.seconds is None else began + recipe.seconds
+    device = torch.device(resolve_device(place.device))
+    generator = torch.Generator(device).manual_seed(job.seed)
+    tokens = len(corpus.vocabulary)
+    units = recipe.units
+    if recipe.match_parameters:
+        wanted = recipe.match_parameters
+        units = units_for(wanted, cell, tokens, recipe.layers, tied=recipe.tied)
+    with use_threads(place.threads or 1), torch.device(device):
+        model = LanguageModel(
+            cell,
+            Dimensions(tokens, units, recipe.layers, recipe.tied),
+            generator,
+            spread=recipe.spread,
+            dropout=recipe.unit_dropout,
+            variational=recipe.variational,
+        )
+        size = {"parameters": model.size, "units": units, "edges": cell.edges}
+        size["nodes"] = len(cell.nodes)
+        curve: list[float] = []
+        verdict = None
+        for score in epochs(model, corpus.to(device), recipe, ends):
+            curve.append(score)
+            if job.stopping and not verdict and len(curve) < recipe.epochs:
+                known = {**size, "learning_rate": recipe.learning_rate}
+                verdict = job.stopping(Progress(known, recipe.epochs, tuple(curve)))
+                if verdict and not verdict.goes_on:
+                    break
+    metrics = {
+        **size,
+        "learning_rate": recipe.learning_rate,
+        "seconds": time.perf_counter() - began,
+        **(verdict.metrics if verdict else {}),
+    }
+    return Outcome(metrics, curve=tuple(curve))
 
 
 def columns(tokens: Tensor, texts: int) -> Tensor:
@@ -59,7 +118,8 @@ def epochs(
             loss = cross_entropy(scores.flatten(0, 1), following.flatten())
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
-            clip_grad_norm_(learnt, recipe.clip_norm)
+            if recipe.clip_norm is not None:
+                clip_grad_norm_(learnt, recipe.clip_norm)
             optimizer.step()
             if time.perf_counter() > ends:
                 break

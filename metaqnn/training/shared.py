@@ -14,3 +14,4 @@ class TrainingOptions(Section):
     optimizer: str = Field("adam", description="What takes the steps.")
     learning_rate: Positive = Field(1e-3, description="At the first epoch, or at the peak.")
     decay: Positive = Field(0.2, description="Factor of the learning rate at every decay step.")
+    clip_norm: Positive | None = Field(None, description="Length of a gradient, at most.")

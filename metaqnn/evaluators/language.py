@@ -1,0 +1,170 @@
+"""The evaluator that trains recurrent cells as language models."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import log
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import Field, PositiveInt, field_validator
+from pydantic_core import PydanticCustomError
+
+from metaqnn.data.datasets import at_home, find_dataset, find_source
+from metaqnn.data.options import DataSetOptions
+from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.base import Evaluator, Job
+from metaqnn.executors.base import Place
+from metaqnn.language.recipe import LanguageRecipe
+from metaqnn.options import Section
+from metaqnn.task import Score, Task
+from replay import Outcome
+from state_space import Space
+
+if TYPE_CHECKING:
+    from metaqnn.language.corpus import Corpus
+
+WORDS, CHARACTERS = "words", "characters"
+
+
+class TextOptions(DataSetOptions):
+    """Which text, and how much of it."""
+
+    dataset: str = Field(
+        "ptb", description="A text that `metaqnn datasets` lists, or text:FILE; a path alone is it."
+    )
+    tokens: str = Field(WORDS, description="What a text is read in: words or characters.")
+    token_limit: PositiveInt | None = Field(
+        None, description="Train on the first so many tokens; validate on a tenth as many."
+    )
+
+    @field_validator("tokens")
+    @classmethod
+    def _known(cls, tokens: str) -> str:
+        if tokens not in (WORDS, CHARACTERS):
+            raise PydanticCustomError("tokens", f"It must be {WORDS} or {CHARACTERS}")
+        return tokens
+
+
+class LanguageOptions(Section):
+    """Which text, and how models are trained on it."""
+
+    text: TextOptions = TextOptions()
+    recipe: LanguageRecipe = LanguageRecipe()
+
+    @classmethod
+    def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Write out the defaults of the text.
+
+        Raises:
+            MetaqnnError: There is no such text.
+        """
+        return TextOptions.complete({"dataset": "ptb", **given})
+
+
+@dataclass(frozen=True)
+class LanguageEvaluator(Evaluator):
+    """Trains a language model of a cell; the score is the mean log-likelihood of a token.
+
+    People read it as the perplexity of a word, or the bits of a character.
+
+    Attributes:
+        text: Which.
+        recipe: The rules.
+        place: Where, and with how many threads.
+        corpus: The text; None where the worker reads it.
+    """
+
+    Options = LanguageOptions
+    trains = True
+    uses_gpu = True
+
+    text: TextOptions
+    recipe: LanguageRecipe
+    place: Place
+    corpus: "Corpus | None" = None
+
+    @classmethod
+    def task(cls, options: LanguageOptions, made_for: Task, *, trains: bool = True) -> Task:
+        """To tell the next token of a text."""
+        tokens = len(read(options.text).vocabulary) if trains else made_for.shape[0]
+        known = {"chance": -log(tokens), "high": 0.0}
+        if options.text.tokens == CHARACTERS:
+            score = Score("bits a character", "bits", scale="bits", digits=3, **known)
+        else:
+            score = Score("validation perplexity", "perplexity", "perplexity", digits=2, **known)
+        return Task((tokens,), ("next token",), score)
+
+    @classmethod
+    def from_options(
+        cls, options: LanguageOptions, space: Space[Any], task: Task, place: Place
+    ) -> Self:
+        """The evaluator of a run, on the device that is there."""
+        return cls(options.text, options.recipe, place)
+
+    @property
+    def epochs(self) -> int:  # type: ignore[override]  # read-only, as all of it
+        """Those of the recipe."""
+        return self.recipe.epochs
+
+    def __call__(self, job: Job) -> Outcome:
+        """Train the model of the job's cell."""
+        from metaqnn.language.training import train  # torch is imported where models are trained
+
+        corpus = read(self.text) if self.corpus is None else self.corpus
+        return train(job.architecture, corpus, self.recipe, self.place, job)
+
+    def data(self) -> Mapping[str, Any]:
+        """What was read, and what it is known by."""
+        corpus = read(self.text)
+        return {"lines": corpus.lines, "fingerprint": corpus.fingerprint}
+
+    def check(self, task: Task, data: Mapping[str, Any] | None = None) -> None:
+        """Read the text.
+
+        Raises:
+            MetaqnnError: It cannot be read, or is not that for which the run was made.
+        """
+        there = read(self.text).fingerprint
+        if data is not None and dict(data["fingerprint"]) != there:
+            raise MetaqnnError(
+                f"{self.text.dataset} has another text than that of the run; metaqnn resume "
+                "--dataset says where that is now"
+            )
+
+    def with_data(self) -> "LanguageEvaluator":
+        """The same, with its text, for a machine that does not have it."""
+        return replace(self, corpus=read(self.text))
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """The device."""
+        return {"device": self.place.device}
+
+    @classmethod
+    def describe(cls, options: LanguageOptions, task: Task) -> str:
+        """The text, and how many different tokens it has."""
+        return (
+            f"{options.text.dataset}: a text of {task.shape[0]:,} different {options.text.tokens}"
+        )
+
+    @classmethod
+    def stem(cls, options: LanguageOptions, space: str) -> str:
+        """The text's name, or that of its file."""
+        return options.text.stem
+
+
+@lru_cache(maxsize=2)
+def read(options: TextOptions, *, test: bool = False) -> "Corpus":
+    """The text that options name, as far as they say, with its test part if that is asked for.
+
+    Raises:
+        MetaqnnError: It is not there, is no text, or too short.
+    """
+    entry, path = find_dataset(options.dataset)
+    if entry.evaluator != "language":
+        raise MetaqnnError(f"{options.dataset} has images, and a text is wanted, such as text:FILE")
+    place = path or options.data_dir
+    if place is None:
+        raise MetaqnnError(f"{options.dataset}: --data-dir must say in which folder its files lie")
+    corpus: Corpus = find_source(entry)(at_home(place), options.tokens, test=test)
+    return corpus if options.token_limit is None else corpus.limited(options.token_limit)

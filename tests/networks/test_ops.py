@@ -430,6 +430,9 @@ def test_a_residual_network_goes_through_everything(tmp_path):
 
 @pytest.mark.slow
 def test_the_layers_of_cells_go_through_everything(tmp_path):
-    text = "[VB(6,3,1), LB(6,3,1), RC(8,3,3,1,1), SC(8,3,2), DC(8,3,1)@2, RELU, FR(8), PB(8)@3, ADD@6,7, AVG, SM(10)]"
+    text = (
+        "[VB(6,3,1), LB(6,3,1), RC(8,3,3,1,1), SC(8,3,2), DC(8,3,1)@2, RELU, FR(8), PB(8)@3, "
+        "ADD@6,7, AVG, SM(10)]"
+    )
     drawing = through_everything(text, tmp_path)
     assert ">separable, twice<" in drawing and ">factorised reduction<" in drawing

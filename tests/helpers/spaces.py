@@ -19,6 +19,7 @@ SHAPES = {
     "mnist-small": (1, 28, 28),
     "digits": (1, 8, 8),
     "nas-digits": (1, 8, 8),
+    "nasnet-small": (1, 8, 8),
     "lei-xiong": (1, 28, 28),
 }
 

@@ -57,6 +57,8 @@ CASES = {
     "DC": [((5, 3, 1), [IMAGE]), ((3, 5, 2), [IMAGE]), ((2, 1, 3), [IMAGE, IMAGE])],
     "PB": [((5,), [IMAGE]), ((3,), [IMAGE, IMAGE])],
     "FR": [((6,), [IMAGE]), ((5,), [(3, 8, 6)]), ((2,), [IMAGE, (1, 1, 1)])],
+    "LB": [((5, 3, 1), [IMAGE]), ((2, 5, 2), [IMAGE]), ((3, 1, 3), [IMAGE, (2, 9, 7)])],
+    "VB": [((5, 3, 1), [IMAGE]), ((2, 4, 2), [IMAGE]), ((3, 3, 2), [IMAGE, (2, 9, 7)])],
 }
 """Arguments of every op, and shapes that it reads."""
 
@@ -139,6 +141,8 @@ def graphs(draw):
                     "DC(3,3,1)",
                     "PB(4)",
                     "FR(3)",
+                    "LB(3,3,2)",
+                    "VB(3,1,1)",
                 ]
             )
         )
@@ -251,6 +255,17 @@ def test_costs_of_the_layers_of_cells_by_hand():
     # 10 x 2 and 10 x 3, and 5 norms; of two pixels one is left
     assert costs[4] == ((5, 1, 1), 50 + 10, 50 + 5)
     assert costs[5:] == [((5, 1, 1), 0, 0), ((5,), 0, 0), ((10,), 60, 50)]
+
+
+def test_costs_of_stems_by_hand():
+    costs = layer_costs(read("[VB(32,3,2), LB(6,3,2), AVG, SM(10)]"), (3, 224, 224))
+    # 27 weights a filter, and two of its norm; of 224 pixels 111 are in the middle of three
+    assert costs[0] == ((32, 111, 111), 32 * 27 + 64, (32 * 27 + 32) * 111**2)
+    assert costs[1] == ((6, 56, 56), 32 * 54 + 12, (32 * 54 + 6) * 56**2)
+    with pytest.raises(
+        ShapeError, match=r"layer 1, VB\(4,3,1\): a field of 3 does not fit into 2x5"
+    ):
+        layer_costs(read("[VB(4,3,1)]"), (1, 2, 5))
 
 
 def test_a_factorised_reduction_sees_even_and_odd_pixels_by_hand():
@@ -415,6 +430,9 @@ def test_a_residual_network_goes_through_everything(tmp_path):
 
 @pytest.mark.slow
 def test_the_layers_of_cells_go_through_everything(tmp_path):
-    text = "[RC(8,3,3,1,1), SC(8,3,2), DC(8,3,1)@0, RELU, FR(8), PB(8)@1, ADD@4,5, AVG, SM(10)]"
+    text = (
+        "[VB(6,3,1), LB(6,3,1), RC(8,3,3,1,1), SC(8,3,2), DC(8,3,1)@2, RELU, FR(8), PB(8)@3, "
+        "ADD@6,7, AVG, SM(10)]"
+    )
     drawing = through_everything(text, tmp_path)
     assert ">separable, twice<" in drawing and ">factorised reduction<" in drawing

@@ -28,6 +28,7 @@ from metaqnn.networks.ops.preactivation import (
     SeparableConvolution,
 )
 from metaqnn.networks.ops.regularise import BatchNorm, DropOut
+from metaqnn.networks.ops.stem import NormedConvolution, UnpaddedConvolution
 
 __all__ = [
     "DROPOUT",
@@ -66,6 +67,8 @@ OPS: dict[str, type[Op]] = {
     "DC": DilatedConvolution,
     "PB": Projection,
     "FR": FactorisedReduction,
+    "LB": NormedConvolution,
+    "VB": UnpaddedConvolution,
 }
 """An op that is put in here can be read, built, counted, trained, exported and drawn."""
 

@@ -18,6 +18,7 @@ PRESETS = files("state_space") / "presets"
 SPACES: Table[type[Space[Any]]] = Table(
     "kind of space",
     {
+        "block": "state_space.block:BlockSpace",
         "chain": "state_space.chain:ChainSpace",
         "graph": "state_space.graph:GraphSpace",
         "macro": "state_space.macro:MacroSpace",

@@ -5,6 +5,7 @@ import pytest
 
 from metaqnn import testing
 from metaqnn.agents.known import KnownNetworks
+from metaqnn.agents.q_frame import table_frame
 from metaqnn.agents.q_options import Q_PRESETS
 from metaqnn.agents.q_table import QTable
 from metaqnn.agents.schedule import EpsilonSchedule
@@ -166,7 +167,7 @@ def test_a_loaded_table_guides_the_candidates():
         reward = walk.count("MB(6,5)") / 8
         table.sweep_with_traces(trajectory, reward, 0.1, 1.0, 1.0, 1.0)
     cold, warm = (agent_of(space, epsilon_schedule="0.1:100") for _ in range(2))
-    warm.warm_start(table.frame().drop(columns="visits"))
+    warm.warm_start(table_frame(table).drop(columns="visits"))
     assert warm.ask().walk.count("MB(6,5)") >= 6 > cold.ask().walk.count("MB(6,5)")
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaqnn.agents.legacy_table import load_q_table, read_q_table, to_legacy
+from metaqnn.agents.q_frame import load_frame, table_frame
 from metaqnn.agents.q_table import QTable
 from metaqnn.errors import MetaqnnError
 from state_space import enumerate_rows, legal_walk, random_walk
@@ -95,22 +96,22 @@ def learnt_table(name="tiny", walks=60):
 @pytest.mark.parametrize("name", ["tiny", "digits", "metaqnn-cifar10"])
 def test_a_table_goes_through_csv_without_loss(name, tmp_path):
     table = learnt_table(name)
-    frame = table.frame()
+    frame = table_frame(table)
     text = frame.to_csv(index=False)
     (tmp_path / "q.csv").write_text(text)
     back = read_q_table(tmp_path / "q.csv")
     pd.testing.assert_frame_equal(back, frame, check_exact=True)
     again = QTable(table.space, 0.5)
-    again.load(back)
+    load_frame(again, back)
     pd.testing.assert_frame_equal(
-        again.frame().drop(columns="visits"), frame.drop(columns="visits"), check_exact=True
+        table_frame(again).drop(columns="visits"), frame.drop(columns="visits"), check_exact=True
     )
 
 
 def test_the_order_of_the_rows_does_not_matter_to_a_load():
     table = learnt_table()
     again = QTable(table.space, 0.5)
-    again.load(table.frame().sample(frac=1, random_state=1))
+    load_frame(again, table_frame(table).sample(frac=1, random_state=1))
     observation = next(iter(table.rows))
     for loaded, known in [(again, table)]:
         for observation in known.rows:
@@ -126,7 +127,7 @@ def test_the_frame_has_the_fields_of_state_and_action_and_counts_visits():
     table = QTable(make_space("tiny"), 0.5)
     for _ in range(3):
         table.visit(table.trajectory(LONG))
-    frame = table.frame()
+    frame = table_frame(table)
     row = frame[(frame["layer"] == "start") & (frame["action"] == "C(2,3,1)")].iloc[0]
     fields = ["depth", "size", "action_layer", "action_filters", "action_field"]
     assert row[fields].tolist() == [0, 8, "C", 2, 3]
@@ -135,14 +136,14 @@ def test_the_frame_has_the_fields_of_state_and_action_and_counts_visits():
 
 
 def test_rows_of_another_space_are_refused_with_their_line():
-    frame = learnt_table().frame()
+    frame = table_frame(learnt_table())
     with pytest.raises(MetaqnnError, match=r"line \d+ of the Q-table: .* is not in this space"):
-        QTable(make_space("metaqnn-svhn"), 0.5).load(frame)
+        load_frame(QTable(make_space("metaqnn-svhn"), 0.5), frame)
     with pytest.raises(MetaqnnError, match="no column q"):
-        QTable(make_space("tiny"), 0.5).load(frame.drop(columns="q"))
+        load_frame(QTable(make_space("tiny"), 0.5), frame.drop(columns="q"))
     frame.loc[3, "q"] = np.nan
     with pytest.raises(MetaqnnError, match="line 5 of the Q-table: q is nan"):
-        QTable(make_space("tiny"), 0.5).load(frame)
+        load_frame(QTable(make_space("tiny"), 0.5), frame)
 
 
 def test_values_of_another_number_are_refused():
@@ -153,7 +154,7 @@ def test_values_of_another_number_are_refused():
 
 def test_the_layout_of_2017_comes_back():
     table = learnt_table("metaqnn-svhn", 300)
-    legacy = to_legacy(table.frame())
+    legacy = to_legacy(table_frame(table))
     again = QTable(table.space, 0.5)
     load_q_table(again, legacy)
     assert again.rows.keys() == table.rows.keys()
@@ -172,7 +173,7 @@ def test_the_real_table_of_2017(real_data):
     space = make_space("metaqnn-svhn")
     table = QTable(space, 0.5)
     load_q_table(table, written)
-    start = table.frame().query("layer == 'start'").set_index("action")["q"]
+    start = table_frame(table).query("layer == 'start'").set_index("action")["q"]
     # two values read off the file by eye
     assert start["GAP(10)"] == pytest.approx(0.100012307153)
     assert start["SM(10)"] == pytest.approx(0.100006919222)
@@ -184,9 +185,9 @@ def test_the_real_table_of_2017(real_data):
     }
     # every learnt value of the file is in the table, in the columns of the file
     columns = [name for name in written if "split" not in name]
-    assert columns == list(to_legacy(table.frame()).columns)
+    assert columns == list(to_legacy(table_frame(table)).columns)
     keys = [name for name in columns if name != "utility"]
-    merged = written.merge(to_legacy(table.frame()), on=keys, suffixes=("_file", "_table"))
+    merged = written.merge(to_legacy(table_frame(table)), on=keys, suffixes=("_file", "_table"))
     assert (merged["utility_file"] == merged["utility_table"]).all()
     learnt = written[written["utility"] != 0.5]
     assert len(merged[merged["utility_file"] != 0.5]) == len(learnt)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from metaqnn.agents.q_frame import table_frame
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.q_options import QLearningOptions
 
@@ -19,7 +20,7 @@ def q_of(table, *tokens):
     state = table.space.initial_state()
     for token in tokens[:-1]:
         state = table.space.step(state, token)
-    frame = table.frame()
+    frame = table_frame(table)
     observation = table.space.observation(state)
     for name, value in observation._asdict().items():
         frame = frame[frame[name] == value]

@@ -1,12 +1,13 @@
 """The evaluator that trains."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field
 
-from metaqnn.data.datasets import find_dataset
+from metaqnn.data.datasets import FILE_DATASETS, at_home, find_dataset, full_name
 from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
@@ -211,5 +212,8 @@ class TrainEvaluator(Evaluator):
 
     @classmethod
     def stem(cls, options: TrainOptions, space: str) -> str:
-        """The data set's name."""
-        return options.data.dataset.partition(":")[0]
+        """The data set's name, or that of its file or folder."""
+        kind, _, path = full_name(options.data.dataset).partition(":")
+        if kind not in FILE_DATASETS:
+            return kind
+        return re.sub(r"[^\w.-]+", "-", at_home(path).resolve().stem).strip("-.") or kind

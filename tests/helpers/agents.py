@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from metaqnn.agents.q_frame import table_frame
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.q_options import QLearningOptions
 
@@ -20,11 +19,9 @@ def q_of(table, *tokens):
     state = table.space.initial_state()
     for token in tokens[:-1]:
         state = table.space.step(state, token)
-    frame = table_frame(table)
-    observation = table.space.observation(state)
-    for name, value in observation._asdict().items():
-        frame = frame[frame[name] == value]
-    return frame.loc[frame["action"] == tokens[-1], "q"].item()
+    options = table.space.decision(state).options
+    row = table.row(table.space.observation(state), options)
+    return table.q[table.first[row] + options.index(tokens[-1])].item()
 
 
 class Landscape:

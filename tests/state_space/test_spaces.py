@@ -82,7 +82,12 @@ def walk_of_missing(space, missing, generator):
     return walk
 
 
-@pytest.mark.parametrize("name", TRAINABLE)
+def trainable(name):
+    tokens = sum(map(len, make_space(name).vocabulary.values()))
+    return pytest.param(name, marks=pytest.mark.slow if tokens > 300 else ())
+
+
+@pytest.mark.parametrize("name", map(trainable, TRAINABLE))
 def test_every_token_can_be_built_run_and_trained(name):
     space = make_space(name)
     # networks as small as can be, of spaces that know a scale

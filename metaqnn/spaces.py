@@ -18,6 +18,7 @@ PRESETS = files("state_space") / "presets"
 SPACES: Table[type[Space[Any]]] = Table(
     "kind of space",
     {
+        "block": "state_space.block:BlockSpace",
         "cell": "state_space.cell:CellSpace",
         "chain": "state_space.chain:ChainSpace",
         "graph": "state_space.graph:GraphSpace",

@@ -20,6 +20,8 @@ SHAPES = {
     "digits": (1, 8, 8),
     "nas-digits": (1, 8, 8),
     "lei-xiong": (1, 28, 28),
+    "cell-201-small": (1, 8, 8),
+    "hierarchical-small": (1, 8, 8),
 }
 
 

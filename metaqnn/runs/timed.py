@@ -38,6 +38,9 @@ from state_space import Architecture, random_walk
 NETWORKS = 12
 """So many can be trained in the search, at least, if they are like the first."""
 
+CONFIRMED = 3
+"""So many of the best are trained again where more than `NETWORKS` can be trained in full."""
+
 TRUST = 0.85
 """A wider network must fit into this share of what is left, since times vary."""
 
@@ -88,6 +91,8 @@ def plan_search(run: Run, given: Mapping[str, Any]) -> Run:
     slots = run.config.parts["executor"].workers or 1
     fitting = int(SHARE * read_time(limit) * slots / NETWORKS / seconds)
     changes: dict[str, Any] = {"epochs": min(trainer.recipe.epochs, max(1, fitting))}
+    if fitting > trainer.recipe.epochs and "confirm" not in given:
+        changes["confirm"] = CONFIRMED
     if "start_from" not in given:
         changes["start_from"] = tuple(space.text(walk) for walk in space.starts())
     return replace(run, config=run.config.changed(changes, run.objects))
@@ -97,7 +102,10 @@ def with_deadline(parts: Parts, clock: Clock | None) -> Parts:
     """The parts of a search that ends with its share of the time, if there is one."""
     if clock is None:
         return parts
-    return replace(parts, rules=replace(parts.rules, deadline=clock.search_ends))
+    rules = replace(parts.rules, deadline=clock.search_ends)
+    if rules.confirm:
+        rules = replace(rules, confirm_from=clock.confirming_begins)
+    return replace(parts, rules=rules)
 
 
 def train_last(

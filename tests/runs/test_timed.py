@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,10 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import total_cost
 from metaqnn.reports.top_k import best_networks
 from metaqnn.runs import timed
+from metaqnn.runs.assembly import assemble
 from metaqnn.runs.clock import Clock, defaults
 from metaqnn.runs.run import open_run
-from metaqnn.runs.timed import choose, plan_last, plan_search
+from metaqnn.runs.timed import choose, plan_last, plan_search, with_deadline
 from metaqnn.training.presets import practical
 from state_space import random_walk
 from tests.helpers.commands import refused
@@ -196,6 +198,25 @@ def test_what_somebody_gave_stays(searched):
     assert len(again.config.run.start_from) == len(
         other.space().starts()
     )  # designs made by hand come first
+
+
+@pytest.mark.parametrize(("limit", "confirmed"), [("20s", 0), ("10h", 3)])
+def test_the_best_are_trained_again_where_there_is_time(searched, limit, confirmed):
+    changes = {"time_limit": limit}
+    run = replace(
+        searched,
+        config=searched.config.changed(changes),
+        space_settings={"space": "practical", "made-for": "cifar10"},
+    )
+    assert plan_search(run, {}).config.run.confirm == confirmed
+    assert plan_search(run, {"confirm": 0}).config.run.confirm == 0
+    with_confirm = replace(run, config=run.config.changed({"confirm": 2}))
+    assert plan_search(with_confirm, {"confirm": 2}).config.run.confirm == 2
+    clock = Clock(1000, 0.0)
+    parts = assemble(plan_search(run, {}))
+    rules = with_deadline(parts, clock).rules
+    assert rules.deadline == 300
+    assert rules.confirm_from == (pytest.approx(225) if confirmed else inf)
 
 
 @pytest.mark.slow

@@ -20,6 +20,14 @@ from metaqnn.networks.ops.pooling import (
     SameAveragePooling,
     SameMaxPooling,
 )
+from metaqnn.networks.ops.preactivation import (
+    DilatedConvolution,
+    FactorisedReduction,
+    Projection,
+    RectifiedConvolution,
+    Rectifier,
+    SeparableConvolution,
+)
 from metaqnn.networks.ops.regularise import BatchNorm, DropOut
 from metaqnn.networks.ops.separable import LinearConvolution, SeparableBatchNorm
 
@@ -54,6 +62,12 @@ OPS: dict[str, type[Op]] = {
     "ADD": Addition,
     "CAT": Concatenation,
     "ID": Identity,
+    "RELU": Rectifier,
+    "RC": RectifiedConvolution,
+    "SC": SeparableConvolution,
+    "DC": DilatedConvolution,
+    "PB": Projection,
+    "FR": FactorisedReduction,
     "Z": Zeros,
     "PA": AveragePooling,
     "LC": LinearConvolution,

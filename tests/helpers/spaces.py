@@ -22,6 +22,8 @@ SHAPES = {
     "nas-digits": (1, 8, 8),
     "nasnet-small": (1, 8, 8),
     "lei-xiong": (1, 28, 28),
+    "cell-201-small": (1, 8, 8),
+    "hierarchical-small": (1, 8, 8),
 }
 
 

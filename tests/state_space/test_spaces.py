@@ -24,8 +24,8 @@ def test_the_laws_of_spaces(space):
 
 
 def has_a_walk_a_network(space):
-    """In a graph, the same layers in another order are another walk."""
-    return not {"skip", "reads", "row"} & set(space.vocabulary)
+    """In a graph, the same layers in another order are another walk; a motif may be of no use."""
+    return not {"skip", "reads", "row", "level-2"} & set(space.vocabulary)
 
 
 def test_a_walk_comes_back_from_its_text(space):

@@ -41,6 +41,29 @@ class Concatenation(Identity):
     words = ("side by side",)
 
 
+class Zeros(Identity):
+    """What it reads times 0, so that a network that is cut off still computes, and learns nothing.
+
+    All that it reads gets a gradient, which is 0.
+    """
+
+    words = ("zeros",)
+
+    def kept(self, value: int) -> int:
+        """Its output."""
+        return value * prod(self.cost.shape)
+
+    def module(self, generator: "torch.Generator") -> "nn.Module":
+        """The product with 0."""
+        from metaqnn.networks.modules import Zero
+
+        return Zero()
+
+    def source(self) -> Part:
+        """The product with 0."""
+        return Part("{x} * 0.0")
+
+
 class Addition(Op):
     """The sum of its inputs, value by value."""
 

@@ -24,6 +24,7 @@ class MaxPooling(Op):
 
     parameters = ("field", "stride")
     words = ("max pooling", "{0}×{0}, stride {1}")
+    brief = "max {0}×{0}"
     title = "pooling"
     fill = ORANGE
     counts_for_dropout = True
@@ -58,6 +59,7 @@ class SameMaxPooling(Op):
 
     parameters = ("height", "width", "stride height", "stride width")
     words = ("max pooling", "{0}×{1}, stride {2}×{3}")
+    brief = "max {0}×{1}"
     fill = ORANGE
 
     def count(self) -> LayerCost:
@@ -85,6 +87,7 @@ class SameAveragePooling(Op):
 
     parameters = ("height", "width", "stride height", "stride width")
     words = ("average pooling", "{0}×{1}, stride {2}×{3}")
+    brief = "average {0}×{1}"
     fill = ORANGE
 
     def count(self) -> LayerCost:

@@ -14,6 +14,7 @@ class Identity(Op):
     """What it reads, as it is."""
 
     words = ("identity",)
+    brief = "identity"
     passes_on = True
 
     def count(self) -> LayerCost:
@@ -39,6 +40,7 @@ class Concatenation(Identity):
     """What it reads, side by side, as every layer reads several inputs."""
 
     words = ("side by side",)
+    brief = "concatenation"
 
 
 class Zeros(Identity):
@@ -68,6 +70,7 @@ class Addition(Op):
     """The sum of its inputs, value by value."""
 
     words = ("sum",)
+    brief = "+"
     joins = False
     adds = True
 

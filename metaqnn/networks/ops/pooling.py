@@ -25,6 +25,7 @@ class MaxPooling(Op):
 
     parameters = ("field", "stride")
     words = ("max pooling", "{0}×{0}, stride {1}")
+    brief = "max {0}×{0}"
     title = "pooling"
     fill = ORANGE
     counts_for_dropout = True
@@ -59,6 +60,7 @@ class SameMaxPooling(Op):
 
     parameters = ("height", "width", "stride height", "stride width")
     words = ("max pooling", "{0}×{1}, stride {2}×{3}")
+    brief = "max {0}×{1}"
     fill = ORANGE
 
     def count(self) -> LayerCost:
@@ -86,6 +88,7 @@ class SameAveragePooling(Op):
 
     parameters = ("height", "width", "stride height", "stride width")
     words = ("average pooling", "{0}×{1}, stride {2}×{3}")
+    brief = "average {0}×{1}"
     fill = ORANGE
 
     def count(self) -> LayerCost:

@@ -47,7 +47,7 @@ def test_gamma_discounts_later_values():
 
 
 def test_shaped_rewards_by_hand():
-    # four moves have a quarter of the reward 1 each; alpha 0.1, gamma 1, everything 0.5. The last is
+    # four moves have a quarter of the reward 1 each; alpha .1, gamma 1, everything 0.5. The last is
     # the only one of its row and falls to 0.475, so the one before goes towards 0.25 + 0.475, to
     # 0.5225, which is its row's best: towards 0.7725, to 0.52725; and towards 0.77725, to 0.527725
     expected = [0.527725, 0.52725, 0.5225, 0.475]

@@ -61,6 +61,7 @@ class Op(ABC):
     Attributes:
         parameters: Names of its arguments, all positive whole numbers.
         words: The lines of its box in a drawing, its arguments in place.
+        brief: What an edge of a cell says in a drawing, its arguments in place; if not its text.
         title: What a legend calls it, if not the first of the words.
         fill: Colour of its box.
         joins: Its inputs are put side by side before it reads them; else its module reads all of
@@ -80,6 +81,7 @@ class Op(ABC):
 
     parameters: ClassVar[tuple[str, ...]] = ()
     words: ClassVar[tuple[str, ...]]
+    brief: ClassVar[str | None] = None
     title: ClassVar[str | None] = None
     fill: ClassVar[str] = PLAIN
     joins: ClassVar[bool] = True

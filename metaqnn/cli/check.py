@@ -33,10 +33,15 @@ def check(dataset: str, form: str, **options: Any) -> None:
     from metaqnn.config import RunConfig
     from metaqnn.data.summary import describe_classes, summarise
     from metaqnn.errors import MetaqnnError
+    from metaqnn.evaluators.train import TrainOptions
     from metaqnn.terminal import printable
 
-    options = {**given(options), "dataset": dataset}
-    summary = summarise(RunConfig.from_flat(options).parts["evaluator"].data)
+    chosen = RunConfig.from_flat({**given(options), "dataset": dataset}).parts["evaluator"]
+    if not isinstance(chosen, TrainOptions):
+        read = chosen.read()
+        click.echo(json.dumps(read) if form == "json" else "\n".join(read["lines"]))
+        return
+    summary = summarise(chosen.data)
     if form == "json":
         click.echo(json.dumps(asdict(summary), indent=2))
     else:

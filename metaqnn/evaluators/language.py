@@ -4,18 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import log
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, PositiveInt, field_validator
 from pydantic_core import PydanticCustomError
 
-from metaqnn.data.datasets import at_home, find_dataset, find_source
+from metaqnn.data.datasets import at_home, find_dataset
 from metaqnn.data.options import DataSetOptions
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
 from metaqnn.executors.base import Place
 from metaqnn.language.recipe import LanguageRecipe
 from metaqnn.options import Section
+from metaqnn.registry import resolve
 from metaqnn.task import Score, Task
 from replay import Outcome
 from state_space import Space
@@ -59,6 +61,11 @@ class LanguageOptions(Section):
             MetaqnnError: There is no such text.
         """
         return TextOptions.complete({"dataset": "ptb", **given})
+
+    def read(self) -> dict[str, Any]:
+        """What was read of the text, and what it is known by."""
+        corpus = read(self.text)
+        return {"lines": corpus.lines, "fingerprint": corpus.fingerprint}
 
 
 @dataclass(frozen=True)
@@ -115,8 +122,7 @@ class LanguageEvaluator(Evaluator):
 
     def data(self) -> Mapping[str, Any]:
         """What was read, and what it is known by."""
-        corpus = read(self.text)
-        return {"lines": corpus.lines, "fingerprint": corpus.fingerprint}
+        return LanguageOptions(text=self.text, recipe=self.recipe).read()
 
     def check(self, task: Task, data: Mapping[str, Any] | None = None) -> None:
         """Read the text.
@@ -153,7 +159,6 @@ class LanguageEvaluator(Evaluator):
         return options.text.stem
 
 
-@lru_cache(maxsize=2)
 def read(options: TextOptions, *, test: bool = False) -> "Corpus":
     """The text that options name, as far as they say, with its test part if that is asked for.
 
@@ -166,5 +171,15 @@ def read(options: TextOptions, *, test: bool = False) -> "Corpus":
     place = path or options.data_dir
     if place is None:
         raise MetaqnnError(f"{options.dataset}: --data-dir must say in which folder its files lie")
-    corpus: Corpus = find_source(entry)(at_home(place), options.tokens, test=test)
+    where = at_home(place)
+    files = [where, *where.glob("*")] if where.is_dir() else [where]
+    state = tuple((str(file), file.stat().st_mtime_ns) for file in files if file.is_file())
+    corpus = _read(entry.source, where, options.tokens, state, test=test)
     return corpus if options.token_limit is None else corpus.limited(options.token_limit)
+
+
+@lru_cache(maxsize=2)
+def _read(source: str, where: Path, tokens: str, state: tuple[Any, ...], *, test: bool) -> "Corpus":
+    """The text; read again only where its files have changed."""
+    corpus: Corpus = resolve(source)(where, tokens, test=test)
+    return corpus

@@ -21,12 +21,12 @@ from state_space import Architecture
 
 
 def train(
-    cell: Architecture, corpus: Corpus, recipe: LanguageRecipe, place: Place, job: Job
+    cell: Architecture | str, corpus: Corpus, recipe: LanguageRecipe, place: Place, job: Job
 ) -> Outcome:
     """Train the model of a cell, and validate it after every epoch.
 
     Args:
-        cell: See `RecurrentCell`.
+        cell: See `LanguageModel`.
         corpus: To learn from.
         recipe: The rules.
         place: Where.
@@ -53,8 +53,9 @@ def train(
             dropout=recipe.unit_dropout,
             variational=recipe.variational,
         )
-        size = {"parameters": model.size, "units": units, "edges": cell.edges}
-        size["nodes"] = len(cell.nodes)
+        size = {"parameters": model.size, "units": units}
+        if isinstance(cell, Architecture):
+            size |= {"nodes": len(cell.nodes), "edges": cell.edges}
         curve: list[float] = []
         verdict = None
         for score in epochs(model, corpus.to(device), recipe, ends):

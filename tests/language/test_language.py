@@ -1,0 +1,193 @@
+"""Texts become numbers, and models learn from them what there is to learn."""
+
+import gzip
+import json
+import math
+import re
+
+import pytest
+import torch
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.functional import log_softmax
+
+from metaqnn.cli import main
+from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.base import Job
+from metaqnn.evaluators.language import LanguageEvaluator, LanguageOptions, TextOptions, read
+from metaqnn.executors.base import Place
+from metaqnn.language.corpus import END, UNKNOWN, make_corpus, read_ptb, read_text
+from metaqnn.language.model import Dimensions, LanguageModel
+from metaqnn.language.named import CELLS
+from metaqnn.language.recipe import LanguageRecipe
+from metaqnn.language.training import columns, log_likelihood, pieces, train
+from tests import ROOT
+from tests.helpers.commands import refused
+
+PTB = ROOT.parent / "shared" / "data" / "ptb"
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, list(map(str, arguments)))
+
+
+# texts
+
+
+def test_words_of_lines_and_what_training_does_not_have():
+    corpus = make_corpus(["a b a\na c\n", "a d\n"], "words")
+    assert corpus.vocabulary[0] == "a"
+    assert set(corpus.vocabulary) == {"a", "b", "c", END, UNKNOWN}
+    words = [corpus.vocabulary[number] for number in corpus.training]
+    assert words == ["a", "b", "a", END, "a", "c", END]
+    assert [corpus.vocabulary[number] for number in corpus.validation] == ["a", UNKNOWN, END]
+
+
+def test_a_text_of_ones_own_is_split_in_order(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("".join(chr(97 + number % 26) for number in range(1000)))
+    corpus = read_text(file, "characters", test=True)
+    parts = (corpus.training, corpus.validation, corpus.test)
+    assert list(map(len, parts)) == [900, 50, 50]
+    assert "".join(corpus.vocabulary[n] for part in parts for n in part) == file.read_text()
+    assert read_text(file, "characters").test is None
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(b"a", "too short"), (b"\xff\xfe\x00", "no text in UTF-8"), (None, "cannot be read")],
+)
+def test_what_is_no_text_is_told(tmp_path, content, problem):
+    if content is not None:
+        (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(MetaqnnError, match=problem):
+        read_text(tmp_path / "a.txt", "words")
+
+
+def test_packed_files_are_read_as_others(tmp_path):
+    for name, packed in (("train", True), ("valid", False)):
+        text = f"the {name} text\n"
+        file = tmp_path / f"ptb.{name}.txt"
+        if packed:
+            (tmp_path / f"{file.name}.gz").write_bytes(gzip.compress(text.encode()))
+        else:
+            file.write_text(text)
+    corpus = read_ptb(tmp_path, "words")
+    assert (
+        len(corpus.training) == 4
+        and corpus.validation.tolist().count(corpus.vocabulary.index(UNKNOWN)) == 1
+    )
+    assert corpus.test is None  # whose file is not even there
+
+
+@pytest.mark.skipif(not PTB.is_dir(), reason="needs Penn Treebank beside the project")
+def test_penn_treebank_has_its_published_sizes():
+    corpus = read_ptb(PTB, "words", test=True)
+    sizes = [len(part) for part in (corpus.training, corpus.validation, corpus.test)]
+    assert sizes == [929_589, 73_760, 82_430]
+    assert len(corpus.vocabulary) == 10_000
+
+
+@given(st.integers(2, 60), st.integers(1, 8), st.integers(1, 12))
+def test_every_token_but_the_first_of_each_column_is_predicted_once(length, texts, size):
+    text = columns(torch.arange(length * texts), texts)
+    assert text.shape == (length, texts)
+    found = []
+    for read_now, following in pieces(text, size):
+        assert read_now.shape == following.shape
+        assert (following == read_now + 1).all()
+        found += following.flatten().tolist()
+    assert sorted(found) == sorted(text[1:].flatten().tolist())
+
+
+# models
+
+
+@pytest.mark.parametrize("size", [1, 3, 50])
+def test_the_likelihood_is_that_of_reading_on_whatever_the_pieces(size):
+    model = LanguageModel("lstm", Dimensions(7, 5, 2), torch.Generator().manual_seed(1), spread=1)
+    tokens = torch.randint(0, 7, (60,), generator=torch.Generator().manual_seed(2))
+    found = log_likelihood(model, tokens, LanguageRecipe(batch_size=3, bptt=size))
+    text = tokens.view(3, 20).t()
+    scores, _ = model.eval()(text[:-1], model.start(3))
+    wanted = log_softmax(scores, -1).gather(-1, text[1:, :, None]).mean().item()
+    assert found == pytest.approx(wanted, abs=1e-6)
+
+
+PERIODIC = "abcdefgh" * 100
+
+
+@pytest.mark.parametrize("cell", ["lstm", "nascell", pytest.param("enas", marks=pytest.mark.slow)])
+def test_what_is_certain_is_learnt(cell):
+    made = CELLS[cell]() if cell in CELLS else cell
+    corpus = make_corpus([PERIODIC, PERIODIC], "characters")
+    recipe = LanguageRecipe(
+        epochs=14, units=16, layers=1, batch_size=8, optimizer="adam", learning_rate=0.03
+    )
+    outcome = train(made, corpus, recipe, Place(), Job(CELLS["enas"](), 0))
+    assert math.exp(-outcome.best) < 1.5  # of eight tokens; by chance it is 8
+    again = train(made, corpus, recipe, Place(), Job(CELLS["enas"](), 0))
+    assert outcome.curve == again.curve
+    assert train(made, corpus, recipe, Place(), Job(CELLS["enas"](), 1)).curve != outcome.curve
+
+
+def test_a_model_of_matched_size():
+    corpus = make_corpus([PERIODIC, PERIODIC], "characters")
+    recipe = LanguageRecipe(epochs=1, layers=1, match_parameters=5000)
+    cell = CELLS["nascell"]()
+    outcome = train(cell, corpus, recipe, Place(), Job(cell, 0))
+    assert abs(outcome.metrics["parameters"] - 5000) < 600
+
+
+def test_an_hour_is_an_hour():
+    corpus = make_corpus([PERIODIC, PERIODIC], "characters")
+    recipe = LanguageRecipe(epochs=1000, seconds=0.5, units=8, layers=1)
+    cell = CELLS["enas"]()
+    outcome = train(cell, corpus, recipe, Place(), Job(cell, 0))
+    assert 1 <= len(outcome.curve) < 1000
+
+
+# the program
+
+
+def test_the_score_is_read_as_perplexity_or_bits(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("one two three\n" * 100)
+    words = LanguageOptions(text=TextOptions(dataset=f"text:{file}"))
+    task = LanguageEvaluator.task(words, None)
+    assert task.score.show(-math.log(4)) == "4.00" and task.score.falls
+    assert task.score.show(task.score.chance) == "4.00"  # three words and the end of a line
+    letters = LanguageOptions(text=TextOptions(dataset=f"text:{file}", tokens="characters"))
+    assert LanguageEvaluator.task(letters, None).score.show(-math.log(4)) == "2.000"
+    with pytest.raises(MetaqnnError, match="has images"):
+        read(TextOptions(dataset="digits"))
+
+
+SMALL = ["--epochs", 1, "--units", 8, "--layers", 1, "--device", "cpu", "--quiet"]
+
+
+@pytest.mark.parametrize("agent", ["random", "q-learning"])
+def test_a_text_of_ones_own_is_searched_for(tmp_path, agent):
+    file = tmp_path / "my text.txt"
+    file.write_text("the quick brown fox jumps over the lazy dog\n" * 40)
+    options = ["--dataset", file, "--agent", agent, "--budget", 2, "--results-dir", tmp_path]
+    done = call("run", *options, *SMALL)
+    assert done.exit_code == 0, done.output
+    run = tmp_path / "my-text-1"
+    shown = json.loads(call("top-k", run, "--format", "json").output)
+    assert len(shown) == 2
+    assert re.fullmatch(r"(\w+ \w+, ){3}.*memory \d", shown[0]["network"])
+    assert shown[0]["perplexity"] <= shown[1]["perplexity"]
+    file.write_text("other words\n" * 100)
+    refused(call("resume", run, "--budget", 3), "has another text than that of the run")
+
+
+def test_images_and_texts_are_not_taken_for_each_other(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("some words\n" * 30)
+    refused(call("run", "--dataset", f"text:{file}", "--evaluator", "train"), "images are wanted")
+    checked = call("check", f"text:{file}")
+    assert checked.stdout == "words: 81 to train on, 5 to validate; 3 different ones\n"
+    refused(call("run", "--dataset", "digits", "--evaluator", "language"), "a text is wanted")
+    refused(call("run", "--dataset", "ptb"), "--data-dir must say")

@@ -126,7 +126,7 @@ def test_what_is_certain_is_learnt(cell):
         epochs=14, units=16, layers=1, batch_size=8, optimizer="adam", learning_rate=0.03
     )
     outcome = train(made, corpus, recipe, Place(), Job(CELLS["enas"](), 0))
-    assert math.exp(-outcome.best) < 1.5  # of eight tokens; by chance it is 8
+    assert math.exp(-outcome.best) < 2  # of eight tokens; by chance it is 8
     again = train(made, corpus, recipe, Place(), Job(CELLS["enas"](), 0))
     assert outcome.curve == again.curve
     assert train(made, corpus, recipe, Place(), Job(CELLS["enas"](), 1)).curve != outcome.curve

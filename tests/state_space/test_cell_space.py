@@ -356,17 +356,29 @@ def test_starts_are_published_cells(name):
     assert cells(operations=["id", "sep3"]).starts() == ()
 
 
-def test_progressive_grows_cells_from_one_block_to_five():
-    space = make_space("pnas-cifar10")
-    agent = Progressive(space, 0, ProgressiveOptions(beam=3))
+def stages_of(space, beam, networks):
+    """Those of the networks that progressive proposes."""
+    agent = Progressive(space, 0, ProgressiveOptions(beam=beam))
     stages = []
-    for number in range(16):
+    for number in range(networks):
         proposal = agent.ask()
         stages.append(proposal.stage)
         trial = testing.make_trial(number, proposal.walk, space, stage=proposal.stage)
         agent.tell(trial, proposal.walk.count("operation:sep3") / len(proposal.walk))
         assert stage_of(space, proposal.walk) == proposal.stage
+    return stages
+
+
+def test_progressive_grows_cells_from_one_block_to_five():
+    stages = stages_of(make_space("pnas-cifar10"), 3, 16)
     assert stages == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3 + [4] * 4
+
+
+def test_progressive_goes_on_behind_a_stage_with_fewer_networks_than_the_beam():
+    keys = {"cells": 1, "blocks": 1, "growth": 1, "max-blocks": 2, "joins": ["add"]}
+    # two inputs and two operations make four halves, and those ten pairs
+    space = cells(operations=["id", "sep3"], **keys)
+    assert stages_of(space, 12, 15) == [0] * 10 + [1] * 5
 
 
 @pytest.mark.parametrize(

@@ -303,7 +303,7 @@ def test_the_laws_of_spaces_hold_for_other_settings(keys):
 
 
 @pytest.mark.slow
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.sampled_from(PRESETS), st.integers(0, 2**32 - 1), st.integers(0, 4))
 def test_every_network_trains_and_exports_to_every_format(name, seed, stage):
     space = scaled(make_space(name), {"repeats": 1, "filters": 4})

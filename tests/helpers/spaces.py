@@ -33,6 +33,12 @@ def make_space(name: str) -> Space[Any]:
     return bind_space(settings, SHAPES.get(name, (3, 32, 32)), 10)
 
 
+def space_parameter(name: str) -> Any:
+    """The name as a parameter of a test, which takes long where there is very much to choose."""
+    tokens = sum(map(len, make_space(name).vocabulary.values()))
+    return pytest.param(name, marks=pytest.mark.slow if tokens > 300 else ())
+
+
 SPACE_NAMES = ["tiny", *preset_names()]
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import pytest
+
 from metaqnn.spaces import bind_space, preset_names, read_space
 from state_space import Decision, Space
 

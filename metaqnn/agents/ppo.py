@@ -40,6 +40,9 @@ CONTROLLER_PRESETS: dict[str, dict[str, Any]] = {
 class PpoOptions(ControllerOptions):
     """Options of the agent ppo: those of a controller, and how far an update may go."""
 
+    controller_rate: Positive = Field(
+        0.02, description="Learning rate of the controller (NASNet: 3.5e-4)."
+    )
     controller_preset: str = Field(
         "practical",
         description="Values of the other options of the controller: practical, or nasnet (as far "

@@ -18,8 +18,12 @@ SHAPES = {
     "metaqnn-mnist": (1, 28, 28),
     "mnist-small": (1, 28, 28),
     "digits": (1, 8, 8),
+    "block-qnn-small": (1, 8, 8),
     "nas-digits": (1, 8, 8),
+    "nasnet-small": (1, 8, 8),
     "lei-xiong": (1, 28, 28),
+    "cell-201-small": (1, 8, 8),
+    "hierarchical-small": (1, 8, 8),
 }
 
 

@@ -87,7 +87,7 @@ def trainable(name):
     return pytest.param(name, marks=pytest.mark.slow if tokens > 300 else ())
 
 
-@pytest.mark.parametrize("name", map(trainable, TRAINABLE))
+@pytest.mark.parametrize("name", [trainable(name) for name in TRAINABLE])
 def test_every_token_can_be_built_run_and_trained(name):
     space = make_space(name)
     # networks as small as can be, of spaces that know a scale

@@ -3,7 +3,7 @@
 Schulman et al. 2017, "Proximal Policy Optimization Algorithms", https://arxiv.org/abs/1707.06347,
 equation 7; Zoph et al. 2018, "Learning Transferable Architectures for Scalable Image Recognition",
 https://arxiv.org/abs/1707.07012, appendix A. Old answers are weighted as in Hilton et al. 2022,
-"Batch size-invariance for policy optimization", https://arxiv.org/abs/2110.00641, section 2.
+"Batch size-invariance for policy optimization", https://arxiv.org/abs/2110.00641.
 """
 
 from collections.abc import Sequence

@@ -6,12 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import click
+import cloup
 
+from metaqnn.cli.help import OUTPUT, WIDTH
 from metaqnn.cli.options import PartsCommand, given
 
 
 @click.command(
     cls=PartsCommand,
+    context_settings=WIDTH,
+    first=(
+        *("dataset", "time_limit", "budget", "space", "agent", "recipe", "epochs", "workers"),
+        *("device", "seed", "name", "config"),
+    ),
     epilog="Options of other parts: metaqnn run --agent NAME --help, likewise --evaluator, "
     "--executor, --predictor and --halving.",
 )
@@ -20,8 +27,10 @@ from metaqnn.cli.options import PartsCommand, given
     help="Name of the run's folder.  [default: DATASET-1, DATASET-2, ..., or SPACE-1, ... where "
     "nothing is trained]",
 )
-@click.option("--results-dir", help="Folder of the runs' folders.  [default: results]")
-@click.option("--quiet/--no-quiet", default=None, help="Print nothing but errors.")
+@cloup.option(
+    "--results-dir", group=OUTPUT, help="Folder of the runs' folders.  [default: results]"
+)
+@cloup.option("--quiet/--no-quiet", default=None, group=OUTPUT, help="Print nothing but errors.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path),

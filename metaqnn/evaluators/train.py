@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -31,11 +31,12 @@ MOST_NAMED = 12
 class RecipeChoice(Section):
     """Which recipe the options of trainings are filled in from."""
 
+    HEADING: ClassVar = "Training"
+
     recipe: str = Field(
         PAPER,
-        description="Defaults of the options of trainings: paper, or practical (one cycle, muon, "
-        "label smoothing and shifts, with a batch and epochs for the number of images). Default: "
-        "the space's, else paper.",
+        description="Defaults of trainings: paper, or practical (one cycle, muon, label smoothing, "
+        "shifts, and batch and epochs by the number of images). Default: the space's, else paper.",
     )
 
 

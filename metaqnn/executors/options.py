@@ -27,3 +27,4 @@ class ExecutorOptions(Section):
 
     FREE: ClassVar[tuple[str, ...]] = ("workers", "threads", "slots_per_gpu", "network_timeout")
     CHANGEABLE: ClassVar[tuple[str, ...]] = FREE
+    HEADING: ClassVar = "Speed"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from math import log10
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, PositiveInt, field_validator
 
@@ -40,6 +40,8 @@ class RewardOptions(Section):
         description="Refuse networks with more floating-point operations an image, forward, two "
         "a multiply-add.",
     )
+
+    HEADING: ClassVar = "Reward and limits"
 
     @field_validator("reward", mode="before")
     @classmethod

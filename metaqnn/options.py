@@ -44,6 +44,8 @@ class Section(BaseModel):
         INPUTS: Those of them that name a file of which the run's folder keeps a copy.
         HEADING: Over its options in the help of commands; empty for the kind and name of the part.
         ELSEWHERE: Names of options that stand under another heading, by that.
+        ONLY_WITH: Names of options that count only with some part or function, by its kind and
+            name, whose they are in help.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -53,6 +55,7 @@ class Section(BaseModel):
     INPUTS: ClassVar[tuple[str, ...]] = ()
     HEADING: ClassVar[str] = ""
     ELSEWHERE: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    ONLY_WITH: ClassVar[Mapping[tuple[str, str], tuple[str, ...]]] = {}
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -132,7 +135,7 @@ def names_of(section: type[Section], kind: str) -> tuple[str, ...]:
 
 
 def headings_of(section: type[Section]) -> dict[str, str]:
-    """The heading of every option of a section and of those in it; see `Section.HEADING`."""
+    """The heading of every option of a section and of those in it; "" for that of the part."""
     found: dict[str, str] = {}
     for name, field in section.model_fields.items():
         if is_section(field):
@@ -140,7 +143,11 @@ def headings_of(section: type[Section]) -> dict[str, str]:
             found |= headings_of(inner)
         else:
             found[name] = section.HEADING
-    return found | {name: heading for heading, names in section.ELSEWHERE.items() for name in names}
+    for heading, names in section.ELSEWHERE.items():
+        found |= dict.fromkeys(names, heading)
+    for names in section.ONLY_WITH.values():
+        found |= dict.fromkeys(names, "")
+    return found
 
 
 def make(section: type[M], values: dict[str, Any]) -> M:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaqnn.cli.help import WIDTH
+from metaqnn.cli.help import WIDE
 from metaqnn.cli.options import CompareCommand, format_option, given
 from metaqnn.reports.formats import Format
 
@@ -27,11 +27,11 @@ def parse_budgets(context: click.Context, option: click.Parameter, value: str) -
 
 @click.command(
     cls=CompareCommand,
-    context_settings=WIDTH,
     first=(
         *("agents", "budgets", "seeds", "first_seed", "reference", "until", "jobs", "form"),
         *("dataset", "space", "evaluator", "epochs"),
     ),
+    **WIDE,
 )
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(

@@ -8,11 +8,15 @@ from typing import Any
 import click
 import cloup
 
-FIRST = "Options"
-"""Heading of the options that matter first."""
+SAYS_ALL = "metaqnn.help_all"
+"""What the context of a command remembers of --help-all."""
 
-WIDTH = {"max_content_width": 100}
-"""Of the settings of commands with many options: columns of help, where the terminal has them."""
+WIDE: dict[str, Any] = {
+    "context_settings": {"max_content_width": 100},
+    "formatter_settings": cloup.HelpFormatter.settings(col1_max_width=24),
+}
+"""Settings of commands with many options: the columns of their help, where the terminal has them,
+and of those the columns for the names of options."""
 
 
 class Extent(IntEnum):
@@ -38,6 +42,9 @@ class Group(cloup.OptionGroup):
         self.hint = hint
 
 
+MATTERING = Group("Options", Extent.ALL)
+"""The options that matter first, and those without a group."""
+
 OUTPUT = Group("Output")
 """That of the options of commands which say where results go and what is printed."""
 
@@ -62,7 +69,7 @@ class GroupedCommand(cloup.Command):
                     is_eager=True,
                     expose_value=False,
                     callback=_show_all,
-                    help="Show all that there is to say of all options.",
+                    help="Explain all options, of other agents and parts too.",
                 )
             )
 
@@ -75,31 +82,29 @@ class GroupedCommand(cloup.Command):
 
     def group_options(self, ctx: click.Context) -> list[Group]:
         """The groups with their options, each of which is in one: first those that matter first."""
-        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
-        named = {str(option.name): option for option in options}
-        first = [named.pop(name) for name in self.first if name in named]
-        found: dict[str, list[click.Option]] = {FIRST: first}
-        extents: dict[str, Group] = {FIRST: Group(FIRST, Extent.ALL)}
-        for option in named.values():
-            group = getattr(option, "group", None)
-            if group is None:
-                group = extents[FIRST]
-            found.setdefault(group.title, []).append(option)
-            if group.extent >= extents.setdefault(group.title, group).extent:
-                extents[group.title] = group
-        says_all = not self.first or "metaqnn.help_all" in ctx.meta
+        options = {str(param.name): param for param in self.get_params(ctx)}
+        found: dict[str, list[Group]] = {}
+        members: dict[str, list[click.Option]] = {}
+        for name in dict.fromkeys([*(name for name in self.first if name in options), *options]):
+            option = options[name]
+            if isinstance(option, click.Option):
+                group = None if name in self.first else getattr(option, "group", None)
+                group = MATTERING if group is None else group
+                found.setdefault(group.title, []).append(group)
+                members.setdefault(group.title, []).append(option)
+        says_all = not self.first or SAYS_ALL in ctx.meta
         made = []
-        for title, members in found.items():
-            extent = Extent.ALL if says_all else extents[title].extent
-            made.append(Group(title, extent, extents[title].hint))
-            made[-1].options = members
-        return [group for group in made if group.options]
+        for title, groups in found.items():
+            most = max(groups, key=lambda group: group.extent)
+            made.append(Group(title, Extent.ALL if says_all else most.extent, most.hint))
+            made[-1].options = members[title]
+        return made
 
 
 def _show_all(ctx: click.Context, option: click.Parameter, asked: bool) -> None:
     """Print the help with all there is to say; a callback of click."""
     if asked and not ctx.resilient_parsing:
-        ctx.meta["metaqnn.help_all"] = True
+        ctx.meta[SAYS_ALL] = True
         click.echo(ctx.get_help(), color=ctx.color)
         ctx.exit()
 
@@ -129,8 +134,7 @@ def _folded(groups: Iterable[Group]) -> Iterator[cloup.HelpSection]:
 
 def _in_a_line(text: str) -> Callable[[int], str]:
     """As much of a text as there is room for."""
-    how = {"placeholder": " ...", "break_on_hyphens": False}
-    return lambda width: textwrap.shorten(text, width, **how)
+    return lambda width: textwrap.shorten(text, width, placeholder=" ...", break_on_hyphens=False)
 
 
 def _in_words(text: str) -> Callable[[int], str]:

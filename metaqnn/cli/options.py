@@ -69,12 +69,11 @@ class PartsCommand(GroupedCommand):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Find out which parts there are, then parse."""
         chosen = self.choose(args)
+        for given in chosen if not self.only_changeable else ():
+            claim_options(given)
         parts = [part for given in chosen for part in chosen_parts(given)]
         if self.first and "--help-all" in args:
             parts += all_sections()
-        elif not self.only_changeable:
-            for given in chosen:
-                claim_options(given)
         named = {name for given in chosen for name in given}
         ctx.meta["metaqnn.options"] = self.make_options(parts, named)
         try:
@@ -112,9 +111,11 @@ class PartsCommand(GroupedCommand):
         owners: dict[str, dict[tuple[str, str], type[Section]]] = {}
         for role, part, section in parts:
             wanted = names_of(section, "CHANGEABLE") if self.only_changeable else fields_of(section)
+            whose = {name: owner for owner, names in section.ONLY_WITH.items() for name in names}
             for name in fields_of(section):
                 if name in wanted and name not in self.skipped:
-                    owners.setdefault(name, {})[role, part] = section
+                    owner = whose.get(name, (role, part))
+                    owners.setdefault(name, {})[owner] = section
         made: list[click.Parameter] = []
         for name, found in owners.items():
             (role, part), section = next(iter(found.items()))

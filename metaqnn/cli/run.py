@@ -8,24 +8,22 @@ from typing import Any
 import click
 import cloup
 
-from metaqnn.cli.help import OUTPUT, WIDTH
+from metaqnn.cli.help import OUTPUT, WIDE
 from metaqnn.cli.options import PartsCommand, given
 
 
 @click.command(
     cls=PartsCommand,
-    context_settings=WIDTH,
     first=(
         *("dataset", "time_limit", "budget", "space", "agent", "recipe", "epochs", "workers"),
         *("device", "seed", "name", "config"),
     ),
-    epilog="Options of other parts: metaqnn run --agent NAME --help, likewise --evaluator, "
-    "--executor, --predictor and --halving.",
+    **WIDE,
 )
 @click.option(
     "--name",
-    help="Name of the run's folder.  [default: DATASET-1, DATASET-2, ..., or SPACE-1, ... where "
-    "nothing is trained]",
+    help="Name of the run's folder.  [default: DATASET-1, ..., or SPACE-1, ... where nothing is "
+    "trained]",
 )
 @cloup.option(
     "--results-dir", group=OUTPUT, help="Folder of the runs' folders.  [default: results]"
@@ -39,7 +37,7 @@ from metaqnn.cli.options import PartsCommand, given
 def run(config: Path | None, **options: Any) -> None:
     """Search for networks that fit a data set.
 
-    Without options: the scans of digits that come with scikit-learn, 70 networks.
+    Without options: 70 networks for the scans of digits of scikit-learn.
     """
     began = time.monotonic()
     from metaqnn.cli.drive import drive

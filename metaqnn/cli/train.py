@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaqnn.cli.help import WIDTH, GroupedCommand
+from metaqnn.cli.help import WIDE, GroupedCommand
 from metaqnn.cli.options import given, section_options
 from metaqnn.config import RunOptions
 from metaqnn.data.options import DataOptions
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=GroupedCommand,
-    context_settings=WIDTH,
     first=(
         *("dataset", "target", "recipe", "epochs", "seconds", "batch_size", "learning_rate"),
         *("device", "seed", "final", "init_from"),
     ),
+    **WIDE,
 )
 @click.argument("network", required=False)
 @click.option(

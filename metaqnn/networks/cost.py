@@ -89,7 +89,7 @@ def takes_size(architecture: Architecture, input_shape: Shape, size: Shape) -> b
 
 
 def size_metrics(architecture: Architecture, input_shape: Shape) -> dict[str, float]:
-    """What an outcome says of the network's size: parameters, multiply_adds, nodes, edges.
+    """What an outcome says of the network's size: parameters, multiply_adds, nodes, edges, density.
 
     Raises:
         ShapeError: See `place_ops`.
@@ -100,6 +100,7 @@ def size_metrics(architecture: Architecture, input_shape: Shape) -> dict[str, fl
         "multiply_adds": cost.multiply_adds,
         "nodes": len(architecture.expanded.nodes),
         "edges": architecture.edges,
+        "density": architecture.density,
     }
 
 

@@ -35,6 +35,14 @@ class Sum(nn.Module):
         return first
 
 
+class Zero(nn.Module):
+    """Zeros of the shape of what it reads, which gets a gradient of zeros."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of the input's shape."""
+        return x * 0.0
+
+
 class Residual(nn.Sequential):
     """Modules one after the other, and their input added to the output of the last."""
 

@@ -13,7 +13,9 @@ from click.testing import CliRunner
 import metaqnn
 from metaqnn.cli import main
 from metaqnn.config import RunConfig, read_time
+from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.train import TrainEvaluator, TrainOptions
 from metaqnn.networks.cost import total_cost
 from metaqnn.reports.top_k import best_networks
 from metaqnn.runs import timed
@@ -92,6 +94,21 @@ def test_images_of_ones_own_are_searched_for_in_the_practical_space_by_its_recip
     assert named.parts["evaluator"].recipe.epochs == 20
 
 
+@pytest.mark.parametrize(
+    ("dataset", "stem"),
+    [
+        ("digits", "digits"),
+        ("npz:data/my digits.npz", "my-digits"),
+        ("folder:/photos/pets/", "pets"),
+        ("npz:.npz", "npz"),
+        ("folder:/", "folder"),
+    ],
+)
+def test_a_runs_folder_is_called_as_its_data(dataset, stem):
+    options = TrainOptions(data=DataOptions(dataset=dataset))
+    assert TrainEvaluator.stem(options, "practical") == stem
+
+
 def test_bad_options_are_told_in_one_line():
     refused(call("run", "--time-limit", "soon"), "time-limit is 'soon'", "90s")
     table = ["--space", "macro", "--evaluator", "bandit"]
@@ -122,7 +139,7 @@ def searched(dataset, tmp_path_factory):
 
 @pytest.mark.parametrize("second", [1e-4, 0.1, 20.0])
 @pytest.mark.parametrize("limit", [10, 3600])
-def test_the_last_network_is_the_widest_that_is_trained_in_full(
+def test_the_last_network_is_the_widest_that_is_trained_for_long_enough(
     searched, monkeypatch, second, limit
 ):
     """An epoch of the network on the space's own scale takes so many seconds."""
@@ -143,7 +160,7 @@ def test_the_last_network_is_the_widest_that_is_trained_in_full(
         times: second * 300 / 270 * cost.multiply_adds / costs[1].multiply_adds
         for times, cost in costs.items()
     }
-    fitting = [times for times in (4, 3, 2) if full * takes[times] <= share]
+    fitting = [times for times in (4, 3, 2) if timed.ENOUGH * full * takes[times] <= share]
     if not fitting and takes[1] * min(full, timed.FEWEST) <= limit:
         fitting = [1]
     assert run.config.parts["evaluator"].data.train_limit is None

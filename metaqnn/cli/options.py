@@ -74,7 +74,7 @@ class PartsCommand(GroupedCommand):
         parts = [part for given in chosen for part in chosen_parts(given)]
         if self.first and "--help-all" in args:
             parts += all_sections()
-        named = {name for given in chosen for name in given}
+        named = {*_names(args), *(name for given in chosen for name in given)}
         ctx.meta["metaqnn.options"] = self.make_options(parts, named)
         try:
             return super().parse_args(ctx, args)

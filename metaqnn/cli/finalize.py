@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from metaqnn.cli.help import WIDE, GroupedCommand
 from metaqnn.cli.options import format_option, given, run_folder, section_options, trust_option
 from metaqnn.config import RunOptions
 from metaqnn.data.options import DataOptions
@@ -29,7 +30,14 @@ def parse_scale(
     return found
 
 
-@click.command()
+@click.command(
+    cls=GroupedCommand,
+    first=(
+        *("k", "recipe", "seeds", "scales", "ensemble", "epochs", "seconds"),
+        *("device", "executor", "name", "form", "trust"),
+    ),
+    **WIDE,
+)
 @run_folder
 @trust_option
 @click.option(

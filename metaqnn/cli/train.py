@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metaqnn.cli.help import WIDE, GroupedCommand
 from metaqnn.cli.options import given, section_options
 from metaqnn.config import RunOptions
 from metaqnn.data.options import DataOptions
@@ -28,7 +29,14 @@ if TYPE_CHECKING:
     from state_space import Architecture
 
 
-@click.command()
+@click.command(
+    cls=GroupedCommand,
+    first=(
+        *("dataset", "target", "recipe", "epochs", "seconds", "batch_size", "learning_rate"),
+        *("device", "seed", "final", "init_from"),
+    ),
+    **WIDE,
+)
 @click.argument("network", required=False)
 @click.option(
     "--init-from",

@@ -73,7 +73,7 @@ def test_digests_are_the_same_in_every_process(space_name):
 
 
 def walk_of_missing(space, missing, generator, stage):
-    """A walk of tokens that are missing, wherever there are any."""
+    """A random walk of tokens that are missing, wherever there are any."""
     state, walk = space.initial_state(stage), []
     while (decision := space.decision(state)) is not None:
         options = [token for token in decision.options if token in missing] or decision.options
@@ -96,7 +96,9 @@ def test_every_token_can_be_built_run_and_trained(name):
     missing = {token for tokens in space.vocabulary.values() for token in tokens}
     generator = np.random.default_rng(0)
     for number in range(400):
-        walk = walk_of_missing(space, missing, generator, 9 * (number % 2))
+        # some are too large with another that is missing
+        wanted = missing if number % 4 < 2 else set()
+        walk = walk_of_missing(space, wanted, generator, 9 * (number % 2))
         if not missing & set(walk):
             continue
         architecture = space.architecture(walk)

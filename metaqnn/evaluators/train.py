@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -32,10 +32,11 @@ MOST_NAMED = 12
 class RecipeChoice(Section):
     """Which recipe the options of trainings are filled in from."""
 
+    HEADING: ClassVar = "Training"
+
     recipe: str = Field(
         PAPER,
-        description="Defaults of the options of trainings: paper; practical (one cycle, muon, "
-        "label smoothing and shifts, with a batch and epochs for the number of images); or one of "
+        description="Defaults of trainings: paper, practical (by the number of images), or one of "
         "metaqnn finalize, such as nasnet-search. Default: the space's, else paper.",
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from math import e, log, log10
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
@@ -74,6 +74,14 @@ class RewardOptions(Section):
         description="Refuse networks with more floating-point operations an image, forward, two "
         "a multiply-add.",
     )
+
+    HEADING: ClassVar = "Reward and limits"
+    ONLY_WITH: ClassVar = {
+        ("reward", "block-qnn"): (
+            *("flops_weight", "density_weight", "log_base", "accuracy_in_percent"),
+            *("flops_a_multiply_add", "density_of"),
+        )
+    }
 
     @classmethod
     def complete(cls, given: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """How networks are trained: the rules of Baker et al. 2017, section 5 and appendix."""
 
 from math import cos, inf, pi
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -27,6 +27,8 @@ class Recipe(Section):
     The 2017 code differs in dropout_after_fc (true), weight_decay (5e-4) and, on CIFAR-10, mirror
     (true).
     """
+
+    HEADING: ClassVar = "Training"
 
     epochs: PositiveInt = Field(20, description="Epochs of a training.")
     seconds: Positive | None = Field(

@@ -116,6 +116,7 @@ def test_nobody_is_answered_behind_it():
         ask(server)
 
 
+@pytest.mark.slow
 def test_what_a_search_does_is_shown_as_long_as_it_goes_on(tmp_path, monkeypatch):
     run = record_run(tmp_path / "r", [])
     lock = lock_folder(run.path)

@@ -47,9 +47,16 @@ def write_results(folder: Path, results: pd.DataFrame) -> None:
 
 
 def find_results(run: Run) -> tuple[str, pd.DataFrame] | None:
-    """The run's latest final trainings: name of the folder, results; None where there are none."""
+    """The run's latest final trainings: name of the folder, results; None where there are none.
+
+    Those of published networks, which have no rank, are not the run's.
+    """
     found = sorted((run.path / FINAL).glob(f"*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
-    return (found[-1].parent.name, read_results(found[-1])) if found else None
+    for path in reversed(found):
+        results = read_results(path)
+        if results["rank"].notna().any():
+            return path.parent.name, results
+    return None
 
 
 def read_results(path: Path) -> pd.DataFrame:

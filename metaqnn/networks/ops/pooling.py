@@ -137,7 +137,8 @@ class AveragePooling(Op):
         """Torch's own."""
         from torch import nn
 
-        return nn.AvgPool2d(*self.args, ceil_mode=True)
+        field, stride = self.args
+        return nn.AvgPool2d(field, stride, ceil_mode=True)
 
     def source(self) -> Part:
         """Torch's own."""

@@ -32,7 +32,7 @@ from replay import Outcome
 BUDGETS = (15, 30, 60)
 
 TASKS: Mapping[str, Mapping[str, Any]] = {
-    "digits": {"dataset": "digits", "validation": 0.5, "epochs": 8},
+    "digits": {"dataset": "digits", "validation": 0.5, "epochs": 4},
     "mnist": {
         **{"dataset": "mnist", "image-size": 14, "train-limit": 3000, "validation": 1000.0},
         **{"space": "mnist-small", "epochs": 4},

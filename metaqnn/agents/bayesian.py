@@ -40,7 +40,7 @@ TWO_EDITS = 100
 RANDOM_WALKS = 30
 """Candidates that have nothing to do with the parents."""
 
-SEEN = 20
+SEEN = 10
 """Of so many candidates that promise most without their signals, and of as many others drawn at
 random, the signals are looked at: that takes time."""
 

@@ -31,11 +31,13 @@ from replay import Outcome
 
 BUDGETS = (15, 30, 60)
 
+SPACE = Path(__file__).with_name("small.toml")
+
 TASKS: Mapping[str, Mapping[str, Any]] = {
-    "digits": {"dataset": "digits", "validation": 0.5, "epochs": 4},
+    "digits": {"dataset": "digits", "validation": 0.5, "epochs": 5},
     "mnist": {
         **{"dataset": "mnist", "image-size": 14, "train-limit": 3000, "validation": 1000.0},
-        **{"space": "mnist-small", "epochs": 4},
+        **{"epochs": 3},
     },
 }
 """1,437 images of digits, half of them for validation; 2,000 of MNIST, and 1,000 for validation."""
@@ -80,7 +82,7 @@ def main(
 ) -> None:
     """Search with every agent and seed, and write the tables."""
     torch.set_num_threads(1)
-    options = {**TASKS[task], **({"data-dir": data_dir} if data_dir else {})}
+    options = {"space": str(SPACE), **TASKS[task], **({"data-dir": data_dir} if data_dir else {})}
     comparison = plan_comparison(folder, options, BUDGETS[-1:])
     runs = comparison.plan(map(Entrant.parse, agents), range(seeds))
     prepare(comparison, sys.argv, comparison.evaluator.facts)

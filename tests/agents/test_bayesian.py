@@ -510,7 +510,7 @@ def test_a_run_tells_them_where_networks_are_trained_and_else_says_so(invoke):
         *("--name", "seen", "--quiet"),
     )
     assert result.exit_code == 0, result.output
-    table = invoke("trials", "results/seen", "--format", "csv").output
+    table = invoke("trials", "results/seen").output
     assert "zero_cost_seconds" in table.splitlines()[0]
     result = invoke(
         *("run", "--agent", "bayesian", "--zero-cost", "--space", "lei-xiong"),

@@ -42,8 +42,8 @@ where it has several. Seconds are of processor time. An entrant by hand is train
 other seeds as often as its time allows, and the best by validation is handed over; A, B and C are
 in `benchmarks/handwritten.py`, the template of Optuna and KerasTuner in
 `benchmarks/peers_tuned.py`. `metaqnn` is `metaqnn run --dataset ... --time-limit ...`;
-`metaqnn-2-workers` has two cores for as
-long as its clock says; `metaqnn-paper` is the paper's space and recipe, ended when the time was over.
+`metaqnn-2-workers` has two cores for as long as the clock says; `metaqnn-paper` is the paper's
+space and recipe, ended when the time was over.
 """
 
 COLUMNS = ("task", "entrant", "seed", "limit", "error", "ensemble", "seconds", "handed")

@@ -94,11 +94,25 @@ class Architecture:
         """
         if not self.cells:
             return self
+        written, places = self._written_out
+        outputs = tuple(places[output] for output in self.outputs)
+        return Architecture(written, outputs, self.settings)
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Where the output of every node stands in `expanded`; each behind those before it.
+
+        Raises:
+            NestingError: See `check_cells`.
+        """
+        return self._written_out[1]
+
+    @cached_property
+    def _written_out(self) -> tuple[tuple[Node, ...], tuple[int, ...]]:
         self.check()
         written: list[Node] = []
         places = write_out(self.nodes, self.cells, {}, None, written)
-        outputs = tuple(places[output] for output in self.outputs)
-        return Architecture(tuple(written), outputs, self.settings)
+        return tuple(written), tuple(places)
 
 
 def chain(layers: Iterable[tuple[str, tuple[int | str, ...]]]) -> Architecture:

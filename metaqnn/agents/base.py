@@ -114,6 +114,8 @@ AGENTS: Table[type[Agent]] = Table(
     {
         "q-learning": "metaqnn.agents.q_learning:QLearning",
         "reinforce": "metaqnn.agents.reinforce:Reinforce",
+        "ppo": "metaqnn.agents.ppo:Ppo",
+        "actor-critic": "metaqnn.agents.actor_critic:ActorCritic",
         "evolution": "metaqnn.agents.evolution:Evolution",
         "bayesian": "metaqnn.agents.bayesian:Bayesian",
         "progressive": "metaqnn.agents.progressive:Progressive",

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, ClassVar
 
-from pydantic import Field, PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, PositiveInt, field_validator
 from pydantic_core import PydanticCustomError
 
 from metaqnn.agents.base import AGENTS
@@ -53,7 +53,8 @@ class RunOptions(Section):
         0,
         ge=0,
         description="Train the best so many networks again with other seeds, and again while it is "
-        "not sure which of them is the best; up to a quarter of the budget is for that.",
+        "not sure which of them is the best; up to a quarter of the budget, or of the time of the "
+        "search, is for that. Default: 0, or 3 where --time-limit is long enough.",
     )
     time_limit: str | None = Field(
         None,
@@ -90,9 +91,7 @@ class RunOptions(Section):
 
     @field_validator("time_limit")
     @classmethod
-    def _is_time(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is not None and info.data.get("confirm"):
-            raise PydanticCustomError("alone", "cannot be combined with --confirm")
+    def _is_time(cls, value: str | None) -> str | None:
         try:
             if value is not None:
                 read_time(value)

@@ -42,7 +42,11 @@ def look_for_faults(images: Images, name: str) -> Images:
         name: What they are called.
     """
     low, high = _extremes(images.images)
-    distinct = len(set(digests(images.images)))
+    labels: dict[int, set[int]] = {}
+    for digest, label in zip(digests(images.images), images.labels.tolist(), strict=True):
+        labels.setdefault(digest, set()).add(label)
+    distinct = len(labels)
+    doubtful = sum(len(classes) > 1 for classes in labels.values())
     shown = "; --transparency black or keep shows what lies behind transparency"
     transparent = any("transparency" in warning for warning in images.origin.warnings)
     advice = shown if transparent else ""
@@ -55,6 +59,11 @@ def look_for_faults(images: Images, name: str) -> Images:
         warnings.append(f"{name} are all equal: there is nothing to be learnt{advice}")
     elif distinct < 0.5 * len(images):
         warnings.append(f"{name} are {len(images):,}, of which only {distinct:,} differ")
+    if doubtful and distinct > 1:
+        warnings.append(
+            f"{doubtful:,} of {distinct:,} different pictures among {name} stand in several "
+            "classes, equal in every pixel: which labels are right?"
+        )
     spread = float(high.max() - low.min())
     if images.images.dtype == torch.uint8 and spread < FEW_LEVELS:
         warnings.append(

@@ -50,7 +50,7 @@ class Network(nn.Module):
         self.to_empty(device=generator.device)
         for node, layer in zip(self.nodes, self.layers, strict=True):
             for module in layer.modules():
-                if not _draw_weights(module, generator, xavier=xavier):
+                if not draw_weights(module, generator, xavier=xavier):
                     raise MetaqnnError(
                         f"{node.text}: it is not known how to begin with the weights of its "
                         f"{type(module).__name__}; convolutions, linear layers and norms are"
@@ -82,7 +82,7 @@ class Network(nn.Module):
                 before[-1] = nn.Identity()
 
 
-def _draw_weights(module: nn.Module, generator: torch.Generator, *, xavier: bool) -> bool:
+def draw_weights(module: nn.Module, generator: torch.Generator, *, xavier: bool) -> bool:
     """Give a module its first weights; whether that is known."""
     if isinstance(module, nn.modules.conv._ConvNd | nn.Linear):
         if xavier:

@@ -57,6 +57,24 @@ class Scaled(nn.Sequential):
         return x * factors[:, :, None, None]
 
 
+class Factorised(nn.Module):
+    """Half the height and width by two 1x1 convolutions, each of which sees other pixels."""
+
+    def __init__(self, channels: int, filters: int) -> None:
+        """Half of the filters each."""
+        super().__init__()
+        half = filters // 2
+        self.even = nn.Conv2d(channels, half, 1, stride=2, bias=False)
+        self.odd = nn.Conv2d(channels, filters - half, 1, stride=2, bias=False)
+        self.norm = nn.BatchNorm2d(filters)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of half the height and width, rounded up; what is read beyond the image is 0."""
+        shifted = pad(x[:, :, 1:, 1:], (0, 1, 0, 1))
+        value: Tensor = self.norm(torch.cat([self.even(x), self.odd(shifted)], 1))
+        return value
+
+
 def join(inputs: Sequence[Tensor]) -> Tensor:
     """Side by side along channels; smaller images get zeros at the right and at the bottom.
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from metaqnn import budget
 from metaqnn.config import RunConfig, chosen_sections, homes_of, read_time
 from metaqnn.data.datasets import find_dataset
 from metaqnn.evaluators.base import find_evaluator
@@ -24,7 +25,7 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """What a run with a time has where nobody says otherwise: the agent plans for no budget."""
 
-PLAN = ("time_limit", "space", "agent", "budget", "confirm")
+PLAN = ("time_limit", "space", "agent", "budget")
 """Options that say what is searched, or for how long."""
 
 
@@ -77,6 +78,11 @@ class Clock:
     def search_ends(self) -> float:
         """On `time.monotonic`."""
         return self.began + SHARE * self.limit
+
+    @property
+    def confirming_begins(self) -> float:
+        """On `time.monotonic`."""
+        return self.began + (1 - 1 / budget.SHARE) * SHARE * self.limit
 
     @property
     def left(self) -> float:

@@ -38,6 +38,9 @@ from state_space import Architecture, random_walk
 NETWORKS = 12
 """So many can be trained in the search, at least, if they are like the first."""
 
+CONFIRMED = 3
+"""So many of the best are trained again where more than `NETWORKS` can be trained in full."""
+
 TRUST = 0.85
 """A wider network must fit into this share of what is left, since times vary."""
 
@@ -50,8 +53,11 @@ RESERVE, RESERVED = 2, 0.05
 after."""
 
 WIDER = (4, 3, 2)
-"""How many times the space's scale the last network may be, the largest that can be trained in full
-first."""
+"""How many times the space's scale the last network may be, the largest first."""
+
+ENOUGH = 0.5
+"""A wider network is trained where so large a share of the recipe's epochs fits, since the usual
+one would be done long before the time is over, and is no better after as many seconds."""
 
 FEWEST = 12
 """Epochs; where fewer fit, a network of half the scale, which has more, is better."""
@@ -88,6 +94,8 @@ def plan_search(run: Run, given: Mapping[str, Any]) -> Run:
     slots = run.config.parts["executor"].workers or 1
     fitting = int(SHARE * read_time(limit) * slots / NETWORKS / seconds)
     changes: dict[str, Any] = {"epochs": min(trainer.recipe.epochs, max(1, fitting))}
+    if fitting > trainer.recipe.epochs and "confirm" not in given:
+        changes["confirm"] = CONFIRMED
     if "start_from" not in given:
         changes["start_from"] = tuple(space.text(walk) for walk in space.starts())
     return replace(run, config=run.config.changed(changes, run.objects))
@@ -97,7 +105,10 @@ def with_deadline(parts: Parts, clock: Clock | None) -> Parts:
     """The parts of a search that ends with its share of the time, if there is one."""
     if clock is None:
         return parts
-    return replace(parts, rules=replace(parts.rules, deadline=clock.search_ends))
+    rules = replace(parts.rules, deadline=clock.search_ends)
+    if rules.confirm:
+        rules = replace(rules, confirm_from=clock.confirming_begins)
+    return replace(parts, rules=rules)
 
 
 def train_last(
@@ -209,7 +220,8 @@ def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:
     def epochs_of(times: float) -> float:
         return float(fitting * cost(1) / cost(times))
 
-    wider: list[float] = [times for times in WIDER if TRUST * epochs_of(times) >= full]
+    enough = ENOUGH * full
+    wider: list[float] = [times for times in WIDER if TRUST * epochs_of(times) >= enough]
     times = max(wider, default=1 if epochs_of(1) >= min(full, FEWEST) else 0.5)
     changes["epochs"] = max(1, min(full, int(HOPE * epochs_of(times))))
     changes["seconds"] = max(1.0, (1 - RESERVED) * clock.left - RESERVE)

@@ -217,8 +217,8 @@ class Search:
     def _last_proposal(self) -> str | None:
         """Why the agent is asked no more, in a phrase; None while it is."""
         begun = len(self.trained) + len(self._asked)
-        if begun >= self.rules.budget - self.rules.reserve:
-            return "the budget is spent"
+        if spent := self.rules.spent(begun):
+            return spent
         if (self._repeats or self._waits) and not self.agent.decides_stage:  # counting takes time
             size = self.space.size(self.stage)
             if size is not None and begun + len(self.refused) >= size:

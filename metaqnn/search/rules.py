@@ -34,6 +34,7 @@ class Rules:
         score: Of the networks; an outcome beyond its bounds is a failure.
         deadline: On `time.monotonic`; no training begins after it, but for the first.
         confirm: So many of the best networks are trained again.
+        confirm_from: On `time.monotonic`; after it no network is new, but for the first.
     """
 
     seed: int
@@ -46,6 +47,7 @@ class Rules:
     score: Score = Score()
     deadline: float = inf
     confirm: int = 0
+    confirm_from: float = inf
 
     @classmethod
     def make(
@@ -103,6 +105,13 @@ class Rules:
     def reserve(self) -> int:
         """How many trainings of the budget are for the best networks, again."""
         return reserved(self.budget, self.confirm)
+
+    def spent(self, networks: int) -> str | None:
+        """Why no network is new after so many, in a phrase; None while some may be."""
+        if networks >= self.budget - self.reserve:
+            return "the budget is spent"
+        is_late = networks > 0 and time.monotonic() > self.confirm_from
+        return "the time for new networks is over" if is_late else None
 
     def training_seed(self, digest: str, confirmation: int = 0) -> int:
         """The seed of a network's training: who trains it, and when, makes no difference."""

@@ -8,15 +8,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.nn.utils import clip_grad_norm_
 
 from metaqnn.data.images import Images
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import takes_size
 from metaqnn.training.augment import augment, shrink
+from metaqnn.training.auxiliary import AuxiliaryHead
 from metaqnn.training.cuda_graph import GraphedStep, Graphs
+from metaqnn.training.drop_path import DropPath
 from metaqnn.training.optimizers import OPTIMIZERS
 from metaqnn.training.peak import utilisation
 from metaqnn.training.recipe import Recipe
+from metaqnn.training.scaffold import NONE, Scaffold
 from metaqnn.training.speed import Speed
 
 VALIDATION_BATCH = 512
@@ -72,6 +76,7 @@ class Steps:
         generator: torch.Generator,
         speed: Speed,
         splits: int,
+        scaffold: Scaffold = NONE,
     ) -> None:
         """Begin with the network as it is.
 
@@ -83,6 +88,7 @@ class Steps:
             generator: Draws batches, new images and dropout.
             speed: How the device computes.
             splits: Parts in which a batch goes through the network.
+            scaffold: What the recipe adds to the network.
         """
         self.network = network.to(memory_format=speed.layout)
         self.training = training
@@ -92,8 +98,22 @@ class Steps:
         self.speed = speed
         self.splits = splits
         self.device = generator.device
+        self.head = self.paths = None
+        if scaffold.branch:
+            classes = len(training.classes)
+            head = AuxiliaryHead(scaffold.branch, classes, generator, xavier=recipe.xavier)
+            head.listen(network)
+            self.head = head.to(memory_format=speed.layout)
+        if scaffold.paths:
+            self.paths = DropPath(network, scaffold.paths, recipe.keep_path, generator)
+        # the last layer, which some optimizers treat otherwise, is the network's
+        trained = [self.head, network] if self.head else [network]
+        self.weights: list[Tensor] = [
+            weights for module in trained for weights in module.parameters()
+        ]
+        self.buffers = [values for module in trained for values in module.buffers()]
         optimizer = OPTIMIZERS.find(recipe.optimizer)
-        self.optimizer = optimizer.from_recipe(network.parameters(), recipe)
+        self.optimizer = optimizer.from_recipe(self.weights, recipe)
         self.rate = math.nan  # that the optimizer was told last
         self.size = self.full = training.shape[1:]
         self.losses = torch.zeros((), device=self.device)
@@ -103,9 +123,7 @@ class Steps:
         least = min(SMALLEST / min(self.full), 1.0)
         share = max(self.recipe.size(epoch), least)
         size = tuple(round(share * side) for side in self.full)
-        if size != self.full and not takes_size(
-            self.network.architecture, self.training.shape, size
-        ):
+        if size != self.full and not self._takes(size):
             size = self.full
         before, self.size = self.size, size
         return size != before
@@ -128,6 +146,8 @@ class Steps:
             if rate != self.rate:
                 self.optimizer.rate.fill_(rate)
                 self.rate = rate
+            if self.paths:
+                self.paths.progress.fill_(self.recipe.progress(step, len(parts)))
             (graph or self.step)(batch)
             if not self.speed.late:
                 self.losses.item()
@@ -142,15 +162,15 @@ class Steps:
             if self.size != self.full:
                 images = shrink(images, self.size)
             with self.autocast():
-                loss = cross_entropy(
-                    self.network(images).float(),
-                    self.training.labels[part],
-                    label_smoothing=self.recipe.label_smoothing,
-                )
+                loss = self._loss(self.network(images), part)
+                if self.head:
+                    loss = loss + self.recipe.auxiliary * self._loss(self.head.scores(), part)
             # a mean over the batch is the mean of its parts' means, each with its weight
             loss = loss * (len(part) / len(batch)) if len(part) < len(batch) else loss
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
             self.losses += loss.detach()
+        if self.recipe.clip_norm:
+            clip_grad_norm_(self.weights, self.recipe.clip_norm)
         with self.autocast():  # muon multiplies matrices
             self.optimizer.step()
 
@@ -158,8 +178,8 @@ class Steps:
         """What a step changes, as it lies in memory; all is there after the first step."""
         return {
             "losses": [self.losses],
-            "weights": list(self.network.parameters()),
-            "batch norms": list(self.network.buffers()),
+            "weights": self.weights,
+            "batch norms": self.buffers,
             "moments": self.optimizer.state(),
         }
 
@@ -179,6 +199,15 @@ class Steps:
                 values = self.training.normalise(images.images[batch], self.speed.layout)
                 correct += (self.network(values).argmax(1) == images.labels[batch]).sum()
         return int(correct) / len(images)
+
+    def _loss(self, scores: Tensor, part: Tensor) -> Tensor:
+        labels, smoothing = self.training.labels[part], self.recipe.label_smoothing
+        return cross_entropy(scores.float(), labels, label_smoothing=smoothing)
+
+    def _takes(self, size: tuple[int, ...]) -> bool:
+        # an auxiliary head has weights for every pixel
+        network, shape = self.network.architecture, self.training.shape
+        return self.head is None and takes_size(network, shape, size)
 
     def _parts(self, batch: Tensor) -> Sequence[Tensor]:
         # no part of one image: a batch norm cannot compare it
@@ -209,6 +238,7 @@ def epochs(
     tally: Tally,
     graphs: Graphs,
     ends: float = math.inf,
+    scaffold: Scaffold = NONE,
 ) -> Iterator[float]:
     """Train an epoch at a time, and yield the validation accuracy after each.
 
@@ -220,7 +250,7 @@ def epochs(
         TrainingDiverged: The loss stopped being finite after the first.
         GraphFailed: The steps cannot be recorded, or replays of them are not to be trusted.
     """
-    steps = Steps(network, training, recipe, factor, generator, speed, splits)
+    steps = Steps(network, training, recipe, factor, generator, speed, splits, scaffold)
     recorded = speed.cuda_graph and not graphs.proof.failed
     graph = GraphedStep(steps, recipe.batch_size, graphs) if recorded else None
     try:

@@ -121,6 +121,10 @@ def test_what_nobody_thought_of_is_seen_in_the_pixels(tmp_path):
         (PIXELS // 32, "few grey levels, 0 to 6 of 0 to 255"),
         (np.where(LABELS.reshape(-1, 1, 1, 1) == 1, 9, PIXELS), "20 of the training images"),
         (PIXELS[LABELS], "of which only 3 differ"),
+        (
+            np.where(np.arange(60).reshape(-1, 1, 1, 1) < 2, 7, PIXELS),
+            "1 of 59 different pictures among",
+        ),
         (np.where(np.arange(432).reshape(12, 12, 3) == 7, 1e6, PIXELS), "clip the others"),
     ):
         dataset = write_npz(tmp_path / "a.npz", x_train=x, y_train=LABELS)

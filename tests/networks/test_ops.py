@@ -51,6 +51,12 @@ CASES = {
     "ADD": [((), [IMAGE]), ((), [IMAGE, IMAGE]), ((), [VECTOR, VECTOR, VECTOR])],
     "CAT": [((), [IMAGE, (2, 9, 7)]), ((), [IMAGE, (2, 5, 9)]), ((), [VECTOR, (3,)])],
     "ID": [((), [IMAGE]), ((), [VECTOR])],
+    "RELU": [((), [IMAGE]), ((), [VECTOR])],
+    "RC": [((5, 3, 1, 2, 1), [IMAGE]), ((2, 1, 7, 1, 3), [IMAGE, IMAGE])],
+    "SC": [((6, 3, 1), [IMAGE]), ((3, 5, 2), [IMAGE]), ((2, 7, 3), [IMAGE, IMAGE])],
+    "DC": [((5, 3, 1), [IMAGE]), ((3, 5, 2), [IMAGE]), ((2, 1, 3), [IMAGE, IMAGE])],
+    "PB": [((5,), [IMAGE]), ((3,), [IMAGE, IMAGE])],
+    "FR": [((6,), [IMAGE]), ((5,), [(3, 8, 6)]), ((2,), [IMAGE, (1, 1, 1)])],
 }
 """Arguments of every op, and shapes that it reads."""
 
@@ -126,6 +132,13 @@ def graphs(draw):
                     "ADD",
                     "CAT",
                     "ID",
+                    "RELU",
+                    "RC(3,3,1,2,1)",
+                    "SC(4,3,1)",
+                    "SC(3,5,2)",
+                    "DC(3,3,1)",
+                    "PB(4)",
+                    "FR(3)",
                 ]
             )
         )
@@ -223,6 +236,52 @@ def test_costs_of_a_separable_convolution_by_hand():
     # 8 to 2 to 8, with biases
     assert costs[2] == ((8, 3, 3), 8 * 2 + 2 + 2 * 8 + 8, 32)
     assert costs[3:] == [((8,), 0, 0), ((10,), 90, 80)]
+
+
+def test_costs_of_the_layers_of_cells_by_hand():
+    text = "[RC(8,1,3,1,2), SC(6,5,2), DC(4,3,2), PB(10), FR(5), RELU, AVG, SM(10)]"
+    costs = layer_costs(read(text), (4, 8, 8))
+    # 3 weights, 4 channels, 8 filters, of which each has a factor and a shift; 8 x 4 pixels
+    assert costs[0] == ((8, 8, 4), 96 + 16, (96 + 8) * 32)
+    # 25 weights for 8 channels, 8 x 6; then 25 for 6, 6 x 6; two norms of 6; 4 x 2 pixels
+    separable = 25 * 8 + 8 * 6 + 25 * 6 + 6 * 6
+    assert costs[1] == ((6, 4, 2), separable + 24, (separable + 12) * 8)
+    assert costs[2] == ((4, 2, 1), 9 * 6 * 4 + 8, (9 * 6 * 4 + 4) * 2)
+    assert costs[3] == ((10, 2, 1), 40 + 20, (40 + 10) * 2)
+    # 10 x 2 and 10 x 3, and 5 norms; of two pixels one is left
+    assert costs[4] == ((5, 1, 1), 50 + 10, 50 + 5)
+    assert costs[5:] == [((5, 1, 1), 0, 0), ((5,), 0, 0), ((10,), 60, 50)]
+
+
+def test_a_factorised_reduction_sees_even_and_odd_pixels_by_hand():
+    op = OPS["FR"]((3,), [(1, 3, 4)])
+    module = op.module(torch.Generator()).eval()
+    for conv in (module.even, module.odd):
+        nn.init.ones_(conv.weight)
+    module.norm.eps = 0.0
+    image = torch.arange(12.0).reshape(1, 1, 3, 4)
+    even, odd = [[0.0, 2.0], [8.0, 10.0]], [[5.0, 7.0], [0.0, 0.0]]
+    assert module(image).tolist() == [[even, odd, odd]]
+    assert module(image[:, :, :1, :1]).tolist() == [[[[0.0]]] * 3]
+    with pytest.raises(ShapeError, match=r"layer 1, FR\(1\): FR\(filters\) has 2 filters at least"):
+        layer_costs(Architecture((Node("FR", (1,), (-1,)),), (0,)), (1, 3, 4))
+
+
+def test_a_dilated_convolution_reads_every_second_pixel_by_hand():
+    module = OPS["DC"]((1, 3, 1), [(1, 1, 5)]).module(torch.Generator()).eval()
+    nn.init.ones_(module[1].weight)
+    module[2].eps = 0.0
+    image = torch.tensor([[[[1.0, 10.0, -9.0, 100.0, 1000.0]]]])
+    assert module(image).tolist() == [[[[1.0, 110.0, 1001.0, 110.0, 1000.0]]]]
+
+
+def test_memory_of_the_layers_of_cells_by_hand():
+    network = "[RC(2,1,1,2,2), SC(4,3,1), DC(2,3,1), PB(3), FR(2), RELU, SM(10)]"
+    # an image of 4x4, what the ReLU makes of it, and 2 x 2 pixels from there on
+    kept = 16 + (16 + 2 * 8)  # the ReLU's, the convolution's, the norm's
+    kept += 8 + (8 + 16 + 16) + (16 + 16 + 16)  # the second ReLU works in place
+    kept += (16 + 2 * 8) + 2 * 12 + (12 + 2 * 2) + 2 + 10
+    assert activation_bytes(read(network), (1, 4, 4)) == 4 * kept
 
 
 def test_memory_of_sums_and_identities_by_hand():
@@ -352,3 +411,10 @@ def test_scaled_and_separable_layers_go_through_everything(pooled, tmp_path):
 @pytest.mark.slow
 def test_a_residual_network_goes_through_everything(tmp_path):
     assert ">sum<" in through_everything(RESIDUAL, tmp_path)
+
+
+@pytest.mark.slow
+def test_the_layers_of_cells_go_through_everything(tmp_path):
+    text = "[RC(8,3,3,1,1), SC(8,3,2), DC(8,3,1)@0, RELU, FR(8), PB(8)@1, ADD@4,5, AVG, SM(10)]"
+    drawing = through_everything(text, tmp_path)
+    assert ">separable, twice<" in drawing and ">factorised reduction<" in drawing

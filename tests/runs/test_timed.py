@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 import pandas as pd
@@ -12,13 +13,16 @@ from click.testing import CliRunner
 import metaqnn
 from metaqnn.cli import main
 from metaqnn.config import RunConfig, read_time
+from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.train import TrainEvaluator, TrainOptions
 from metaqnn.networks.cost import total_cost
 from metaqnn.reports.top_k import best_networks
 from metaqnn.runs import timed
+from metaqnn.runs.assembly import assemble
 from metaqnn.runs.clock import Clock, defaults
 from metaqnn.runs.run import open_run
-from metaqnn.runs.timed import choose, plan_last, plan_search
+from metaqnn.runs.timed import choose, plan_last, plan_search, with_deadline
 from metaqnn.training.presets import practical
 from state_space import random_walk
 from tests.helpers.commands import refused
@@ -90,6 +94,21 @@ def test_images_of_ones_own_are_searched_for_in_the_practical_space_by_its_recip
     assert named.parts["evaluator"].recipe.epochs == 20
 
 
+@pytest.mark.parametrize(
+    ("dataset", "stem"),
+    [
+        ("digits", "digits"),
+        ("npz:data/my digits.npz", "my-digits"),
+        ("folder:/photos/pets/", "pets"),
+        ("npz:.npz", "npz"),
+        ("folder:/", "folder"),
+    ],
+)
+def test_a_runs_folder_is_called_as_its_data(dataset, stem):
+    options = TrainOptions(data=DataOptions(dataset=dataset))
+    assert TrainEvaluator.stem(options, "practical") == stem
+
+
 def test_bad_options_are_told_in_one_line():
     refused(call("run", "--time-limit", "soon"), "time-limit is 'soon'", "90s")
     table = ["--space", "macro", "--evaluator", "bandit"]
@@ -120,7 +139,7 @@ def searched(dataset, tmp_path_factory):
 
 @pytest.mark.parametrize("second", [1e-4, 0.1, 20.0])
 @pytest.mark.parametrize("limit", [10, 3600])
-def test_the_last_network_is_the_widest_that_is_trained_in_full(
+def test_the_last_network_is_the_widest_that_is_trained_for_long_enough(
     searched, monkeypatch, second, limit
 ):
     """An epoch of the network on the space's own scale takes so many seconds."""
@@ -141,7 +160,7 @@ def test_the_last_network_is_the_widest_that_is_trained_in_full(
         times: second * 300 / 270 * cost.multiply_adds / costs[1].multiply_adds
         for times, cost in costs.items()
     }
-    fitting = [times for times in (4, 3, 2) if full * takes[times] <= share]
+    fitting = [times for times in (4, 3, 2) if timed.ENOUGH * full * takes[times] <= share]
     if not fitting and takes[1] * min(full, timed.FEWEST) <= limit:
         fitting = [1]
     assert run.config.parts["evaluator"].data.train_limit is None
@@ -196,6 +215,25 @@ def test_what_somebody_gave_stays(searched):
     assert len(again.config.run.start_from) == len(
         other.space().starts()
     )  # designs made by hand come first
+
+
+@pytest.mark.parametrize(("limit", "confirmed"), [("20s", 0), ("10h", 3)])
+def test_the_best_are_trained_again_where_there_is_time(searched, limit, confirmed):
+    changes = {"time_limit": limit}
+    run = replace(
+        searched,
+        config=searched.config.changed(changes),
+        space_settings={"space": "practical", "made-for": "cifar10"},
+    )
+    assert plan_search(run, {}).config.run.confirm == confirmed
+    assert plan_search(run, {"confirm": 0}).config.run.confirm == 0
+    with_confirm = replace(run, config=run.config.changed({"confirm": 2}))
+    assert plan_search(with_confirm, {"confirm": 2}).config.run.confirm == 2
+    clock = Clock(1000, 0.0)
+    parts = assemble(plan_search(run, {}))
+    rules = with_deadline(parts, clock).rules
+    assert rules.deadline == 300
+    assert rules.confirm_from == (pytest.approx(225) if confirmed else inf)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from io import StringIO
 from itertools import count
 
@@ -19,7 +20,6 @@ from metaqnn.search.confirmation import Confirmation, pooled_deviation
 from metaqnn.search.kept_weights import KeptWeights
 from metaqnn.search.rules import Rules
 from replay import Outcome, Trial
-from tests.helpers.commands import refused
 from tests.helpers.searches import make_search, state
 
 # which network is next
@@ -297,6 +297,23 @@ def test_the_best_have_weights_whichever_of_their_trainings_came_last(tmp_path):
         assert content == max(known[1:])
 
 
+def test_after_its_moment_no_network_is_new_and_the_best_are_trained_again(path):
+    now = time.monotonic()
+    early = make_search(path, "random", budget=40, evaluator=noisy, confirm=3, confirm_from=now)
+    ending = early.run()
+    # the first of all is trained whatever the time is, and with nobody to race against it is best
+    assert len(early.trained) == 1 and early.trainings == 2
+    assert ending == "it is sure enough which network is the best"
+    early.memory.close()
+    late = make_search(path, "random", budget=40, evaluator=noisy, confirm=3, confirm_from=now + 1)
+    late.evaluator = slowly = lambda job: time.sleep(0.1) or noisy(job)
+    late.run()
+    assert 3 <= len(late.trained) <= 11 and len(again(late)) >= 3
+    order = late.memory.frame()["confirmation"] > 0
+    assert order.iloc[2 : len(late.trained) + 1].sum() == 0  # behind the first and its second
+    assert slowly is late.evaluator
+
+
 def test_agents_that_plan_for_the_budget_plan_for_what_is_left_of_it():
     def networks(**options):
         agent = RunConfig.from_flat({"agent": "q-learning", "budget": 100, **options}).parts[
@@ -329,7 +346,3 @@ def test_a_real_run_shows_what_was_trained_again_and_exports_it(invoke):
     assert "trainings" in invoke("top-k", "results/r").output
     assert invoke("export", "results/r", "--to", "best.onnx").exit_code == 0
     assert invoke("report", "results/r").exit_code == 0
-
-
-def test_a_time_is_not_for_confirming(invoke):
-    refused(invoke("run", "--confirm", "2", "--time-limit", "90s"), "time-limit", "--confirm")

@@ -19,6 +19,14 @@ from metaqnn.networks.ops.pooling import (
     SameAveragePooling,
     SameMaxPooling,
 )
+from metaqnn.networks.ops.preactivation import (
+    DilatedConvolution,
+    FactorisedReduction,
+    Projection,
+    RectifiedConvolution,
+    Rectifier,
+    SeparableConvolution,
+)
 from metaqnn.networks.ops.regularise import BatchNorm, DropOut
 
 __all__ = [
@@ -52,6 +60,12 @@ OPS: dict[str, type[Op]] = {
     "ADD": Addition,
     "CAT": Concatenation,
     "ID": Identity,
+    "RELU": Rectifier,
+    "RC": RectifiedConvolution,
+    "SC": SeparableConvolution,
+    "DC": DilatedConvolution,
+    "PB": Projection,
+    "FR": FactorisedReduction,
 }
 """An op that is put in here can be read, built, counted, trained, exported and drawn."""
 

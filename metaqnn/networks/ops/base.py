@@ -69,6 +69,8 @@ class Op(ABC):
         counts_for_dropout: A recipe counts it as one of the layers between which dropout stands.
         is_fully_connected: A recipe may put dropout after each.
         ends_in_relu: Its module is a Sequential whose last module is a ReLU.
+        passes_on: It computes nothing: its output is what it reads, as it is or side by side.
+        adds: Its output is the sum of its inputs.
         takes_maxima: It passes on some of its values, the larger ones, so that it may stand before
             the ReLU that it reads.
         args: Of this one.
@@ -85,6 +87,8 @@ class Op(ABC):
     counts_for_dropout: ClassVar[bool] = False
     is_fully_connected: ClassVar[bool] = False
     ends_in_relu: ClassVar[bool] = False
+    passes_on: ClassVar[bool] = False
+    adds: ClassVar[bool] = False
     takes_maxima: ClassVar[bool] = False
 
     def __init__(self, args: Args, inputs: Sequence[Shape]) -> None:

@@ -14,6 +14,7 @@ class Identity(Op):
     """What it reads, as it is."""
 
     words = ("identity",)
+    passes_on = True
 
     def count(self) -> LayerCost:
         """Nothing."""
@@ -45,6 +46,7 @@ class Addition(Op):
 
     words = ("sum",)
     joins = False
+    adds = True
 
     def count(self) -> LayerCost:
         """An addition is no multiply-add, here as in pooling."""

@@ -72,8 +72,8 @@ def synflow(network: Network, shape: tuple[int, ...]) -> Tensor:
 
     R is what a network of the weights' absolute values makes of an image of ones, in double
     precision and without the statistics of batch norms (Tanaka et al. 2020, "Pruning neural
-    networks without any data by iteratively conserving synaptic flow", equations 1 and 2). The
-    network's weights are not what they were afterwards.
+    networks without any data by iteratively conserving synaptic flow", equations 1 and 2).
+    Afterwards these are the network's weights.
     """
     network.double()
     with torch.no_grad():
@@ -102,7 +102,8 @@ def naswot(codes: Tensor) -> Tensor:
         codes: See `look_at`.
     """
     equal = codes @ codes.T + (1 - codes) @ (1 - codes).T
-    return torch.linalg.slogdet(equal + torch.eye(len(codes), dtype=torch.float64)).logabsdet
+    found: Tensor = torch.linalg.slogdet(equal + torch.eye(len(codes), dtype=torch.float64))[1]
+    return found
 
 
 def jacov(gradients: Tensor) -> Tensor:
@@ -123,4 +124,5 @@ def jacov(gradients: Tensor) -> Tensor:
     correlations[flat] = 1
     correlations[:, flat] = 1
     values = torch.linalg.eigvalsh(correlations).clamp(min=0) + CONSTANT
-    return -(values.log() + 1 / values).sum().log()
+    likeness: Tensor = (values.log() + 1 / values).sum().log()
+    return -likeness

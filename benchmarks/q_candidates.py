@@ -17,6 +17,7 @@ from tabulate import tabulate
 
 from metaqnn.agents.acquisition import Acquisition
 from metaqnn.agents.bayesian import Bayesian
+from metaqnn.agents.mutation import mutate
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.comparison.statistics import mean_interval
 from metaqnn.config import RunConfig
@@ -76,8 +77,6 @@ class Guided(QLearning):
         return next(new, walks[0])
 
     def _variants(self, number: int, stage: int) -> list[tuple[Token, ...]]:
-        from metaqnn.agents.mutation import mutate
-
         best = list(self._best)
         drawn = self.generator.integers(len(best), size=number).tolist()
         return [mutate(self.space, best[parent], self.generator, stage) for parent in drawn]
@@ -155,7 +154,8 @@ def render(searches: pd.DataFrame) -> str:
     return (
         "Q-learning on NAS-Bench-Macro: mean regret of the network handed over, in points of\n"
         "expected accuracy, lower is better; and its difference to the practical preset with the\n"
-        "same seeds, mean [95 % interval].\n\n" + tabulate(rows, headers="keys", tablefmt="github")
+        "same seeds, mean [95 % interval].\n\n"
+        + tabulate(rows, "keys", "github", disable_numparse=True)
     )
 
 

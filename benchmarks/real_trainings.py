@@ -8,17 +8,22 @@ on its network and the seed of the run alone, so that what several agents with o
 trained once: DIR/trainings.jsonl keeps all. The searches are those of `metaqnn compare`, one after
 the other, seed by seed; what is there is not made again. An agent that plans for its budget has a
 search of 60 networks only, whose beginning stands for smaller budgets. Writes tables and figure of
-all searches in the folder, for the seeds that all agents have.
+all searches in the folder, for the seeds that all agents have. With --signals it also tells how what
+`bayesian,zero-cost=true` looks at ranks the networks that were trained.
 """
 
 import json
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import click
+import pandas as pd
 import torch
+from tabulate import tabulate
 
 from metaqnn.comparison.costs import with_costs
 from metaqnn.comparison.figure import draw_comparison
@@ -27,7 +32,9 @@ from metaqnn.comparison.searches import read_searches, run_search, search_file, 
 from metaqnn.comparison.statistics import Measure, compare
 from metaqnn.comparison.tables import render
 from metaqnn.evaluators.base import Evaluator, FunctionEvaluator, Job
+from metaqnn.networks.zero_cost import SIGNALS
 from replay import Outcome
+from state_space import Space
 
 BUDGETS = (15, 30, 60)
 
@@ -53,18 +60,21 @@ class Cached:
         self.evaluator = evaluator
         self.path = path
         self.known: dict[tuple[str, int], Outcome] = {}
+        self.texts: dict[tuple[str, int], str] = {}
         for line in path.read_text().splitlines() if path.exists() else ():
             if line.endswith("}"):
                 found = json.loads(line)
                 outcome = Outcome(found["metrics"], tuple(found["curve"]))
-                self.known[found["digest"], found["seed"]] = outcome
+                key = found["digest"], found["seed"]
+                self.known[key], self.texts[key] = outcome, found["network"]
 
     def __call__(self, job: Job) -> Outcome:
         """Look the job up, or have it scored."""
         key = job.architecture.digest, job.seed
         if key not in self.known:
             outcome = self.known[key] = self.evaluator(job)
-            line = {"digest": key[0], "seed": job.seed, "network": job.architecture.text}
+            text = self.texts[key] = job.architecture.text
+            line = {"digest": key[0], "seed": job.seed, "network": text}
             line |= {"metrics": dict(outcome.metrics), "curve": outcome.curve}
             with self.path.open("a") as file:
                 file.write(json.dumps(line) + "\n")
@@ -77,8 +87,9 @@ class Cached:
 @click.option("--agent", "agents", multiple=True, default=AGENTS, show_default=True)
 @click.option("--seeds", default=5, show_default=True)
 @click.option("--data-dir", help="Where MNIST lies.")
+@click.option("--signals", "looks", is_flag=True, help="Also rank by zero-cost signals.")
 def main(
-    task: str, folder: Path, agents: tuple[str, ...], seeds: int, data_dir: str | None
+    task: str, folder: Path, agents: tuple[str, ...], seeds: int, data_dir: str | None, looks: bool
 ) -> None:
     """Search with every agent and seed, and write the tables."""
     torch.set_num_threads(1)
@@ -108,6 +119,37 @@ def main(
     (folder / "comparison.md").write_text(text + "\n")
     draw_comparison(searches, measure, known, folder)
     click.echo(text)
+    if looks:
+        text = correlate(cached, comparison.base.space())
+        (folder / "signals.md").write_text(text + "\n")
+        click.echo(text)
+
+
+def correlate(cached: Cached, space: Space[Any]) -> str:
+    """The rank correlations of signals and accuracies, of all networks and of the better half."""
+    accuracies: dict[str, list[float]] = {}
+    for key, outcome in cached.known.items():
+        accuracies.setdefault(cached.texts[key], []).append(outcome.best)
+    look = cached.evaluator.signals()
+    began = time.process_time()
+    found = [look(space.architecture(space.parse(text))) for text in accuracies]
+    milliseconds = 1000 * (time.process_time() - began) / len(found)
+    frame = pd.DataFrame(found, columns=list(SIGNALS))
+    known = pd.Series([mean(own) for own in accuracies.values()])
+    better = known > known.median()
+    rows = [
+        {
+            "signal": name,
+            "all": f"{frame[name].corr(known, 'spearman'):.2f}",
+            "the better half": f"{frame[name][better].corr(known[better], 'spearman'):.2f}",
+        }
+        for name in SIGNALS
+    ]
+    return (
+        f"Spearman's rank correlation with the accuracy, of {len(found)} networks; looking at one\n"
+        f"took {milliseconds:.1f} ms of processor time.\n\n"
+        + tabulate(rows, "keys", "github", disable_numparse=True)
+    )
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ on its network and the seed of the run alone, so that what several agents with o
 trained once: DIR/trainings.jsonl keeps all. The searches are those of `metaqnn compare`, one after
 the other, seed by seed; what is there is not made again. An agent that plans for its budget has a
 search of 60 networks only, whose beginning stands for smaller budgets. Writes tables and figure of
-all searches in the folder, for the seeds that all agents have. With --signals it also tells how what
-`bayesian,zero-cost=true` looks at ranks the networks that were trained.
+all searches in the folder, for the seeds that all agents have. With --signals it also tells how
+what `bayesian,zero-cost=true` looks at ranks the networks that were trained.
 """
 
 import json

@@ -25,11 +25,11 @@ class RewardOptions(Section):
 
     reward: str = Field(
         BEST,
-        description="score (best of all epochs), nas (best accuracy of the last five, cubed), or "
-        "block-qnn (accuracy - flops-weight log10(FLOPs) - density-weight log10(edges / nodes)).",
+        description="score (best of all epochs), nas (best score of the last five, cubed), or "
+        "block-qnn (score - flops-weight log10(FLOPs) - density-weight log10(edges / nodes)).",
     )
     flops_weight: NotNegative = Field(
-        0.01, description="Of block-qnn: accuracy that a tenfold of FLOPs must gain."
+        0.01, description="Of block-qnn: score that a tenfold of FLOPs must gain."
     )
     density_weight: NotNegative = Field(0.01, description="Of block-qnn: likewise for density.")
     max_parameters: PositiveInt | None = Field(

@@ -15,7 +15,7 @@ from metaqnn.data.parts import load_split
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.build import Network
 from metaqnn.networks.notation import read
-from metaqnn.training import epochs, loop
+from metaqnn.training import loop, loss
 from metaqnn.training.adam import FusedAdam
 from metaqnn.training.chance import Chance
 from metaqnn.training.loop import TrainingDiverged, train
@@ -203,7 +203,7 @@ def test_batches_are_a_permutation_of_all_images(monkeypatch, digits):
     few = digits[0].take(torch.arange(300))
     batches = []
     monkeypatch.setattr(
-        epochs,
+        loss,
         "cross_entropy",
         lambda scores, labels, **_: batches.append(len(labels)) or scores.square().mean(),
     )

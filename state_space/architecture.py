@@ -59,6 +59,18 @@ class Architecture:
         """
         return sum(len(node.inputs) for node in self.expanded.nodes)
 
+    @property
+    def density(self) -> float:
+        """Connections a node, those from inputs included.
+
+        Of a network with cells it is that of its cells, each counted once, whatever stands around
+        them.
+        """
+        if not self.cells:
+            return self.edges / len(self.nodes)
+        nodes = [node for cell in self.cells.values() for node in cell.nodes]
+        return sum(len(node.inputs) for node in nodes) / len(nodes)
+
     @cached_property
     def layers(self) -> tuple[str, ...]:
         """The text of every node; with what it reads, where that is not the node before it."""

@@ -100,7 +100,7 @@ class Agent(ABC):
             self.generator = generator_from_bytes(snapshot)
 
     def knowledge(self) -> "pd.DataFrame | None":
-        """What it has learnt of each decision: `metaqnn.agents.q_table.QTable.frame`, or None."""
+        """What it has learnt of each decision: `metaqnn.agents.q_frame.table_frame`, or None."""
         return None
 
     @property

@@ -9,6 +9,7 @@ from metaqnn.agents.experience import Experience, read_experiences
 from metaqnn.config.trust import check_read
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import EVALUATORS, Evaluator, FunctionEvaluator
+from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.executors.base import EXECUTORS, Executor, Place
 from metaqnn.runs.run import Run
 from metaqnn.search.rules import Rules
@@ -73,6 +74,7 @@ def make_evaluator(run: Run, space: Space[Any]) -> Evaluator:
         check_read(run.objects, "evaluator")
         given = run.objects["evaluator"]
         return given if isinstance(given, Evaluator) else FunctionEvaluator(given)
+    check_read(run.objects, "metric")
     config = run.config
     found: Any = EVALUATORS.find(config.run.evaluator)
     if not isinstance(found, type):
@@ -83,6 +85,18 @@ def make_evaluator(run: Run, space: Space[Any]) -> Evaluator:
         executor = EXECUTORS.find(config.run.executor)
         place = executor.place(config.parts["executor"], config.run.device)
     return made.from_options(config.parts["evaluator"], space, run.task, place)
+
+
+def make_trainer(run: Run) -> TrainEvaluator:
+    """What trains the networks of a run.
+
+    Raises:
+        MetaqnnError: Nothing does, or not on this device.
+    """
+    evaluator = make_evaluator(run, run.space())
+    if not isinstance(evaluator, TrainEvaluator):
+        raise MetaqnnError(f"{run.path}: its networks are not trained on a data set")
+    return evaluator
 
 
 def make_agent(run: Run, space: Space[Any]) -> Agent:

@@ -18,9 +18,14 @@ PRESETS = files("state_space") / "presets"
 SPACES: Table[type[Space[Any]]] = Table(
     "kind of space",
     {
+        "block": "state_space.block:BlockSpace",
+        "cell": "state_space.cell:CellSpace",
+        "cell-201": "state_space.cell_201:Cell201Space",
         "chain": "state_space.chain:ChainSpace",
         "graph": "state_space.graph:GraphSpace",
+        "hierarchical": "state_space.hierarchical:HierarchicalSpace",
         "macro": "state_space.macro:MacroSpace",
+        "published": "metaqnn.networks.published:PublishedSpace",
         "practical": "state_space.practical:PracticalSpace",
         "skip": "state_space.skip:SkipSpace",
     },

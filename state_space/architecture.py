@@ -59,6 +59,18 @@ class Architecture:
         """
         return sum(len(node.inputs) for node in self.expanded.nodes)
 
+    @property
+    def density(self) -> float:
+        """Connections a node, those from inputs included.
+
+        Of a network with cells it is that of its cells, each counted once, whatever stands around
+        them.
+        """
+        if not self.cells:
+            return self.edges / len(self.nodes)
+        nodes = [node for cell in self.cells.values() for node in cell.nodes]
+        return sum(len(node.inputs) for node in nodes) / len(nodes)
+
     @cached_property
     def layers(self) -> tuple[str, ...]:
         """The text of every node; with what it reads, where that is not the node before it."""
@@ -94,11 +106,25 @@ class Architecture:
         """
         if not self.cells:
             return self
+        written, places = self._written_out
+        outputs = tuple(places[output] for output in self.outputs)
+        return Architecture(written, outputs, self.settings)
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Where the output of every node stands in `expanded`; each behind those before it.
+
+        Raises:
+            NestingError: See `check_cells`.
+        """
+        return self._written_out[1]
+
+    @cached_property
+    def _written_out(self) -> tuple[tuple[Node, ...], tuple[int, ...]]:
         self.check()
         written: list[Node] = []
         places = write_out(self.nodes, self.cells, {}, None, written)
-        outputs = tuple(places[output] for output in self.outputs)
-        return Architecture(tuple(written), outputs, self.settings)
+        return tuple(written), tuple(places)
 
 
 def chain(layers: Iterable[tuple[str, tuple[int | str, ...]]]) -> Architecture:

@@ -109,6 +109,16 @@ class Space(ABC, Generic[State]):
         """
         return 0
 
+    def rows(self, stage: int = 0) -> Mapping[Observation, Decision]:
+        """All rows of the Q-table with their decisions, the first state's first.
+
+        Unless the space knows them, every move is gone through.
+
+        Raises:
+            TooManyStates: They are more than can be gone through.
+        """
+        return enumerate_rows(self, stage)
+
     @abstractmethod
     def action(self, token: Token) -> Observation:
         """The token as a NamedTuple whose fields are columns of the Q-table."""

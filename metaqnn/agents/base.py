@@ -92,7 +92,7 @@ class Agent(ABC):
             self.generator = generator_from_bytes(snapshot)
 
     def knowledge(self) -> "pd.DataFrame | None":
-        """What it has learnt of each decision: `metaqnn.agents.q_table.QTable.frame`, or None."""
+        """What it has learnt of each decision: `metaqnn.agents.q_frame.table_frame`, or None."""
         return None
 
     @property
@@ -106,6 +106,8 @@ AGENTS: Table[type[Agent]] = Table(
     {
         "q-learning": "metaqnn.agents.q_learning:QLearning",
         "reinforce": "metaqnn.agents.reinforce:Reinforce",
+        "ppo": "metaqnn.agents.ppo:Ppo",
+        "actor-critic": "metaqnn.agents.actor_critic:ActorCritic",
         "evolution": "metaqnn.agents.evolution:Evolution",
         "bayesian": "metaqnn.agents.bayesian:Bayesian",
         "progressive": "metaqnn.agents.progressive:Progressive",

@@ -3,6 +3,7 @@
 import json
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
 from metaqnn.agents.base import Agent, Proposal, generator_from_bytes, generator_to_bytes
-from metaqnn.agents.policy import Policy, StagedWalk
+from metaqnn.agents.policy import INITIAL_RANGE, Policy, StagedWalk
 from metaqnn.device import use_threads
 from metaqnn.options import NotNegative, Positive, Probability, Section
 from replay import Trial
@@ -43,7 +44,12 @@ class ControllerOptions(Section):
         "(paper: none; ENAS: 2.5).",
     )
     baseline_decay: Probability = Field(
-        0.3, description="Share of the reward baseline that an update keeps."
+        0.3, description="Share of the reward baseline that an update keeps (NASNet: 0.95)."
+    )
+    controller_range: Positive = Field(
+        INITIAL_RANGE,
+        description="The controller's weights start uniform between minus and plus this (paper: "
+        "0.08; NASNet: 0.1).",
     )
 
 
@@ -64,24 +70,32 @@ class Controller(Agent):
 
     Options = ControllerOptions
 
-    def __init__(self, space: Space[Any], seed: int, options: Any) -> None:
+    def __init__(
+        self, space: Space[Any], seed: int, options: Any, others: Sequence[Tensor] = ()
+    ) -> None:
         """Draw the controller's weights.
 
         Args:
             space: Where to search.
             seed: Of the agent's generator.
             options: A `ControllerOptions`.
+            others: Weights that are learnt beside those of the policy.
         """
         self.space = space
         self.options = options
         self.generator = np.random.default_rng(seed)
         self.policy = Policy(
-            space, options.lstm_layers, options.lstm_units, self.generator, options.logit_bound
+            space,
+            options.lstm_layers,
+            options.lstm_units,
+            self.generator,
+            options.logit_bound,
+            options.controller_range,
         )
         self.updates = 0
         self.baseline: float | None = None
         self._told: list[Sample] = []
-        self._weights = list(self.policy.parameters())
+        self._weights = [*self.policy.parameters(), *others]
         self._adam = torch.optim.Adam(
             self._weights, lr=options.controller_rate, weight_decay=options.controller_decay
         )
@@ -111,6 +125,18 @@ class Controller(Agent):
                 self.update(self._told)
             self.updates += 1
             self._told = []
+
+    def advantages(self, samples: Sequence[Sample]) -> list[float]:
+        """How far rewards are above the baseline, which then takes them in.
+
+        The baseline is a moving average of the rewards of the batches before; for the first batch
+        it is that batch's mean.
+        """
+        mean = fmean(sample.reward for sample in samples)
+        baseline = mean if self.baseline is None else self.baseline
+        kept = self.options.baseline_decay
+        self.baseline = kept * baseline + (1 - kept) * mean
+        return [sample.reward - baseline for sample in samples]
 
     def ascend(self, objective: Tensor) -> None:
         """One step of Adam towards a higher objective."""

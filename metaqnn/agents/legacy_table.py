@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from metaqnn.agents.q_frame import load_frame
 from metaqnn.agents.q_table import QTable
 from metaqnn.errors import MetaqnnError
 from state_space.chain import START, ChainObservation, ChainSpace, Layer
@@ -61,7 +62,7 @@ def to_legacy(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def from_legacy(frame: pd.DataFrame, space: ChainSpace) -> pd.DataFrame:
-    """A `q_values.csv` of the 2017 code as a frame that `QTable.load` takes.
+    """A `q_values.csv` of the 2017 code as a frame that `load_frame` takes.
 
     Rows of FC and GAP states with an image size above 1 are left out: the 2017 code lists them, but
     learns at size 1 only.
@@ -111,11 +112,11 @@ def load_q_table(table: QTable, frame: pd.DataFrame) -> None:
     """Load a frame of either layout.
 
     Raises:
-        MetaqnnError: See `QTable.load`.
+        MetaqnnError: See `load_frame`.
     """
     if "start_layer_type" in frame and isinstance(table.space, ChainSpace):
         frame = from_legacy(frame, table.space)
-    table.load(frame)
+    load_frame(table, frame)
 
 
 def _legacy_state(

@@ -10,16 +10,34 @@ from state_space import Space, Token, legal_walk
 Walk = tuple[Token, ...]
 
 
-def mutate(space: Space[Any], walk: Walk, generator: np.random.Generator, stage: int = 0) -> Walk:
+def mutate(
+    space: Space[Any],
+    walk: Walk,
+    generator: np.random.Generator,
+    stage: int = 0,
+    *,
+    kind_first: bool = False,
+) -> Walk:
     """The walk with another option of one decision, repaired; both are drawn uniformly.
 
     Decisions without alternatives are never drawn; a walk that has no others is returned as it is.
-    The walk may be one of another stage; the result is legal in this one.
+
+    Args:
+        space: Where the result is legal.
+        walk: May be one of another stage.
+        generator: Of what is drawn.
+        stage: Of the result.
+        kind_first: Draw a kind of decision, and then one of its decisions.
     """
     walk = repair(space, walk, generator, stage)
     changes = _changes(space, walk, stage)
     if not changes:
         return walk
+    if kind_first:
+        kinds = [decision.kind for _, decision, _ in legal_walk(space, walk, stage)]
+        there = list(dict.fromkeys(kinds[position] for position, _ in changes))
+        drawn = there[generator.integers(len(there))]
+        changes = [change for change in changes if kinds[change[0]] == drawn]
     position, options = changes[generator.integers(len(changes))]
     option = options[generator.integers(len(options))]
     return repair(space, walk, generator, stage, (*walk[:position], option))

@@ -7,7 +7,7 @@ a softmax, as in Lei & Xiong's version, which lets one controller take walks of 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -49,6 +49,25 @@ class Batch:
     sources: Tensor
     connecting: Tensor
 
+    def padded(self, numbers: Tensor) -> Tensor:
+        """A number for each decision, (D,), as (K, P): behind the end of a walk 0."""
+        flat = numbers.new_zeros(self.shape).flatten()
+        return flat.index_put((self.decisions,), numbers).view(self.shape)
+
+
+class Scores(NamedTuple):
+    """What a policy says of the K walks of a batch, at most P decisions long.
+
+    Attributes:
+        log_probabilities: Of every token taken, (K, P), in nats; behind the end of a walk 0.
+        entropies: Of every decision, likewise.
+        hidden: The LSTM's state from which each decision is taken, (D, units).
+    """
+
+    log_probabilities: Tensor
+    entropies: Tensor
+    hidden: Tensor
+
 
 class Policy(nn.Module):
     """A probability distribution over the walks of a space.
@@ -75,8 +94,9 @@ class Policy(nn.Module):
         units: int,
         generator: np.random.Generator,
         bound: float = 0.0,
+        initial: float = INITIAL_RANGE,
     ) -> None:
-        """Draw all weights uniformly from [-0.08, 0.08].
+        """Draw all weights.
 
         Args:
             space: Whose walks.
@@ -84,6 +104,7 @@ class Policy(nn.Module):
             units: Of each layer, and size of the embeddings.
             generator: Draws the weights.
             bound: Of the logits; 0 for none, as in Zoph & Le.
+            initial: All weights start uniform between minus and plus this.
         """
         super().__init__()
         self.space = space
@@ -103,7 +124,7 @@ class Policy(nn.Module):
         self.anchor_score = nn.Parameter(torch.empty(units))
         with torch.no_grad():
             for parameter in self.parameters():
-                drawn = generator.uniform(-INITIAL_RANGE, INITIAL_RANGE, parameter.shape)
+                drawn = generator.uniform(-initial, initial, parameter.shape)
                 parameter.copy_(torch.from_numpy(drawn))
 
     def forward(self, walks: Sequence[StagedWalk]) -> tuple[Tensor, Tensor]:
@@ -114,7 +135,11 @@ class Policy(nn.Module):
         Raises:
             IllegalMove: A walk is not legal.
         """
-        batch = self._encode(walks)
+        scores = self.score(self.encode(walks))
+        return scores.log_probabilities, scores.entropies
+
+    def score(self, batch: Batch) -> Scores:
+        """What the present weights say of walks."""
         hidden, _ = self.lstm(batch.inputs @ self.embedding)
         # index_select, because the gradient of hidden[...] is not summed in a fixed order
         hidden = hidden.flatten(0, 1)
@@ -131,12 +156,7 @@ class Policy(nn.Module):
         log_softmax = logits.masked_fill(~batch.legal, -torch.inf).log_softmax(1)
         taken = log_softmax.gather(1, batch.taken[:, None])[:, 0]
         entropy = -(log_softmax.exp() * log_softmax.masked_fill(~batch.legal, 0)).sum(1)
-        padded = hidden.new_zeros(batch.shape).flatten()
-        places = (batch.decisions,)
-        return (
-            padded.index_put(places, taken).view(batch.shape),
-            padded.index_put(places, entropy).view(batch.shape),
-        )
+        return Scores(batch.padded(taken), batch.padded(entropy), current)
 
     def probabilities(self, walk: Sequence[Token], stage: int = 0) -> list[float]:
         """The probability of each token of a walk, given those before it.
@@ -208,7 +228,12 @@ class Policy(nn.Module):
         both = linear(previous, self.anchor_previous) + linear(current, self.anchor_current)
         return both.tanh() @ self.anchor_score
 
-    def _encode(self, walks: Sequence[StagedWalk]) -> Batch:
+    def encode(self, walks: Sequence[StagedWalk]) -> Batch:
+        """The walks as tensors.
+
+        Raises:
+            IllegalMove: A walk is not legal.
+        """
         decisions: list[tuple[int, int, int, int]] = []  # walk, position, step, token
         legal: list[tuple[int, int]] = []  # decision, token
         connections: list[tuple[int, int, int, int]] = []  # decision, walk, source, token

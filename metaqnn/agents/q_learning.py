@@ -21,6 +21,7 @@ from metaqnn.agents.base import Agent, Proposal
 from metaqnn.agents.known import KnownNetworks
 from metaqnn.agents.legacy_table import load_q_table, read_q_table
 from metaqnn.agents.mutation import mutate
+from metaqnn.agents.q_frame import table_frame
 from metaqnn.agents.q_options import QLearningOptions
 from metaqnn.agents.q_table import QTable, Trajectory
 from metaqnn.agents.schedule import EpsilonSchedule
@@ -133,10 +134,18 @@ class QLearning(Agent):
                 reward = float(ranks[number])
             if options.trace or options.credit:
                 self.table.sweep_with_traces(
-                    trajectory, reward, options.alpha, options.gamma, options.trace, options.credit
+                    trajectory,
+                    reward,
+                    options.alpha,
+                    options.gamma,
+                    options.trace,
+                    options.credit,
+                    shaped=options.shaped,
                 )
             else:
-                self.table.sweep(trajectory, reward, options.alpha, options.gamma)
+                self.table.sweep(
+                    trajectory, reward, options.alpha, options.gamma, shaped=options.shaped
+                )
 
     def warm_start(self, frame: pd.DataFrame) -> None:
         """Begin with the Q-values of another table; in either layout."""
@@ -144,7 +153,7 @@ class QLearning(Agent):
 
     def knowledge(self) -> pd.DataFrame:
         """The Q-table."""
-        return self.table.frame()
+        return table_frame(self.table)
 
     @property
     def knows(self) -> str:
@@ -152,9 +161,13 @@ class QLearning(Agent):
         return "Q-value (rank of the reward)" if self.options.rank_rewards else "Q-value"
 
     def snapshot(self) -> bytes:
-        """Q-values, generator, and what is proposed and not told yet; the rest is the history."""
+        """Visited Q-values, generator, and what is proposed and not told yet.
+
+        The rest is the history, and the table that the options name.
+        """
         others = np.frombuffer(self.known.snapshot(self.generator), dtype=np.uint8)
-        return save_arrays({"q": self.table.q, "others": others})
+        _, q = self.table.visited()
+        return save_arrays({"visited": q, "others": others})
 
     def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
         """Refill the replay memory, which adds the table's rows in their order, then the values."""
@@ -162,7 +175,12 @@ class QLearning(Agent):
             self._remember(trial, reward)
         if snapshot is not None:
             arrays = load_arrays(snapshot)
-            self.table.set_values(arrays["q"])
+            if "q" in arrays:  # older snapshots have all options of the rows that were met
+                self.table.set_values(arrays["q"])
+            else:
+                indices, _ = self.table.visited()
+                values = zip(indices.tolist(), arrays["visited"].tolist(), strict=True)
+                self.table.set_pairs(dict(values), {})
             self.generator = self.known.restore(arrays["others"].tobytes())
 
     def _remember(self, trial: Trial, reward: float) -> None:

@@ -4,14 +4,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PositiveInt
 
-from metaqnn.agents.schedule import PAPER, EpsilonSchedule
+from metaqnn.agents.schedule import FOR_BUDGET, PAPER, WRITTEN_OUT, EpsilonSchedule
 from metaqnn.budget import DEFAULT_BUDGET, reserved
 from metaqnn.errors import MetaqnnError
 from metaqnn.options import NotNegative, Probability, Section
 from state_space.settings import suggestion
-
-NAMED_SCHEDULES = ("scaled", "practical")
-"""Schedules that are made for a budget."""
 
 Q_PRESETS: dict[str, dict[str, Any]] = {
     "paper": {"epsilon_schedule": "scaled"},
@@ -27,6 +24,7 @@ Q_PRESETS: dict[str, dict[str, Any]] = {
         "prior": 2.0,
         "variants": 0.5,
     },
+    "block-qnn": {"epsilon_schedule": "block-qnn-scaled", "shaped": True, "sweeps": 1},
 }
 """What a preset sets unless it is given."""
 
@@ -46,15 +44,15 @@ class QLearningOptions(Section):
     epsilon_schedule: str = Field(
         PAPER,
         description="EPSILON:NETWORKS,..., paper (2,700 networks), scaled (the paper's "
-        "proportions over the budget), or practical (ten networks at 1, then 0.5). Default: "
-        "practical or scaled, by --q-preset.",
+        "proportions over the budget), block-qnn (11,392 networks), block-qnn-scaled, or "
+        "practical (ten networks at 1, then 0.5). Default: by --q-preset.",
     )
     q_table: str | None = Field(None, description="Start from the Q-table in this CSV file.")
 
     q_preset: str = Field(
         "paper",
-        description="Values of the options from --alpha to --variants: paper, or practical. "
-        "Default: practical for budgets under 1000.",
+        description="Values of the options from --alpha to --shaped: paper, practical or "
+        "block-qnn. Default: practical for budgets under 1000.",
     )
     alpha: Annotated[float, Field(gt=0, le=1)] = Field(
         0.01, description="Q-learning rate. Default: 0.01 (paper), 0.05 (practical)."
@@ -64,7 +62,9 @@ class QLearningOptions(Section):
         0.5, allow_inf_nan=False, description="Q-value of what is not learnt yet."
     )
     sweeps: int = Field(
-        100, ge=0, description="Trajectories replayed after each network (2017 code: 128)."
+        100,
+        ge=0,
+        description="Trajectories replayed after each network (2017 code: 128; block-qnn: 1).",
     )
     trace: Probability = Field(
         0.0,
@@ -106,6 +106,11 @@ class QLearningOptions(Section):
         description="Share of the candidates that are one of the ten best networks with one "
         "decision changed. Default: 0 (paper), 0.5 (practical).",
     )
+    shaped: bool = Field(
+        False,
+        description="Reward every one of a network's T decisions with a T-th of its reward, not "
+        "the last one with all of it. Default: off, on (block-qnn).",
+    )
 
     @classmethod
     def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
@@ -129,12 +134,12 @@ class QLearningOptions(Section):
             given = {**Q_PRESETS[preset], **given, "q_preset": preset}
         schedule = given.get("epsilon_schedule", "scaled")
         if isinstance(schedule, str) and isinstance(budget, int | None):
-            if schedule in NAMED_SCHEDULES:
+            if schedule in FOR_BUDGET:
                 budget = DEFAULT_BUDGET if budget is None else budget
                 confirm = given.get("confirm")
                 confirm = confirm if isinstance(confirm, int) and confirm > 0 else 0
                 searching = budget - reserved(budget, confirm)
-                parsed: EpsilonSchedule = getattr(EpsilonSchedule, schedule)(searching)
+                parsed: EpsilonSchedule = FOR_BUDGET[schedule](searching)
             else:
                 parsed = _parse(schedule)
             budget = parsed.total if budget is None else budget
@@ -143,13 +148,13 @@ class QLearningOptions(Section):
 
 
 def _parse(schedule: str) -> EpsilonSchedule:
-    return EpsilonSchedule.parse(PAPER if schedule == "paper" else schedule)
+    return EpsilonSchedule.parse(WRITTEN_OUT.get(schedule, schedule))
 
 
 def _planned(schedule: Any, budget: Any) -> int:
     """How many networks a schedule and a budget, both as given, ask for."""
     if isinstance(budget, int):
         return budget
-    if not isinstance(schedule, str) or schedule in NAMED_SCHEDULES:
+    if not isinstance(schedule, str) or schedule in FOR_BUDGET:
         return DEFAULT_BUDGET
     return _parse(schedule).total

@@ -1,23 +1,13 @@
-"""The table of Q-values: pandas is its face, flat arrays are its memory."""
+"""The table of Q-values, in flat arrays."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from metaqnn.errors import MetaqnnError
-from state_space import (
-    Decision,
-    Observation,
-    Space,
-    Token,
-    TooManyStates,
-    enumerate_rows,
-    legal_walk,
-)
+from state_space import Observation, Space, Token, legal_walk
 
 Trajectory = list[tuple[int, int]]
 """The moves of a walk, the last one first, as (row of the table, index of the Q-value)."""
@@ -102,14 +92,22 @@ class QTable:
                 self._visited.extend((row, index, group))
             self._visits[index] += 1
 
-    def sweep(self, trajectory: Trajectory, reward: float, alpha: float, gamma: float) -> None:
+    def sweep(
+        self,
+        trajectory: Trajectory,
+        reward: float,
+        alpha: float,
+        gamma: float,
+        *,
+        shaped: bool = False,
+    ) -> None:
         """Learn from a walk, backwards (Baker et al. 2017, eq. 3).
 
         The last move goes towards the reward, every other towards gamma times the best value of
-        the next row.
+        the next row. Shaped, every move has its share of the reward (Zhong et al. 2018, eq. 6).
         """
         q, best, first = self._q, self._best, self.first
-        target = reward
+        share, target = _shares(reward, len(trajectory), shaped)
         for row, index in trajectory:
             old = q[index]
             new = q[index] = old + alpha * (target - old)
@@ -118,7 +116,7 @@ class QTable:
                 top = best[row] = new
             elif old == top:
                 top = best[row] = max(q[first[row] : first[row + 1]])
-            target = gamma * top
+            target = share + gamma * top
 
     def sweep_with_traces(
         self,
@@ -128,6 +126,8 @@ class QTable:
         gamma: float,
         trace: float,
         credit: float,
+        *,
+        shaped: bool = False,
     ) -> None:
         """Learn from a walk, backwards, from targets that hold more of the reward than `sweep`'s.
 
@@ -142,7 +142,7 @@ class QTable:
         q, best, first = self._q, self._best, self.first
         advantages = [self._advantage(row, index) for row, index in trajectory] if credit else []
         total = sum(advantages)
-        target = reward
+        share, target = _shares(reward, len(trajectory), shaped)
         for move, (row, index) in enumerate(trajectory):
             company = total - advantages[move] if credit else 0.0
             old = q[index]
@@ -151,7 +151,7 @@ class QTable:
                 best[row] = new
             elif old == best[row]:
                 best[row] = max(q[first[row] : first[row + 1]])
-            target = gamma * ((1 - trace) * best[row] + trace * target)
+            target = share + gamma * ((1 - trace) * best[row] + trace * target)
 
     def advantages(
         self, observation: Observation, options: tuple[Token, ...]
@@ -171,19 +171,36 @@ class QTable:
 
         Trials count alike, and one more without advantage is added to each mean.
         """
-        pairs = np.array(self._visited).reshape(-1, 3)
-        if not len(pairs):
+        rows, indices, groups = self._pairs()
+        if not len(rows):
             return {}
-        rows, indices, groups = pairs.T
         q, visits = self.q, self.visits[indices]
         means = np.add.reduceat(q, self.first[:-1]) / np.diff(self.first)
         totals = np.bincount(groups, visits * (q[indices] - means[rows]))
         shrunken = totals / (np.bincount(groups, visits) + 1)
         return dict(zip(self._groups, shrunken.tolist(), strict=True))
 
+    def _pairs(self) -> npt.NDArray[np.int64]:
+        """Of the visited pairs, in order: rows, indices, and groups."""
+        return np.array(self._visited, dtype=np.int64).reshape(-1, 3).T
+
     def _advantage(self, row: int, index: int) -> float:
         values = self._q[self.first[row] : self.first[row + 1]]
         return self._q[index] - sum(values) / len(values)
+
+    def visited(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """The indices of the pairs that trials took, in the order of the first, and the Q-values."""
+        _, indices, _ = self._pairs()
+        values: npt.NDArray[np.float64] = np.asarray(self._q)  # no copy: others are many more
+        return indices, values[indices]
+
+    def set_pairs(self, values: Mapping[int, float], visits: Mapping[int, int]) -> None:
+        """Replace some Q-values and visits, by index."""
+        for index, count in visits.items():
+            self._visits[index] = count
+        q = self.q
+        q[list(values)] = list(values.values())
+        self.set_values(q)
 
     def set_values(self, q: npt.NDArray[np.float64]) -> None:
         """Replace all Q-values.
@@ -198,66 +215,7 @@ class QTable:
             "d", (max(self._q[a:b]) for a, b in zip(self.first, self.first[1:], strict=False))
         )
 
-    def frame(self) -> pd.DataFrame:
-        """A row per state-action pair: the state's fields, the action and its fields, q, visits."""
-        records = [
-            {**_fields(observation), "action": token}
-            | {f"action_{name}": value for name, value in _fields(self.space.action(token)).items()}
-            for observation, row in self.rows.items()
-            for token in self.options[row]
-        ]
-        return pd.DataFrame(records).assign(q=self.q, visits=self.visits)
 
-    def load(self, frame: pd.DataFrame) -> None:
-        """Take over the values of a frame such as `frame` returns, and its visits if it has any.
-
-        A value without visits counts as one, lest nobody believe it.
-
-        Its index counts the lines of its file, from 0 behind the heading.
-
-        Raises:
-            MetaqnnError: A column is missing, a pair does not exist in the space, or its states
-                are too many to know all rows.
-        """
-        stage = 0
-        known = _all_rows(self.space, stage)
-        observation_type: Any = type(next(iter(known)))
-        columns = [*observation_type._fields, "action", "q"]
-        missing = [name for name in columns if name not in frame]
-        if missing:
-            raise MetaqnnError(f"the Q-table has no column {' and no '.join(missing)}")
-        counts = frame["visits"] if "visits" in frame else pd.Series(1, index=frame.index)
-        visits = counts.clip(lower=1).astype(int).to_dict()
-        values = self.q.tolist()
-        for record in frame[columns].itertuples(name=None):
-            line, fields, action, q = record[0] + 2, record[1:-2], *record[-2:]
-            observation = observation_type(*fields)
-            while observation not in known and self.space.grows(stage):
-                stage += 1
-                known |= _all_rows(self.space, stage)
-            decision = known.get(observation)
-            if decision is None or action not in decision.options:
-                raise MetaqnnError(
-                    f"line {line} of the Q-table: {action} in {observation} is not in this space"
-                )
-            if not np.isfinite(q):
-                raise MetaqnnError(f"line {line} of the Q-table: q is {q}")
-            row = self.row(observation, decision.options)
-            values.extend(self._q[len(values) :])
-            index = self.first[row] + decision.options.index(action)
-            values[index] = float(q)
-            self._visits[index] = visits[record[0]]
-        self.set_values(np.array(values))
-
-
-def _all_rows(space: Space[Any], stage: int) -> dict[Observation, Decision]:
-    try:
-        return enumerate_rows(space, stage)
-    except TooManyStates as error:
-        raise MetaqnnError(f"a Q-table cannot be taken over: {error}") from None
-
-
-def _fields(record: Observation) -> dict[str, Any]:
-    named: Any = record
-    fields: dict[str, Any] = named._asdict()
-    return fields
+def _shares(reward: float, moves: int, shaped: bool) -> tuple[float, float]:
+    """What every move of a walk but the last is rewarded with, and the last one."""
+    return (reward / moves, reward / moves) if shaped else (0.0, reward)

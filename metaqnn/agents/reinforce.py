@@ -5,7 +5,6 @@ https://arxiv.org/abs/1611.01578, section 3.2.
 """
 
 from collections.abc import Sequence
-from statistics import fmean
 from typing import Any
 
 import torch
@@ -36,17 +35,10 @@ class Reinforce(Controller):
         super().__init__(space, seed, options)
 
     def update(self, samples: Sequence[Sample]) -> None:
-        """One step of Adam; the baseline takes in the batch only after it, unless it is the first.
-
-        Of the first batch the baseline is the mean.
-        """
-        mean = fmean(sample.reward for sample in samples)
-        baseline = mean if self.baseline is None else self.baseline
+        """One step of Adam."""
         walks = [sample.walk for sample in samples]
-        advantages = [sample.reward - baseline for sample in samples]
+        advantages = self.advantages(samples)
         self.ascend(reinforce_objective(self.policy, walks, advantages, self.options.entropy))
-        kept = self.options.baseline_decay
-        self.baseline = kept * baseline + (1 - kept) * mean
 
 
 def reinforce_objective(

@@ -1,11 +1,16 @@
 """The epsilon schedule: how much to explore, by the number of distinct networks trained."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from metaqnn.errors import MetaqnnError
 
 PAPER = "1.0:1500,0.9:100,0.8:100,0.7:100,0.6:150,0.5:150,0.4:150,0.3:150,0.2:150,0.1:150"
 """Baker et al. 2017, table 2: 2,700 distinct networks."""
+
+BLOCK_QNN = "1.0:6080,0.9:448,0.8:448,0.7:448,0.6:640,0.5:640,0.4:640,0.3:640,0.2:640,0.1:768"
+"""Zhong et al. 2018: 178 iterations of 64 blocks, 11,392 in all."""
 
 FORM = "EPSILON:NETWORKS,... with falling epsilons from 0 to 1, such as 1.0:20,0.5:10,0.1:10"
 
@@ -42,14 +47,14 @@ class EpsilonSchedule:
         return cls(tuple(steps))
 
     @classmethod
-    def scaled(cls, budget: int) -> "EpsilonSchedule":
-        """The paper's proportions over a budget of distinct networks, to the unit."""
-        paper = cls.parse(PAPER)
+    def scaled(cls, budget: int, schedule: str = PAPER) -> "EpsilonSchedule":
+        """A schedule's proportions over a budget of distinct networks, to the unit."""
+        whole = cls.parse(schedule)
         steps = []
         before = 0
-        for epsilon, networks in paper.steps:
+        for epsilon, networks in whole.steps:
             after = before + networks
-            share = round(budget * after / paper.total) - round(budget * before / paper.total)
+            share = round(budget * after / whole.total) - round(budget * before / whole.total)
             if share:
                 steps.append((epsilon, share))
             before = after
@@ -77,3 +82,14 @@ class EpsilonSchedule:
     def __str__(self) -> str:
         """The text that `parse` reads."""
         return ",".join(f"{epsilon}:{networks}" for epsilon, networks in self.steps)
+
+
+FOR_BUDGET: dict[str, Callable[[int], EpsilonSchedule]] = {
+    "scaled": EpsilonSchedule.scaled,
+    "practical": EpsilonSchedule.practical,
+    "block-qnn-scaled": partial(EpsilonSchedule.scaled, schedule=BLOCK_QNN),
+}
+"""Schedules that are made for a budget."""
+
+WRITTEN_OUT = {"paper": PAPER, "block-qnn": BLOCK_QNN}
+"""Schedules of so many networks as they say."""

@@ -18,7 +18,7 @@ from metaqnn.task import Shape
     help="Shape of the images.",
 )
 def show(network: str, input_shape: Shape) -> None:
-    """Describe NETWORK, such as "[C(64,3,1), P(2,2), SM(10)]".
+    """Describe NETWORK, such as "[C(64,3,1), P(2,2), SM(10)]" or, by its name, nasnet-a.
 
     Prints every layer with the shape of its output, its parameters and its multiply-adds an image;
     or what is wrong, and where. A layer that does not read the one before it has the positions of
@@ -28,12 +28,12 @@ def show(network: str, input_shape: Shape) -> None:
 
     from metaqnn.errors import MetaqnnError
     from metaqnn.networks.cost import check_scores, layer_costs, total_cost
-    from metaqnn.networks.notation import read
+    from metaqnn.networks.notation import find_network
     from metaqnn.training.settings import check_settings
     from state_space.notation import NotationError
 
     try:
-        architecture = read(network)
+        architecture = find_network(network)
     except NotationError as error:
         raise MetaqnnError(str(error)) from None
     check_scores(architecture)

@@ -19,7 +19,7 @@ from metaqnn.task import Shape
 def space(name: str | None, input_shape: Shape | None, classes: int | None) -> None:
     """Describe the space NAME, a preset or a TOML file; without NAME, list the known ones."""
     from metaqnn.spaces import bind_space, made_for, read_space, space_names
-    from state_space import TooManyStates, enumerate_rows
+    from state_space import TooManyStates
 
     if name is None:
         click.echo("\n".join(space_names()))
@@ -31,7 +31,7 @@ def space(name: str | None, input_shape: Shape | None, classes: int | None) -> N
     images = "x".join(map(str, input_shape))
     click.echo(f"space               {name}, for {images} images of {classes} classes")
     try:
-        rows = enumerate_rows(bound)
+        rows = bound.rows()
     except TooManyStates:
         pass  # only their number is not told
     else:

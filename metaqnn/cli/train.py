@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metaqnn.cli.help import WIDE, GroupedCommand
 from metaqnn.cli.options import given, section_options
 from metaqnn.config import RunOptions
 from metaqnn.data.options import DataOptions
@@ -30,7 +31,14 @@ if TYPE_CHECKING:
     from state_space import Architecture
 
 
-@click.command()
+@click.command(
+    cls=GroupedCommand,
+    first=(
+        *("dataset", "target", "recipe", "epochs", "seconds", "batch_size", "learning_rate"),
+        *("device", "seed", "final", "init_from"),
+    ),
+    **WIDE,
+)
 @click.argument("network", required=False)
 @click.option(
     "--init-from",
@@ -72,7 +80,7 @@ def train(
     final: bool,
     **options: Any,
 ) -> None:
-    """Train NETWORK, such as "[C(64,3,1), P(2,2), SM(10)]", on any data set.
+    """Train NETWORK, such as "[C(64,3,1), P(2,2), SM(10)]" or nasnet-a, on any data set.
 
     Its heads get as many classes as the data set has. Without --final the metric on validation
     images is measured after every epoch, and the weights are those of the best. What the network
@@ -88,7 +96,7 @@ def train(
     from metaqnn.models.network import load_network
     from metaqnn.models.transfer import transferable, with_classes
     from metaqnn.networks.cost import check_scores, total_cost
-    from metaqnn.networks.notation import read
+    from metaqnn.networks.notation import find_network
     from metaqnn.training.presets import preset
     from metaqnn.training.settings import with_settings
     from state_space.notation import NotationError
@@ -105,7 +113,7 @@ def train(
     source = None if init_from is None else load_network(init_from)[0]
     if network is not None:
         try:
-            asked = read(network)
+            asked = find_network(network)
         except NotationError as error:
             raise MetaqnnError(str(error)) from None
     elif source is not None:

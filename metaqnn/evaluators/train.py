@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -17,8 +17,8 @@ from metaqnn.options import Section, make
 from metaqnn.spaces import read_space
 from metaqnn.task import Task
 from metaqnn.training.optimizers import OPTIMIZERS
-from metaqnn.training.presets import PAPER, PRACTICAL, practical
-from metaqnn.training.recipe import FALL, Recipe
+from metaqnn.training.presets import PAPER, PRACTICAL, RECIPES, practical, with_given
+from metaqnn.training.recipe import Recipe
 from replay import Outcome
 from state_space import Space
 from state_space.settings import suggestion
@@ -33,11 +33,12 @@ MOST_NAMED = 12
 class RecipeChoice(Section):
     """Which recipe the options of trainings are filled in from."""
 
+    HEADING: ClassVar = "Training"
+
     recipe: str = Field(
         PAPER,
-        description="Defaults of the options of trainings: paper, or practical (one cycle, muon, "
-        "label smoothing and shifts, with a batch and epochs for the number of images). Default: "
-        "the space's, else paper.",
+        description="Defaults of trainings: paper, practical (by the number of images), or one of "
+        "metaqnn finalize, such as nasnet-search. Default: the space's, else paper.",
     )
 
 
@@ -66,12 +67,13 @@ class TrainOptions(Section):
         if "recipe" not in given and isinstance(space := completed.get("space"), str):
             given = {**given, "recipe": read_space(space).get("recipe", PAPER)}
         recipe = given.get("recipe", PAPER)
-        if recipe not in (PAPER, PRACTICAL):
-            raise MetaqnnError(
-                f"there is no recipe {recipe!r}{suggestion(str(recipe), (PAPER, PRACTICAL))}"
-            )
+        known = (PAPER, PRACTICAL, *RECIPES)
+        if recipe not in known:
+            raise MetaqnnError(f"there is no recipe {recipe!r}{suggestion(str(recipe), known)}")
         if recipe == PRACTICAL:
             given = _practical(given)
+        elif recipe in RECIPES:
+            given = with_given(RECIPES[recipe], given)
         optimizer = given.get("optimizer")
         if isinstance(optimizer, str):
             OPTIMIZERS.check(optimizer)
@@ -92,10 +94,7 @@ def _practical(given: dict[str, Any]) -> dict[str, Any]:
     completed = DataOptions.complete(given)
     own = {name: completed[name] for name in DataOptions.model_fields if name in completed}
     training, _ = load_split(make(DataOptions, own))
-    chosen = practical(len(training), training.shape[1], optimizer)
-    if given.keys() & (FALL - {"learning_rate"} | {"rates"}):
-        chosen["schedule"] = "steps"
-    return {**chosen, **given}
+    return with_given(practical(len(training), training.shape[1], optimizer), given)
 
 
 @dataclass(frozen=True)

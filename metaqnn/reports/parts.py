@@ -64,6 +64,7 @@ class Drawing:
     score: str
     network: str
     svg: str
+    has_cells: bool
 
 
 def draw_pictures(findings: Findings) -> dict[str, Picture]:
@@ -166,10 +167,12 @@ def draw_best(run: Run, findings: Findings, best: pd.DataFrame) -> list[Drawing]
     walks = ranking(findings.networks)["walk"].head(len(best))
     reads = "images" if reads_images(run) else "input"
     scores = as_text(best, findings.score)[findings.score.header]
-    return [
-        Drawing(rank, score, space.text(walk), draw(space.architecture(walk), shape, reads))
-        for rank, (score, walk) in enumerate(zip(scores, walks, strict=True), start=1)
-    ]
+    drawings = []
+    for rank, (score, walk) in enumerate(zip(scores, walks, strict=True), start=1):
+        architecture = space.architecture(walk)
+        svg, has_cells = draw(architecture, shape, reads), bool(architecture.cells)
+        drawings.append(Drawing(rank, score, space.text(walk), svg, has_cells))
+    return drawings
 
 
 def list_commands(run: Run, environment: Mapping[str, Any]) -> list[tuple[str, str]]:

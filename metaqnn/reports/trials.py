@@ -38,6 +38,7 @@ COLUMNS = {
     "multiply_adds": "Int64",
     "nodes": "Int64",
     "edges": "Int64",
+    "density": "Float64",
     "seconds": "Float64",
     "images_per_second": "Float64",
     "utilisation": "Float64",

@@ -54,8 +54,11 @@ RESERVE, RESERVED = 2, 0.05
 after."""
 
 WIDER = (4, 3, 2)
-"""How many times the space's scale the last network may be, the largest that can be trained in full
-first."""
+"""How many times the space's scale the last network may be, the largest first."""
+
+ENOUGH = 0.5
+"""A wider network is trained where so large a share of the recipe's epochs fits, since the usual
+one would be done long before the time is over, and is no better after as many seconds."""
 
 FEWEST = 12
 """Epochs; where fewer fit, a network of half the scale, which has more, is better."""
@@ -219,7 +222,8 @@ def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:
     def epochs_of(times: float) -> float:
         return float(fitting * cost(1) / cost(times))
 
-    wider: list[float] = [times for times in WIDER if TRUST * epochs_of(times) >= full]
+    enough = ENOUGH * full
+    wider: list[float] = [times for times in WIDER if TRUST * epochs_of(times) >= enough]
     times = max(wider, default=1 if epochs_of(1) >= min(full, FEWEST) else 0.5)
     changes["epochs"] = max(1, min(full, int(HOPE * epochs_of(times))))
     changes["seconds"] = max(1.0, (1 - RESERVED) * clock.left - RESERVE)

@@ -1,8 +1,8 @@
 """What an agent is told of a training: rewards by name."""
 
 from collections.abc import Callable
-from math import log10
-from typing import Any
+from math import e, log, log10
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
@@ -19,6 +19,19 @@ OLDER = "accuracy"
 LAST_EPOCHS = 5
 FLOPS_A_MULTIPLY_ADD = 2
 
+_PERCENT: dict[str, Any] = {
+    "accuracy_in_percent": True,
+    "log_base": e,
+    "flops_a_multiply_add": 1,
+    "density_of": "cells",
+}
+
+REWARD_PRESETS: dict[str, dict[str, Any]] = {
+    "block-qnn-v1": {**_PERCENT, "flops_weight": 0.5, "density_weight": 0.5},
+    "block-qnn-v3": {**_PERCENT, "flops_weight": 1.0, "density_weight": 8.0},
+}
+"""What a reward sets unless it is given: the weights of the two papers, and their likely units."""
+
 
 class RewardOptions(Section):
     """What the agent is told of a training, and which networks are refused before it."""
@@ -26,12 +39,33 @@ class RewardOptions(Section):
     reward: str = Field(
         BEST,
         description="score (best of all epochs), nas (best score of the last five, cubed), or "
-        "block-qnn (score - flops-weight log10(FLOPs) - density-weight log10(edges / nodes)).",
+        "block-qnn (score - flops-weight log(FLOPs) - density-weight log(density)); "
+        "block-qnn-v1 and block-qnn-v3 have the weights and units of its two papers.",
     )
     flops_weight: NotNegative = Field(
-        0.01, description="Of block-qnn: score that a tenfold of FLOPs must gain."
+        0.01,
+        description="Of block-qnn: accuracy that so many times the FLOPs as the base of the "
+        "logarithm must gain. Default: 0.01, 0.5 (v1), 1 (v3).",
     )
-    density_weight: NotNegative = Field(0.01, description="Of block-qnn: likewise for density.")
+    density_weight: NotNegative = Field(
+        0.01,
+        description="Of block-qnn: likewise for density, connections a layer. Default: 0.01, "
+        "0.5 (v1), 8 (v3).",
+    )
+    log_base: Annotated[float, Field(gt=1, allow_inf_nan=False)] = Field(
+        10.0, description="Of block-qnn's logarithms. Default: 10, e (v1, v3)."
+    )
+    accuracy_in_percent: bool = Field(
+        False, description="Of block-qnn: rewards from 0 to 100. Default: off, on (v1, v3)."
+    )
+    flops_a_multiply_add: PositiveInt = Field(
+        FLOPS_A_MULTIPLY_ADD, description="Of block-qnn. Default: 2, 1 (v1, v3)."
+    )
+    density_of: Literal["network", "cells"] = Field(
+        "network",
+        description="Of block-qnn: density of all of a network, or of its cells, each counted "
+        "once. Default: network, cells (v1, v3).",
+    )
     max_parameters: PositiveInt | None = Field(
         None, description="Refuse networks with more weights and biases before they are trained."
     )
@@ -40,6 +74,20 @@ class RewardOptions(Section):
         description="Refuse networks with more floating-point operations an image, forward, two "
         "a multiply-add.",
     )
+
+    HEADING: ClassVar = "Reward and limits"
+    ONLY_WITH: ClassVar = {
+        ("reward", "block-qnn"): (
+            *("flops_weight", "density_weight", "log_base", "accuracy_in_percent"),
+            *("flops_a_multiply_add", "density_of"),
+        )
+    }
+
+    @classmethod
+    def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Write out what the reward sets."""
+        preset = REWARD_PRESETS.get(str(given.get("reward")), {})
+        return {**preset, **given}
 
     @field_validator("reward", mode="before")
     @classmethod
@@ -65,22 +113,33 @@ def nas(outcome: Outcome, options: RewardOptions) -> float:
 
 
 def block_qnn(outcome: Outcome, options: RewardOptions) -> float:
-    """The accuracy less mu log10(FLOPs) and rho log10(density) (Zhong et al. 2018, equation 3).
+    """The accuracy less mu log(FLOPs) and rho log(density) (Zhong et al. 2018, equation 7).
 
-    FLOPs are those of one image, forward, two a multiply-add; density is edges over nodes of the
-    network's graph. Without these numbers, as where a training failed, it is the accuracy alone.
+    FLOPs are those of one image, forward; density is edges over nodes of the network's graph, or of
+    its cells. Without these numbers, as where a training failed, it is the accuracy alone.
     """
-    reward = outcome.best
-    if outcome.metrics.get("multiply_adds"):
-        flops = FLOPS_A_MULTIPLY_ADD * outcome.metrics["multiply_adds"]
-        reward -= options.flops_weight * log10(flops)
-    if outcome.metrics.get("edges"):
-        density = outcome.metrics["edges"] / outcome.metrics["nodes"]
-        reward -= options.density_weight * log10(density)
+    reward, metrics = outcome.best, outcome.metrics
+    if options.accuracy_in_percent:
+        reward *= 100
+    if metrics.get("multiply_adds"):
+        flops = options.flops_a_multiply_add * metrics["multiply_adds"]
+        reward -= options.flops_weight * _log(flops, options)
+    if metrics.get("edges"):
+        density = metrics["edges"] / metrics["nodes"]
+        if options.density_of == "cells":
+            density = metrics.get("density", density)
+        reward -= options.density_weight * _log(density, options)
     return reward
 
 
+def _log(value: float, options: RewardOptions) -> float:
+    # of 10 it is exact, as log(value, 10) is not
+    return log10(value) if options.log_base == 10 else log(value) / log(options.log_base)
+
+
 REWARDS: Table[Reward] = Table(
-    "reward", {BEST: best, "nas": nas, "block-qnn": block_qnn}, "metaqnn.rewards"
+    "reward",
+    {BEST: best, "nas": nas, "block-qnn": block_qnn, **dict.fromkeys(REWARD_PRESETS, block_qnn)},
+    "metaqnn.rewards",
 )
 """The reward of a training that succeeded."""

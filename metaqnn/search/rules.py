@@ -83,7 +83,8 @@ class Rules:
                 "max-parameters and max-flops need networks that can be built, not only looked up"
             )
         reward = partial(_reward, REWARDS.find(options.reward), options)
-        chance = task.score.chance
+        # charges that exceed chance would make the failure the better network
+        chance = None if options.accuracy_in_percent else task.score.chance
         return cls(
             seed=seed,
             budget=budget,

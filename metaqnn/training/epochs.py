@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
 
 from metaqnn.data.images import Images
 from metaqnn.metrics.accuracy import ACCURACY
@@ -14,11 +15,14 @@ from metaqnn.metrics.base import Metric
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import takes_size
 from metaqnn.training.augment import augment, shrink
+from metaqnn.training.auxiliary import AuxiliaryHead
 from metaqnn.training.cuda_graph import GraphedStep, Graphs
+from metaqnn.training.drop_path import DropPath
 from metaqnn.training.loss import Loss
 from metaqnn.training.optimizers import OPTIMIZERS
 from metaqnn.training.peak import utilisation
 from metaqnn.training.recipe import Recipe
+from metaqnn.training.scaffold import NONE, Scaffold
 from metaqnn.training.speed import Speed
 
 VALIDATION_BATCH = 512
@@ -74,6 +78,7 @@ class Steps:
         generator: torch.Generator,
         speed: Speed,
         splits: int,
+        scaffold: Scaffold = NONE,
     ) -> None:
         """Begin with the network as it is.
 
@@ -85,6 +90,7 @@ class Steps:
             generator: Draws batches, new images and dropout.
             speed: How the device computes.
             splits: Parts in which a batch goes through the network.
+            scaffold: What the recipe adds to the network.
         """
         self.network = network.to(memory_format=speed.layout)
         self.training = training
@@ -95,8 +101,22 @@ class Steps:
         self.speed = speed
         self.splits = splits
         self.device = generator.device
+        self.head = self.paths = None
+        if scaffold.branch:
+            classes = len(training.classes)
+            head = AuxiliaryHead(scaffold.branch, classes, generator, xavier=recipe.xavier)
+            head.listen(network)
+            self.head = head.to(memory_format=speed.layout)
+        if scaffold.paths:
+            self.paths = DropPath(network, scaffold.paths, recipe.keep_path, generator)
+        # the last layer, which some optimizers treat otherwise, is the network's
+        trained = [self.head, network] if self.head else [network]
+        self.weights: list[Tensor] = [
+            weights for module in trained for weights in module.parameters()
+        ]
+        self.buffers = [values for module in trained for values in module.buffers()]
         optimizer = OPTIMIZERS.find(recipe.optimizer)
-        self.optimizer = optimizer.from_recipe(network.parameters(), recipe)
+        self.optimizer = optimizer.from_recipe(self.weights, recipe)
         self.rate = math.nan  # that the optimizer was told last
         self.size = self.full = training.shape[1:]
         self.losses = torch.zeros((), device=self.device)
@@ -106,9 +126,7 @@ class Steps:
         least = min(SMALLEST / min(self.full), 1.0)
         share = max(self.recipe.size(epoch), least)
         size = tuple(round(share * side) for side in self.full)
-        if size != self.full and not takes_size(
-            self.network.architecture, self.training.shape, size
-        ):
+        if size != self.full and not self._takes(size):
             size = self.full
         before, self.size = self.size, size
         return size != before
@@ -131,6 +149,8 @@ class Steps:
             if rate != self.rate:
                 self.optimizer.rate.fill_(rate)
                 self.rate = rate
+            if self.paths:
+                self.paths.progress.fill_(self.recipe.progress(step, len(parts)))
             (graph or self.step)(batch)
             if not self.speed.late:
                 self.losses.item()
@@ -145,9 +165,15 @@ class Steps:
             if self.size != self.full:
                 images = shrink(images, self.size)
             with self.autocast():
-                loss = self.loss(self.network(images).float(), part, batch)
+                loss = self.loss(self.network(images), part)
+                if self.head:
+                    loss = loss + self.recipe.auxiliary * self.loss(self.head.scores(), part)
+            # a mean over the batch is the mean of its parts' means, each with its weight
+            loss = loss * self.loss.share(part, batch) if len(part) < len(batch) else loss
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
             self.losses += loss.detach()
+        if self.recipe.clip_norm:
+            clip_grad_norm_(self.weights, self.recipe.clip_norm)
         with self.autocast():  # muon multiplies matrices
             self.optimizer.step()
 
@@ -155,8 +181,8 @@ class Steps:
         """What a step changes, as it lies in memory; all is there after the first step."""
         return {
             "losses": [self.losses],
-            "weights": list(self.network.parameters()),
-            "batch norms": list(self.network.buffers()),
+            "weights": self.weights,
+            "batch norms": self.buffers,
             "moments": self.optimizer.state(),
         }
 
@@ -176,6 +202,11 @@ class Steps:
                 values = self.training.normalise(images.images[batch], self.speed.layout)
                 answers.append(self.network(values).argmax(1))
         return metric.measure(images.labels.numpy(force=True), torch.cat(answers).cpu().numpy())
+
+    def _takes(self, size: tuple[int, ...]) -> bool:
+        # an auxiliary head has weights for every pixel
+        network, shape = self.network.architecture, self.training.shape
+        return self.head is None and takes_size(network, shape, size)
 
     def _parts(self, batch: Tensor) -> Sequence[Tensor]:
         # no part of one image: a batch norm cannot compare it
@@ -206,6 +237,7 @@ def epochs(
     tally: Tally,
     graphs: Graphs,
     ends: float = math.inf,
+    scaffold: Scaffold = NONE,
     metric: Metric = ACCURACY,
 ) -> Iterator[float]:
     """Train an epoch at a time, and yield the metric on the validation images.
@@ -218,7 +250,7 @@ def epochs(
         TrainingDiverged: The loss stopped being finite after the first.
         GraphFailed: The steps cannot be recorded, or replays of them are not to be trusted.
     """
-    steps = Steps(network, training, recipe, factor, generator, speed, splits)
+    steps = Steps(network, training, recipe, factor, generator, speed, splits, scaffold)
     recorded = speed.cuda_graph and not graphs.proof.failed
     graph = GraphedStep(steps, recipe.batch_size, graphs) if recorded else None
     try:

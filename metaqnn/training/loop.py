@@ -26,6 +26,7 @@ from metaqnn.training.epochs import epochs as _epochs
 from metaqnn.training.fit import check_fit, memory_of
 from metaqnn.training.proof import GraphFailed
 from metaqnn.training.recipe import Recipe
+from metaqnn.training.scaffold import Scaffold
 from metaqnn.training.settings import with_settings
 from metaqnn.training.speed import Speed
 from replay import Outcome
@@ -60,7 +61,7 @@ def train(
     without them, and so are all that follow.
 
     Args:
-        architecture: Without the dropout that the recipe adds.
+        architecture: Without what the recipe adds.
         training: Images on the device where to train.
         validation: Images on the same device.
         recipe: The rules, but for what the network itself sets.
@@ -91,6 +92,7 @@ def train(
     check_scores(architecture, len(training.classes))
     size = size_metrics(architecture, training.shape)
     dressed = recipe.dress(architecture)
+    scaffold = Scaffold.of(architecture, dressed, recipe, training.shape)
     if recipe.contrast:
         training = replace(training, contrast=True)
     value = 2 if speed.bfloat16 else 4
@@ -123,6 +125,7 @@ def train(
                 tally,
                 graphs,
                 ends,
+                scaffold,
                 metric,
             ):
                 if not curve and math.isnan(score):  # a lower rate may help

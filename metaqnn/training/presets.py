@@ -1,10 +1,10 @@
-"""Recipes of final trainings by name."""
+"""Recipes by name."""
 
 from collections.abc import Mapping
 from math import log2
 from typing import Any
 
-from metaqnn.training.recipe import FALL, twice_as_long
+from metaqnn.training.recipe import FALL, STEPS, twice_as_long
 
 _PAPER: Mapping[str, Any] = {
     "optimizer": "sgd",
@@ -20,11 +20,35 @@ _PAPER: Mapping[str, Any] = {
     "contrast": True,
     "shift": 5,
     "cutout": 0,
+    "clip_norm": None,
+    "keep_path": 1.0,
+    "auxiliary": 0.0,
     "restart_below": 0.0,
 }
 """Baker et al. 2017, section 5.2 and appendix."""
 
 _SHORT_RATES = "0.025:5,0.0125:5,0.0001:20,0.00001:10"
+
+_CELLS: Mapping[str, Any] = {
+    **_PAPER,
+    "rates": None,
+    "contrast": False,
+    "mirror": True,
+    "shift": 4,
+    "dropout": False,
+    "restarts": 0,
+}
+"""What the recipes for cells and blocks have in common, with whole epochs for the papers' steps."""
+
+_NASNET: Mapping[str, Any] = {
+    **_CELLS,
+    "schedule": "cosine",
+    "learning_rate": 0.025,
+    "batch_size": 32,
+    "clip_norm": 5.0,
+}
+
+_NASNET_CIFAR10: Mapping[str, Any] = {**_NASNET, "epochs": 600, "keep_path": 0.6, "auxiliary": 0.4}
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "paper-cifar10": {
@@ -36,6 +60,58 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
     # digits are not mirrored
     "paper-svhn": {**_PAPER, "rates": _SHORT_RATES, "epochs": 40, "mirror": False},
     "paper-mnist": {**_PAPER, "rates": _SHORT_RATES, "epochs": 40, "mirror": False},
+    # Zoph et al. 2018, appendix A.1; of the children's rate, batch and penalty nothing is said
+    "nasnet-search": {**_NASNET, "epochs": 20},
+    "nasnet-cifar10": _NASNET_CIFAR10,
+    # Liu et al. 2018, section 5.1 and 5.4; of batch and penalty nothing is said
+    "pnas-search": {**_NASNET, "epochs": 20, "learning_rate": 0.01},
+    "pnas-cifar10": _NASNET_CIFAR10,
+    # Zhong et al. 2018, section 5.1
+    "block-qnn-search": {
+        **_CELLS,
+        "optimizer": "adam",
+        "learning_rate": 1e-3,
+        "decay": 0.2,
+        "decay_every": 5,
+        "epochs": 12,
+        "batch_size": 256,
+        "weight_decay": 0.0,
+        "mirror": False,
+        "shift": 0,
+        "restarts": 3,
+        "restart_factor": 0.4,
+        "restart_below": 1.0,
+    },
+    "block-qnn-cifar10": {
+        **_CELLS,
+        "rates": "0.1:150,0.01:75,0.001:75",
+        "epochs": 300,
+        "weight_decay": 1e-4,
+    },
+    # Liu et al. 2018 (https://arxiv.org/abs/1711.00436), section 4.1: 5,000 and 80,000 steps
+    "hierarchical-search": {
+        **_CELLS,
+        "rates": "0.1:26,0.01:3,0.001:3",
+        "epochs": 32,
+        "batch_size": 256,
+        "weight_decay": 3e-4,
+    },
+    "hierarchical-cifar10": {
+        **_CELLS,
+        "rates": "0.1:204,0.01:102,0.001:51,0.0001:51",
+        "epochs": 408,
+        "batch_size": 256,
+        "weight_decay": 3e-4,
+    },
+    # Dong & Yang 2020 (https://arxiv.org/abs/2001.00326), section 2.2
+    "nas-bench-201": {
+        **_CELLS,
+        "schedule": "cosine",
+        "learning_rate": 0.1,
+        "nesterov": True,
+        "epochs": 200,
+        "batch_size": 256,
+    },
 }
 """Options of a recipe; `short`, which depends on the run, is beside them."""
 
@@ -44,10 +120,10 @@ SEARCH = "search"
 NAMES = ("short", SEARCH, *RECIPES)
 
 PAPER, PRACTICAL = "paper", "practical"
-"""The recipes of searches: what the options of `Recipe` say, and `practical`."""
+"""Recipes of searches beside RECIPES: what the options of `Recipe` say, and `practical`."""
 
 
-_STEPS: Mapping[str, Mapping[str, float]] = {
+_RATES: Mapping[str, Mapping[str, float]] = {
     "muon": {"learning_rate": 0.1, "momentum": 0.6, "weight_decay": 0.1},
     "adamw": {"learning_rate": 5e-3, "weight_decay": 0.01},
     "adam": {"learning_rate": 5e-3},
@@ -70,7 +146,7 @@ def practical(images: int, size: int, optimizer: str = "muon") -> dict[str, Any]
     """
     return {
         "optimizer": optimizer,
-        **_STEPS.get(optimizer, {}),
+        **_RATES.get(optimizer, {}),
         "schedule": "one-cycle",
         "label_smoothing": 0.1,
         "batch_size": min(128, max(16, 2 ** round(log2(images) / 2))),
@@ -104,8 +180,16 @@ def preset(
             "rates": searched["rates"] and twice_as_long(searched["rates"]),
             "shift": searched["shift"] or size // 8,
         }
-    else:
-        chosen = dict(RECIPES.get(name, {}))
-    if given.keys() & FALL:
-        chosen["rates"] = None
-    return {**searched, **chosen, **given}
+        return {**searched, **with_given(chosen, given)}
+    return {**searched, **with_given(RECIPES.get(name, {}), given)}
+
+
+def with_given(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a recipe, and in their place what is given.
+
+    Where that says how the learning rate falls, the recipe's own way counts for nothing.
+    """
+    falls: dict[str, Any] = {"rates": None} if given.keys() & FALL else {}
+    if given.keys() & (FALL - {"learning_rate"} | {"rates"}):
+        falls["schedule"] = STEPS
+    return {**recipe, **falls, **given}

@@ -1,7 +1,7 @@
 """How networks are trained: the rules of Baker et al. 2017, section 5 and appendix."""
 
 from math import cos, inf, pi
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -10,7 +10,7 @@ from metaqnn.networks.ops import DROPOUT, find_op
 from metaqnn.options import Positive, Section
 from state_space import Architecture, Node
 
-SCHEDULES = STEPS, ONE_CYCLE = "steps", "one-cycle"
+SCHEDULES = STEPS, ONE_CYCLE, COSINE = "steps", "one-cycle", "cosine"
 """How a learning rate goes."""
 
 CLASS_WEIGHTS = NONE, BALANCED = "none", "balanced"
@@ -31,6 +31,8 @@ class Recipe(Section):
     (true).
     """
 
+    HEADING: ClassVar = "Training"
+
     epochs: PositiveInt = Field(20, description="Epochs of a training.")
     seconds: Positive | None = Field(
         None,
@@ -46,8 +48,9 @@ class Recipe(Section):
     nesterov: bool = Field(False, description="Of sgd: Nesterov's momentum.")
     schedule: str = Field(
         STEPS,
-        description="How the learning rate goes: steps (--decay, or --rates), or one-cycle, from a "
-        "25th of --learning-rate up to it, and down to nothing.",
+        description="How the learning rate goes: steps (--decay, or --rates); one-cycle, from a "
+        "25th of --learning-rate up to it, and down to nothing; or cosine, from --learning-rate "
+        "down to nothing.",
     )
     learning_rate: Positive = Field(1e-3, description="At the first epoch, or at the peak.")
     rates: str | None = Field(
@@ -62,6 +65,9 @@ class Recipe(Section):
         ge=0,
         description="L2 penalty (2017 code: 5e-4); with adamw and muon the share that each step "
         "takes off the weights, times the rate.",
+    )
+    clip_norm: Positive | None = Field(
+        None, description="Gradients that are longer, all together, are shortened to this."
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="Share of a label that is spread over all classes."
@@ -100,6 +106,17 @@ class Recipe(Section):
     dropout_after_fc: bool = Field(
         False, description="A dropout after every FC and every second other layer (2017 code)."
     )
+    keep_path: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="How likely an image keeps what an op adds to a sum of a cell, in the last "
+        "cell at the end of the training; earlier it is likelier (scheduled drop path).",
+    )
+    auxiliary: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the loss of an auxiliary head, before the last reduction of height "
+        "and width; 0 for none.",
+    )
     restarts: int = Field(
         5, ge=0, description="New starts of a network that is at chance after its first epoch."
     )
@@ -128,13 +145,14 @@ class Recipe(Section):
     def _readable(cls, rates: str | None, info: ValidationInfo) -> str | None:
         if rates is not None:
             _steps(rates)
-            if info.data.get("schedule") == ONE_CYCLE:
-                raise PydanticCustomError("rates", "One cycle has no other rates")
+            if (schedule := info.data.get("schedule", STEPS)) != STEPS:
+                words = {ONE_CYCLE: "One cycle", COSINE: "A cosine"}
+                raise PydanticCustomError("rates", f"{words[schedule]} has no other rates")
         return rates
 
     def rate(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 0; with one cycle its peak."""
-        if self.schedule == ONE_CYCLE:
+        """The learning rate of an epoch, counted from 0; the peak of one cycle or a cosine."""
+        if self.schedule != STEPS:
             return self.learning_rate
         if self.rates is None:
             return self.learning_rate * self.decay ** (epoch // self.decay_every)
@@ -149,15 +167,22 @@ class Recipe(Section):
         """The learning rate of a step, counted from 0, of so many an epoch; may lie between two.
 
         One cycle is that of `torch.optim.lr_scheduler.OneCycleLR` (Smith & Topin 2017,
-        https://arxiv.org/abs/1708.07120).
+        https://arxiv.org/abs/1708.07120), a cosine that of Loshchilov & Hutter 2017
+        (https://arxiv.org/abs/1608.03983) without new starts.
         """
         if self.schedule == STEPS:
             return self.rate(int(step // steps))
+        if self.schedule == COSINE:
+            return _between(self.learning_rate, 0, self.progress(step, steps))
         first, last = WARM_UP * self.epochs * steps - 1, self.epochs * steps - 1
         low = self.learning_rate / FIRST
         if step <= first:
             return _between(low, self.learning_rate, step / first)
         return _between(self.learning_rate, low / LAST, (step - first) / (last - first))
+
+    def progress(self, step: float, steps: int) -> float:
+        """The share of the training that is over before a step; see `step_rate`."""
+        return min(1.0, step / (self.epochs * steps))
 
     def pace(self, done: float, epoch: float, took: float, left: float) -> float:
         """How many epochs those that follow count for, each, so that all are done in time.

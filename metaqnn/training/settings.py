@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.training.recipe import FALL, MOVING, ONE_CYCLE, Recipe
+from metaqnn.training.recipe import FALL, MOVING, STEPS, Recipe
 from state_space.settings import suggestion
 
 
@@ -28,9 +28,9 @@ def with_settings(recipe: Recipe, settings: Mapping[str, float]) -> Recipe:
             f"{' and '.join(MOVING)} have it"
         )
     falls = sorted(changes.keys() & {"decay", "decay_every"})
-    if falls and recipe.schedule == ONE_CYCLE:
-        name = falls[0].replace("_", "-")
-        raise MetaqnnError(f"the network sets {name}, which one cycle does not have; only steps do")
+    if falls and recipe.schedule != STEPS:
+        name, has = falls[0].replace("_", "-"), recipe.schedule.replace("-", " ")
+        raise MetaqnnError(f"the network sets {name}, which {has} does not have; only steps do")
     rates = {"rates": None} if changes.keys() & FALL else {}
     return _changed(recipe, {**changes, **rates})
 

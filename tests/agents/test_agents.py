@@ -5,7 +5,7 @@ import pytest
 
 from metaqnn import testing
 from metaqnn.agents.base import AGENTS
-from metaqnn.agents.schedule import PAPER, EpsilonSchedule
+from metaqnn.agents.schedule import BLOCK_QNN, PAPER, EpsilonSchedule
 from metaqnn.errors import MetaqnnError
 from state_space import random_walk
 from tests.helpers.agents import q_learning
@@ -118,6 +118,16 @@ def test_the_papers_schedule():
         0.1,
         0.1,
     ]
+
+
+def test_the_schedule_of_block_qnn():
+    # iterations of 64 blocks at 1.0, 0.9 and so on to 0.1
+    iterations = (95, 7, 7, 7, 10, 10, 10, 10, 10, 12)
+    schedule = EpsilonSchedule.parse(BLOCK_QNN)
+    assert [networks / 64 for _, networks in schedule.steps] == list(iterations)
+    assert [round(10 * epsilon) for epsilon, _ in schedule.steps] == list(range(10, 0, -1))
+    assert schedule.total == 11_392
+    assert EpsilonSchedule.scaled(11_392, BLOCK_QNN) == schedule
 
 
 @pytest.mark.parametrize("budget", [1, 7, 60, 200, 2700, 10_000])

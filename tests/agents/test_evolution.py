@@ -259,6 +259,65 @@ def test_where_all_near_networks_are_known_it_goes_further():
     assert all(distance(walk, blocks("00000000")) == 1 for walk in asked[:10])
 
 
+def test_without_deaths_the_best_stays_the_parent():
+    options = EvolutionOptions(population=2, tournament_share=1.0, deaths=False)
+    agent = Evolution(MACRO, 0, options)
+    members = ["00000000", "11111111", "22222222", "01201201"]
+    for number, digits in enumerate(members):
+        tell(agent, number, blocks(digits), 0.9 - number / 10)
+    assert {parent(agent, *members) for _ in range(8)} == {"00000000"}
+
+
+def test_a_tournament_may_be_a_share_of_all_members():
+    options = EvolutionOptions(tournament_share=0.05)
+    assert [options.members(count) for count in (1, 20, 200, 7000)] == [1, 1, 10, 350]
+    # of two of four members without a death the best is in half of the pairs, the worst in none
+    members = ("00000000", "11111111", "22222222", "01201201")
+    counts = Counter()
+    for seed in range(300):
+        shared = EvolutionOptions(population=2, tournament_share=0.5, deaths=False)
+        agent = Evolution(MACRO, seed, shared)
+        for number, digits in enumerate(members):
+            tell(agent, number, blocks(digits), 0.9 - number / 10)
+        counts[parent(agent, *members)] += 1
+    assert counts["00000000"] == pytest.approx(150, abs=44)  # five deviations
+    assert counts["01201201"] == 0
+
+
+def test_the_first_population_is_mutants_of_networks_by_hand():
+    space = SPACES["practical"]
+    agent = Evolution(space, 0, EvolutionOptions(first_mutations=1))
+    asked = [agent.ask().walk for _ in range(30)]
+    near = [{start for start in space.starts() if distance(walk, start) <= 1} for walk in asked]
+    assert all(near) and set().union(*near) == set(space.starts())
+    # where nothing is known by hand it begins at random
+    agent = Evolution(MACRO, 0, EvolutionOptions(first_mutations=1))
+    assert agent.ask() == Evolution(MACRO, 0).ask()
+
+
+def test_many_mutations_leave_nothing_of_where_they_began():
+    # each of 46 operations is one of seven: of 100 networks 657 edges are none on average
+    space = SPACES["hierarchical-cifar10"]
+    agent = Evolution(space, 0, EvolutionOptions(first_mutations=300, population=100))
+    tokens = [token for _ in range(100) for token in agent.ask().walk]
+    nothing = sum(token.endswith(":none") for token in tokens)
+    assert nothing == pytest.approx(4600 / 7, abs=5 * (4600 * 6 / 49) ** 0.5)
+
+
+def test_a_kind_may_be_drawn_before_a_decision():
+    space = SPACES["hierarchical-cifar10"]
+    walk = random_walk(space, np.random.default_rng(0))
+
+    def mutants_of_the_cell(**options):
+        generator = np.random.default_rng(1)
+        mutants = [mutate(space, walk, generator, **options) for _ in range(1000)]
+        return sum(mutant[:36] == walk[:36] for mutant in mutants)
+
+    # the cell has 10 of the 46 edges, and is one of two levels; five deviations
+    assert mutants_of_the_cell() == pytest.approx(1000 * 10 / 46, abs=66)
+    assert mutants_of_the_cell(kind_first=True) == pytest.approx(500, abs=80)
+
+
 # local search
 
 
@@ -412,12 +471,21 @@ def test_it_beats_random_search_where_the_reward_is_additive(make, name):
 def test_a_tournament_larger_than_the_population_is_refused():
     with pytest.raises(MetaqnnError, match="tournament is 9: must be at most the population, 8"):
         RunConfig.from_flat({"agent": "evolution", "population": 8, "tournament": 9})
-    assert agent_of(MACRO, agent="evolution", population=8, tournament=8).tournament == 8
-    assert agent_of(MACRO, agent="evolution", population=8).tournament == 8
-    assert agent_of(MACRO, agent="evolution").tournament == 10
+    for members, options in (
+        (8, {"population": 8, "tournament": 8}),
+        (8, {"population": 8}),
+        (10, {}),
+    ):
+        agent = agent_of(MACRO, agent="evolution", **options)
+        assert agent.options.members(agent.options.population) == members
+
+
+def test_a_tournament_has_one_size():
+    with pytest.raises(MetaqnnError, match=r"tournament-share is 0\.1: give it or tournament"):
+        agent_of(MACRO, agent="evolution", tournament=3, tournament_share=0.1)
 
 
 def test_the_agents_take_their_options():
     evolution = agent_of(MACRO, agent="evolution", population=7, tournament=4)
-    assert (evolution.population, evolution.tournament) == (7, 4)
+    assert (evolution.options.population, evolution.options.members(7)) == (7, 4)
     assert agent_of(MACRO, agent="local-search", random_first=3).random_first == 3

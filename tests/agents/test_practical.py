@@ -5,6 +5,7 @@ import pytest
 
 from metaqnn import testing
 from metaqnn.agents.known import KnownNetworks
+from metaqnn.agents.q_frame import table_frame
 from metaqnn.agents.q_options import Q_PRESETS
 from metaqnn.agents.q_table import QTable
 from metaqnn.agents.schedule import EpsilonSchedule
@@ -166,7 +167,7 @@ def test_a_loaded_table_guides_the_candidates():
         reward = walk.count("MB(6,5)") / 8
         table.sweep_with_traces(trajectory, reward, 0.1, 1.0, 1.0, 1.0)
     cold, warm = (agent_of(space, epsilon_schedule="0.1:100") for _ in range(2))
-    warm.warm_start(table.frame().drop(columns="visits"))
+    warm.warm_start(table_frame(table).drop(columns="visits"))
     assert warm.ask().walk.count("MB(6,5)") >= 6 > cold.ask().walk.count("MB(6,5)")
 
 
@@ -189,7 +190,7 @@ def test_presets_and_budgets():
     assert paper.parts["agent"].model_dump(exclude={"epsilon_schedule", "q_table"}) == {
         **dict(q_preset="paper", alpha=0.01, gamma=1.0, initial_q=0.5, sweeps=100, trace=0.0),
         **dict(credit=0.0, rank_rewards=False, elite=0.0, candidates=1, bonus=0.0),
-        **dict(prior=0.0, variants=0.0),
+        **dict(prior=0.0, variants=0.0, shaped=False),
     }
     written = RunConfig.from_flat({"budget": 900}).flat()
     assert RunConfig.from_flat({**written, "budget": 2000}).parts["agent"].q_preset == "practical"
@@ -229,4 +230,16 @@ def test_at_small_budgets_it_beats_the_papers_agent_and_chance(seed):
 def test_the_practical_schedule_is_a_short_random_phase():
     assert str(EpsilonSchedule.practical(300)) == "1.0:10,0.5:290"
     assert str(EpsilonSchedule.practical(1)) == "1.0:1,0.5:1"
-    assert set(Q_PRESETS) == {"paper", "practical"}
+    assert set(Q_PRESETS) == {"paper", "practical", "block-qnn"}
+
+
+def test_the_preset_of_block_qnn():
+    options = RunConfig.from_flat({"q_preset": "block-qnn", "budget": 178}).parts["agent"]
+    assert (options.shaped, options.sweeps, options.alpha, options.trace) == (True, 1, 0.01, 0.0)
+    # an iteration of 64 blocks is one network here
+    assert options.epsilon_schedule == (
+        "1.0:95,0.9:7,0.8:7,0.7:7,0.6:10,0.5:10,0.4:10,0.3:10,0.2:10,0.1:12"
+    )
+    written = RunConfig.from_flat({"epsilon_schedule": "block-qnn"})
+    assert written.run.budget == 11_392
+    assert written.parts["agent"].q_preset == "paper"

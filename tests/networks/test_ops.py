@@ -57,6 +57,12 @@ CASES = {
     "DC": [((5, 3, 1), [IMAGE]), ((3, 5, 2), [IMAGE]), ((2, 1, 3), [IMAGE, IMAGE])],
     "PB": [((5,), [IMAGE]), ((3,), [IMAGE, IMAGE])],
     "FR": [((6,), [IMAGE]), ((5,), [(3, 8, 6)]), ((2,), [IMAGE, (1, 1, 1)])],
+    "LB": [((5, 3, 1), [IMAGE]), ((2, 5, 2), [IMAGE]), ((3, 1, 3), [IMAGE, (2, 9, 7)])],
+    "VB": [((5, 3, 1), [IMAGE]), ((2, 4, 2), [IMAGE]), ((3, 3, 2), [IMAGE, (2, 9, 7)])],
+    "Z": [((), [IMAGE]), ((), [VECTOR])],
+    "PA": [((2, 2), [IMAGE]), ((3, 2), [IMAGE]), ((3, 3), [IMAGE, (1, 3, 3)])],
+    "LC": [((5, 3, 2), [IMAGE]), ((3, 1, 1), [IMAGE, IMAGE])],
+    "SB": [((6, 3, 2), [IMAGE]), ((3, 5, 1), [IMAGE, IMAGE])],
 }
 """Arguments of every op, and shapes that it reads."""
 
@@ -79,6 +85,7 @@ def place(name, args, inputs):
 )
 def test_costs_are_those_that_torch_counts(name, args, inputs):
     op, module = place(name, args, inputs)
+    module.eval()  # what takes a shorter way in training may count more there
     normalised = []
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):
@@ -139,6 +146,12 @@ def graphs(draw):
                     "DC(3,3,1)",
                     "PB(4)",
                     "FR(3)",
+                    "LB(3,3,2)",
+                    "VB(3,1,1)",
+                    "Z",
+                    "PA(1,1)",
+                    "LC(3,3,2)",
+                    "SB(3,3,2)",
                 ]
             )
         )
@@ -253,6 +266,17 @@ def test_costs_of_the_layers_of_cells_by_hand():
     assert costs[5:] == [((5, 1, 1), 0, 0), ((5,), 0, 0), ((10,), 60, 50)]
 
 
+def test_costs_of_stems_by_hand():
+    costs = layer_costs(read("[VB(32,3,2), LB(6,3,2), AVG, SM(10)]"), (3, 224, 224))
+    # 27 weights a filter, and two of its norm; of 224 pixels 111 are in the middle of three
+    assert costs[0] == ((32, 111, 111), 32 * 27 + 64, (32 * 27 + 32) * 111**2)
+    assert costs[1] == ((6, 56, 56), 32 * 54 + 12, (32 * 54 + 6) * 56**2)
+    with pytest.raises(
+        ShapeError, match=r"layer 1, VB\(4,3,1\): a field of 3 does not fit into 2x5"
+    ):
+        layer_costs(read("[VB(4,3,1)]"), (1, 2, 5))
+
+
 def test_a_factorised_reduction_sees_even_and_odd_pixels_by_hand():
     op = OPS["FR"]((3,), [(1, 3, 4)])
     module = op.module(torch.Generator()).eval()
@@ -282,6 +306,34 @@ def test_memory_of_the_layers_of_cells_by_hand():
     kept += 8 + (8 + 16 + 16) + (16 + 16 + 16)  # the second ReLU works in place
     kept += (16 + 2 * 8) + 2 * 12 + (12 + 2 * 2) + 2 + 10
     assert activation_bytes(read(network), (1, 4, 4)) == 4 * kept
+
+
+def test_costs_of_the_layers_of_motifs_and_of_nas_bench_201_by_hand():
+    costs = layer_costs(read("[SB(8,3,2), LC(6,3,1), PA(2,2), Z, AVG, SM(10)]"), (4, 6, 6))
+    # 9 weights for 4 channels, 4 x 8, a factor and a shift a filter; 3 x 3 pixels
+    assert costs[0] == ((8, 3, 3), 36 + 32 + 16, (36 + 32 + 8) * 9)
+    assert costs[1] == ((6, 3, 3), 9 * 8 * 6, 9 * 8 * 6 * 9)
+    assert costs[2:4] == [((6, 2, 2), 0, 0)] * 2
+    assert costs[4:] == [((6,), 0, 0), ((10,), 70, 60)]
+
+
+def test_what_average_pooling_has_left_over_is_averaged_by_itself():
+    network = Network(read("[PA(2,2)]"), (1, 3, 3), torch.Generator())
+    image = torch.tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]])
+    assert network(image).tolist() == [[[[3.0, 4.5], [7.5, 9.0]]]]
+    with pytest.raises(ShapeError, match="a stride of 3 leaves out pixels of 2"):
+        layer_costs(Architecture((Node("PA", (2, 3), (-1,)),), (0,)), (1, 6, 6))
+    with pytest.raises(ShapeError, match="a field of 3 does not fit into 2x6"):
+        layer_costs(Architecture((Node("PA", (3, 2), (-1,)),), (0,)), (1, 2, 6))
+
+
+def test_what_is_cut_off_by_zeros_gets_a_gradient_of_zeros():
+    network = Network(read("[LC(2,1,1), Z, ADD@1,-1]"), (2, 3, 3), torch.Generator().manual_seed(0))
+    image = torch.randn(1, 2, 3, 3)
+    made = network(image)
+    assert torch.equal(made, image)
+    made.sum().backward()
+    assert not network.layers[0].weight.grad.any()
 
 
 def test_memory_of_sums_and_identities_by_hand():
@@ -415,6 +467,9 @@ def test_a_residual_network_goes_through_everything(tmp_path):
 
 @pytest.mark.slow
 def test_the_layers_of_cells_go_through_everything(tmp_path):
-    text = "[RC(8,3,3,1,1), SC(8,3,2), DC(8,3,1)@0, RELU, FR(8), PB(8)@1, ADD@4,5, AVG, SM(10)]"
+    text = (
+        "[VB(6,3,1), LB(6,3,1), RC(8,3,3,1,1), SC(8,3,2), DC(8,3,1)@2, RELU, FR(8), PB(8)@3, "
+        "ADD@6,7, AVG, SM(10)]"
+    )
     drawing = through_everything(text, tmp_path)
     assert ">separable, twice<" in drawing and ">factorised reduction<" in drawing

@@ -1,10 +1,11 @@
 """Rewards by name, by hand; refused networks, networks to start from, and growing spaces."""
 
-from math import log10
+from math import log, log10
 
 import pytest
 
 from metaqnn.agents.base import AGENTS
+from metaqnn.config.run import RunConfig
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import total_cost
 from metaqnn.search.rewards import REWARDS, RewardOptions
@@ -41,6 +42,21 @@ def test_block_qnn_charges_for_operations_and_density():
     options = {"reward": "block-qnn", "flops_weight": 0.02, "density_weight": 0.5}
     expected = 0.9 - 0.02 * (6 + log10(2)) - 0.5 * log10(3)
     assert rules(**options).reward(outcome) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("reward", "mu", "rho"), [("block-qnn-v1", 0.5, 0.5), ("block-qnn-v3", 1.0, 8.0)]
+)
+def test_block_qnn_in_the_units_of_its_papers(reward, mu, rho):
+    # accuracy in percent, natural logarithms, multiply-adds, density of the block
+    metrics = {"multiply_adds": 10**8, "nodes": 40, "edges": 60, "density": 2.0}
+    found = rules(reward=reward)
+    expected = 90 - mu * 8 * log(10) - rho * log(2)
+    assert found.reward(Outcome(metrics, (0.9,))) == pytest.approx(expected)
+    # charges exceed chance, so a failure is worth the lowest reward so far
+    assert found.failure_reward is None
+    changed = RunConfig.from_flat({"reward": reward, "log-base": 2.0, "flops-weight": 3.0}).rewards
+    assert (changed.log_base, changed.flops_weight, changed.density_weight) == (2.0, 3.0, rho)
 
 
 @pytest.mark.parametrize(("reward", "chance"), [("score", 0.1), ("accuracy", 0.1), ("nas", 0.001)])
@@ -95,7 +111,7 @@ def test_a_search_with_refusals_resumes_to_the_same_end(tmp_path):
 
 @pytest.mark.slow
 # a policy is drawn to what is larger, and is not told where that ends
-@pytest.mark.parametrize("agent", sorted(set(AGENTS) - {"reinforce"}))
+@pytest.mark.parametrize("agent", sorted(set(AGENTS) - {"reinforce", "ppo", "actor-critic"}))
 def test_a_limit_on_the_size_does_not_end_a_search_that_larger_networks_attract(path, agent):
     def larger_is_better(job):
         return Outcome(curve=(min(1.0, total_cost(job.architecture, (1, 8, 8)).parameters / 1e5),))

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import relu
 
+from metaqnn.agents.q_frame import load_frame, table_frame
 from metaqnn.agents.q_table import QTable
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.build import Network
@@ -344,9 +345,11 @@ def test_a_q_table_of_a_grown_space_is_loaded():
     space = make_space("nas-cifar10")
     table = QTable(space, 0.5)
     walk = random_walk(space, np.random.default_rng(0), stage=2)
-    table.sweep(table.trajectory(walk, stage=2), 1.0, 0.1, 1.0)
+    trajectory = table.trajectory(walk, stage=2)
+    table.visit(trajectory)
+    table.sweep(trajectory, 1.0, 0.1, 1.0)
     other = QTable(space, 0.5)
-    other.load(table.frame())
+    load_frame(other, table_frame(table))
     assert sorted(other.q) == sorted(table.q)
     assert len(other.rows) == len(table.rows)
 

@@ -259,3 +259,49 @@ def test_the_practical_recipe_learns_digits():
     assert done.exit_code == 0, done.output
     found = float(done.output.split("validation accuracy ")[1].split("%")[0])
     assert found > 97
+
+
+def test_recipes_of_papers_on_cells_by_name():
+    def recipe(**options):
+        return RunConfig.from_flat({"train_limit": 1437, **options}).parts["evaluator"].recipe
+
+    final = recipe(recipe="nasnet-cifar10")
+    assert (final.epochs, final.batch_size, final.optimizer, final.momentum) == (
+        600,
+        32,
+        "sgd",
+        0.9,
+    )
+    assert (final.schedule, final.learning_rate, final.weight_decay) == ("cosine", 0.025, 5e-4)
+    assert (final.clip_norm, final.keep_path, final.auxiliary) == (5, 0.6, 0.4)
+    assert final.step_rate(300 * 1563, 1563) == pytest.approx(0.025 / 2)
+    blocks = recipe(recipe="block-qnn-search")
+    assert [blocks.rate(epoch) for epoch in (0, 4, 5, 10, 11)] == pytest.approx(
+        [1e-3, 1e-3, 2e-4, 4e-5, 4e-5]
+    )
+    # 50,000 images in batches of 256 are 196 steps an epoch: 40,000, 60,000 and 70,000 steps
+    motifs = recipe(recipe="hierarchical-cifar10")
+    falls = [round(steps / 196) for steps in (40_000, 60_000, 70_000, 80_000)]
+    assert [motifs.rate(epoch) for epoch in (falls[0] - 1, *falls[:3])] == pytest.approx(
+        [0.1, 0.01, 0.001, 0.0001]
+    )
+    assert motifs.epochs == falls[3]
+    for name, options in RECIPES.items():
+        # a rate that digits have by default is of no effect beside rates
+        found = recipe(recipe=name).model_copy(
+            update={"learning_rate": options.get("learning_rate", 1e-3)}
+        )
+        assert found == Recipe(**options), name
+
+
+def test_what_is_given_goes_before_a_recipe_by_name():
+    config = RunConfig.from_flat({"recipe": "nasnet-search", "clip_norm": 1.0, "epochs": 3})
+    recipe = config.parts["evaluator"].recipe
+    assert (recipe.clip_norm, recipe.epochs, recipe.schedule) == (1, 3, "cosine")
+    assert config.changed({"budget": 3}).parts["evaluator"] == config.parts["evaluator"]
+    falling = RunConfig.from_flat({"recipe": "nasnet-search", "decay": 0.5})
+    assert falling.parts["evaluator"].recipe.schedule == "steps"
+    usual = Recipe(**preset("block-qnn-cifar10", Recipe().model_dump(), 32, {"learning_rate": 1.0}))
+    assert (usual.rates, usual.rate(0)) == (None, 1)
+    with pytest.raises(MetaqnnError, match="rates is '0.1:3': a cosine has no other rates"):
+        RunConfig.from_flat({"recipe": "nasnet-search", "rates": "0.1:3", "schedule": "cosine"})

@@ -3,7 +3,7 @@
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.ops.attention import SqueezeExcitation
 from metaqnn.networks.ops.base import Args, LayerCost, Op, Part, ShapeError, joined_shape
-from metaqnn.networks.ops.combine import Addition, Concatenation, Identity
+from metaqnn.networks.ops.combine import Addition, Concatenation, Identity, Zeros
 from metaqnn.networks.ops.convolution import (
     Convolution,
     ConvolutionBatchNorm,
@@ -12,6 +12,7 @@ from metaqnn.networks.ops.convolution import (
 )
 from metaqnn.networks.ops.dense import FullyConnected, Softmax
 from metaqnn.networks.ops.pooling import (
+    AveragePooling,
     GlobalAveragePooling,
     GlobalMaximum,
     GlobalMean,
@@ -28,6 +29,8 @@ from metaqnn.networks.ops.preactivation import (
     SeparableConvolution,
 )
 from metaqnn.networks.ops.regularise import BatchNorm, DropOut
+from metaqnn.networks.ops.separable import LinearConvolution, SeparableBatchNorm
+from metaqnn.networks.ops.stem import NormedConvolution, UnpaddedConvolution
 
 __all__ = [
     "DROPOUT",
@@ -66,6 +69,12 @@ OPS: dict[str, type[Op]] = {
     "DC": DilatedConvolution,
     "PB": Projection,
     "FR": FactorisedReduction,
+    "LB": NormedConvolution,
+    "VB": UnpaddedConvolution,
+    "Z": Zeros,
+    "PA": AveragePooling,
+    "LC": LinearConvolution,
+    "SB": SeparableBatchNorm,
 }
 """An op that is put in here can be read, built, counted, trained, exported and drawn."""
 

@@ -61,6 +61,7 @@ class Op(ABC):
     Attributes:
         parameters: Names of its arguments, all positive whole numbers.
         words: The lines of its box in a drawing, its arguments in place.
+        brief: What an edge of a cell says in a drawing, its arguments in place; if not its text.
         title: What a legend calls it, if not the first of the words.
         fill: Colour of its box.
         joins: Its inputs are put side by side before it reads them; else its module reads all of
@@ -68,7 +69,11 @@ class Op(ABC):
         is_head: Its outputs are the scores of the classes, as many as its only argument says.
         counts_for_dropout: A recipe counts it as one of the layers between which dropout stands.
         is_fully_connected: A recipe may put dropout after each.
+        begins_with_relu: Its module is a ReLU that does not work in place, or a Sequential whose
+            first module is one; several that read the same value share it.
         ends_in_relu: Its module is a Sequential whose last module is a ReLU.
+        passes_on: It computes nothing: its output is what it reads, as it is or side by side.
+        adds: Its output is the sum of its inputs.
         takes_maxima: It passes on some of its values, the larger ones, so that it may stand before
             the ReLU that it reads.
         args: Of this one.
@@ -78,13 +83,17 @@ class Op(ABC):
 
     parameters: ClassVar[tuple[str, ...]] = ()
     words: ClassVar[tuple[str, ...]]
+    brief: ClassVar[str | None] = None
     title: ClassVar[str | None] = None
     fill: ClassVar[str] = PLAIN
     joins: ClassVar[bool] = True
     is_head: ClassVar[bool] = False
     counts_for_dropout: ClassVar[bool] = False
     is_fully_connected: ClassVar[bool] = False
+    begins_with_relu: ClassVar[bool] = False
     ends_in_relu: ClassVar[bool] = False
+    passes_on: ClassVar[bool] = False
+    adds: ClassVar[bool] = False
     takes_maxima: ClassVar[bool] = False
 
     def __init__(self, args: Args, inputs: Sequence[Shape]) -> None:

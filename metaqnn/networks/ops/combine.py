@@ -14,6 +14,8 @@ class Identity(Op):
     """What it reads, as it is."""
 
     words = ("identity",)
+    brief = "identity"
+    passes_on = True
 
     def count(self) -> LayerCost:
         """Nothing."""
@@ -38,13 +40,39 @@ class Concatenation(Identity):
     """What it reads, side by side, as every layer reads several inputs."""
 
     words = ("side by side",)
+    brief = "concatenation"
+
+
+class Zeros(Identity):
+    """What it reads times 0, so that a network that is cut off still computes, and learns nothing.
+
+    All that it reads gets a gradient, which is 0.
+    """
+
+    words = ("zeros",)
+
+    def kept(self, value: int) -> int:
+        """Its output."""
+        return value * prod(self.cost.shape)
+
+    def module(self, generator: "torch.Generator") -> "nn.Module":
+        """The product with 0."""
+        from metaqnn.networks.modules import Zero
+
+        return Zero()
+
+    def source(self) -> Part:
+        """The product with 0."""
+        return Part("{x} * 0.0")
 
 
 class Addition(Op):
     """The sum of its inputs, value by value."""
 
     words = ("sum",)
+    brief = "+"
     joins = False
+    adds = True
 
     def count(self) -> LayerCost:
         """An addition is no multiply-add, here as in pooling."""

@@ -15,6 +15,7 @@ class Convolution(Op):
 
     parameters = ("filters", "field", "stride")
     words = ("convolution", "{0} filters", "{1}×{1}, stride {2}")
+    brief = "conv {1}×{1}"
     fill = BLUE
     counts_for_dropout = True
     ends_in_relu = True
@@ -51,6 +52,7 @@ class ConvolutionBatchNorm(Op):
 
     parameters = ("filters", "height", "width", "stride height", "stride width")
     words = ("convolution", "{0} filters, norm", "{1}×{2}, stride {3}×{4}")
+    brief = "conv {1}×{2}"
     fill = BLUE
 
     def count(self) -> LayerCost:
@@ -94,6 +96,7 @@ class DepthwiseBatchNorm(Op):
 
     parameters = ("field", "stride")
     words = ("depthwise", "{0}×{0}, norm", "stride {1}")
+    brief = "depthwise {0}×{0}"
     fill = BLUE
 
     def count(self) -> LayerCost:
@@ -140,6 +143,7 @@ class InvertedBottleneck(Op):
 
     parameters = ("expansion", "field")
     words = ("bottleneck", "inverted, {0}-fold", "{1}×{1}")
+    brief = "bottleneck {1}×{1}"
     fill = BLUE
 
     def count(self) -> LayerCost:

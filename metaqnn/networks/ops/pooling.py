@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from metaqnn.networks.ops.base import (
     INDEX,
     ORANGE,
+    Args,
     LayerCost,
     Op,
     Part,
@@ -24,6 +25,7 @@ class MaxPooling(Op):
 
     parameters = ("field", "stride")
     words = ("max pooling", "{0}×{0}, stride {1}")
+    brief = "max {0}×{0}"
     title = "pooling"
     fill = ORANGE
     counts_for_dropout = True
@@ -58,6 +60,7 @@ class SameMaxPooling(Op):
 
     parameters = ("height", "width", "stride height", "stride width")
     words = ("max pooling", "{0}×{1}, stride {2}×{3}")
+    brief = "max {0}×{1}"
     fill = ORANGE
 
     def count(self) -> LayerCost:
@@ -85,6 +88,7 @@ class SameAveragePooling(Op):
 
     parameters = ("height", "width", "stride height", "stride width")
     words = ("average pooling", "{0}×{1}, stride {2}×{3}")
+    brief = "average {0}×{1}"
     fill = ORANGE
 
     def count(self) -> LayerCost:
@@ -101,6 +105,44 @@ class SameAveragePooling(Op):
         """Torch's own."""
         size, stride, padding = same_window(self.args)
         return Part(f"F.avg_pool2d({{x}}, {size}, {stride}, {padding}, count_include_pad=False)")
+
+
+class AveragePooling(Op):
+    """Average pooling without padding.
+
+    What is left over at the right and at the bottom has windows of its own, of what there is.
+    """
+
+    parameters = ("field", "stride")
+    words = ("average pooling", "{0}×{0}, stride {1}")
+    fill = ORANGE
+
+    @classmethod
+    def problem(cls, args: Args) -> str | None:
+        """A window beyond the image would have nothing to take the mean of."""
+        field, stride = args
+        return f"a stride of {stride} leaves out pixels of {field}" if stride > field else None
+
+    def count(self) -> LayerCost:
+        """Adding counts nothing."""
+        field, stride = self.args
+        channels, height, width = self.image
+        if field > min(height, width):
+            raise ShapeError(f"a field of {field} does not fit into {height}x{width}")
+        return LayerCost(
+            (channels, -(-(height - field) // stride) + 1, -(-(width - field) // stride) + 1)
+        )
+
+    def module(self, generator: "torch.Generator") -> "nn.Module":
+        """Torch's own."""
+        from torch import nn
+
+        field, stride = self.args
+        return nn.AvgPool2d(field, stride, ceil_mode=True)
+
+    def source(self) -> Part:
+        """Torch's own."""
+        return Part(f"F.avg_pool2d({{x}}, {self.args[0]}, {self.args[1]}, ceil_mode=True)")
 
 
 class GlobalAveragePooling(Op):

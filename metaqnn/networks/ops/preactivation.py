@@ -27,6 +27,8 @@ class Rectifier(Op):
     """A ReLU by itself, as before the mean at the end of a network of cells."""
 
     words = ("ReLU",)
+    brief = "ReLU"
+    begins_with_relu = True
 
     def count(self) -> LayerCost:
         """Comparing counts nothing."""
@@ -48,6 +50,8 @@ class RectifiedConvolution(Op):
 
     parameters = ("filters", "height", "width", "stride height", "stride width")
     words = ("ReLU, convolution", "{0} filters, norm", "{1}×{2}, stride {3}×{4}")
+    brief = "conv {1}×{2}"
+    begins_with_relu = True
     title = "convolution"
     fill = BLUE
 
@@ -90,6 +94,8 @@ class DilatedConvolution(Op):
 
     parameters = ("filters", "field", "stride")
     words = ("ReLU, dilated", "{0} filters, norm", "{1}×{1}, stride {2}")
+    brief = "dilated {1}×{1}"
+    begins_with_relu = True
     title = "dilated convolution"
     fill = BLUE
 
@@ -136,6 +142,8 @@ class SeparableConvolution(Op):
 
     parameters = ("filters", "field", "stride")
     words = ("separable, twice", "{0} filters, norm", "{1}×{1}, stride {2}")
+    brief = "separable {1}×{1}"
+    begins_with_relu = True
     title = "separable convolution"
     fill = BLUE
 
@@ -197,6 +205,7 @@ class Projection(Op):
 
     parameters = ("filters",)
     words = ("projection", "{0} filters, norm")
+    brief = "projection"
     fill = PLAIN
 
     def count(self) -> LayerCost:
@@ -239,6 +248,7 @@ class FactorisedReduction(Op):
 
     parameters = ("filters",)
     words = ("factorised reduction", "{0} filters, norm", "1×1, stride 2")
+    brief = "factorised"
     fill = PLAIN
 
     @classmethod

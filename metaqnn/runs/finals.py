@@ -28,9 +28,8 @@ from metaqnn.runs.results import (
     COUNTS,
     FINAL,
     columns_of,
-    count_answers,
+    keep_answers,
     test_results,
-    write_answers,
     write_results,
 )
 from metaqnn.runs.run import Run
@@ -154,8 +153,7 @@ class Finals:
                         predicted = self._probabilities(path, images)
                         members.append(predicted)
                         row |= test_results(predicted, images.labels, metric)
-                        answers = count_answers(predicted, images)
-                        write_answers(self.path, answers.assign(seed=seed, network=row["network"]))
+                        keep_answers(self.path, predicted, images, seed, row["network"])
                 rows.append(row)
             if images is not None and len(members) > 1 and ensemble > 1:
                 mean = np.mean(members[:ensemble], axis=0)

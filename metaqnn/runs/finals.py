@@ -153,7 +153,7 @@ class Finals:
                         predicted = self._probabilities(path, images)
                         members.append(predicted)
                         row |= test_results(predicted, images.labels, metric)
-                        keep_answers(self.path, predicted, images, seed, row["network"])
+                        keep_answers(self.path, predicted, images, seed, network["network"])
                 rows.append(row)
             if images is not None and len(members) > 1 and ensemble > 1:
                 mean = np.mean(members[:ensemble], axis=0)

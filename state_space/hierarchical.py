@@ -89,7 +89,7 @@ class HierarchicalSpace(Space[MotifState]):
         """
         self.primitives, self.motifs, self.nodes = tuple(primitives), tuple(motifs), tuple(nodes)
         self.classes = classes
-        self.scale = {"filters": 16, "cells": 1, "groups": 3}
+        self.scale = {"filters": 16, "repeats": 1, "groups": 3}
         operations: tuple[str, ...] = self.primitives
         self.vocabulary = {}
         self._edges: list[tuple[int, int, int, int]] = []

@@ -95,7 +95,8 @@ def _train_last(run: Run, clock: Clock, *, quiet: bool) -> None:
     where, final = shlex.quote(str(run.path)), ""
     if trained:
         finals, results = trained
-        click.echo(render_finals(summarise(results), "table"))
+        score = run.task.score
+        click.echo(render_finals(summarise(results, score), score, "table"))
         final = f" --final {finals.path.name}"
     click.echo(
         f"\n`metaqnn export {where}{final} --to network.onnx` takes it home; `metaqnn resume "

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from metaqnn.cli.help import WIDE, GroupedCommand
 from metaqnn.cli.options import format_option, given, run_folder, section_options, trust_option
 from metaqnn.config import RunOptions
 from metaqnn.data.options import DataOptions
@@ -29,7 +30,14 @@ def parse_scale(
     return found
 
 
-@click.command()
+@click.command(
+    cls=GroupedCommand,
+    first=(
+        *("k", "recipe", "seeds", "scales", "ensemble", "epochs", "seconds"),
+        *("device", "executor", "name", "form", "trust"),
+    ),
+    **WIDE,
+)
 @run_folder
 @trust_option
 @click.option(
@@ -120,7 +128,8 @@ def finalize(
     except KeyboardInterrupt:
         click.echo("stopped; the same command goes on", err=True)
         sys.exit(INTERRUPTED)
-    click.echo(render(summarise(results), form))
+    score = run.task.score
+    click.echo(render(summarise(results, score), score, form))
     for network, reason in results.dropna(subset=["error"])[["network", "error"]].values:
         click.echo(printable(f"{network} failed: {reason}"), err=True)
     if results["test_error"].isna().all() and results["error"].isna().any():

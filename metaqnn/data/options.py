@@ -58,6 +58,7 @@ class DataOptions(Section):
     # a data set is known by its content, not by its place
     FREE: ClassVar = ("dataset", "data_dir", "download", "picture_cache")
     CHANGEABLE: ClassVar = ("dataset", "data_dir")
+    HEADING: ClassVar = "Images"
 
     @field_validator("dataset", mode="before")
     @classmethod

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.metrics.accuracy import ACCURACY
+from metaqnn.metrics.base import Metric
 from metaqnn.runs.run import Run
 from metaqnn.storage import write_file
 
@@ -16,16 +18,29 @@ if TYPE_CHECKING:
 FINAL = "final"
 RESULTS = "results.csv"
 
-COLUMNS = (
-    *("seed", "rank", "test_error", "low", "high", "accuracy", "parameters", "multiply_adds"),
-    *("seconds", "network", "digest", "weights", "error"),
-)
-"""Of RESULTS, a row a network and seed, and one an ensemble, which has no rank.
 
-`test_error` is the share of the test images that are classified wrong, `low` and `high` its 95 %
-interval (Wilson's), `accuracy` that on the validation images in the search, `seconds` those of the
-final training, `weights` the file in the folder, `error` why the training failed.
-"""
+def columns_of(score: str) -> tuple[str, ...]:
+    """The columns of RESULTS, a row a network and seed, and one an ensemble, which has no rank.
+
+    `test_error` is the share of the test images that are classified wrong, `low` and `high` its
+    95 % interval (Wilson's); then the score on the test images, where it is another one, and under
+    its own name that on the validation images in the search; `seconds` are those of the final
+    training, `weights` is the file in the folder, `error` why the training failed.
+
+    Args:
+        score: Its column.
+    """
+    tested = test_column(score)
+    return (
+        *("seed", "rank", "test_error", "low", "high", *([tested] if tested else []), score),
+        *("parameters", "multiply_adds", "seconds", "network", "digest", "weights", "error"),
+    )
+
+
+def test_column(score: str) -> str | None:
+    """The column on the test images of the score of a column; None where `test_error` is enough."""
+    return None if score == ACCURACY.column else f"test_{score}"
+
 
 COUNTS = dict.fromkeys(("rank", "parameters", "multiply_adds"), "Int64")
 """Columns of whole numbers, some of which are missing."""
@@ -78,16 +93,20 @@ def read_results(path: Path) -> pd.DataFrame:
     return found
 
 
-def test_error(probabilities: np.ndarray, labels: "Tensor") -> dict[str, float]:
-    """The share of wrong answers and its 95 % interval, as RESULTS has them.
+def test_results(probabilities: np.ndarray, labels: "Tensor", metric: Metric) -> dict[str, float]:
+    """The share of wrong answers and its 95 % interval, and the metric, as RESULTS has them.
 
     Args:
         probabilities: Shape (images, classes).
         labels: Shape (images,).
+        metric: Of the run.
     """
-    wrong = int((probabilities.argmax(1) != labels.numpy()).sum())
+    answers = probabilities.argmax(1)
+    wrong = int((answers != labels.numpy()).sum())
     low, high = wilson(wrong, len(labels))
-    return {"test_error": wrong / len(labels), "low": low, "high": high}
+    tested = test_column(metric.column)
+    measured = {tested: metric.measure(labels.numpy(), answers)} if tested else {}
+    return {"test_error": wrong / len(labels), "low": low, "high": high, **measured}
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:

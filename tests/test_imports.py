@@ -49,7 +49,7 @@ FLOORS = (
         "notebook",
         "budget",
     },
-    {"environment", "networks"},
+    {"environment", "metrics", "networks"},
     {"data"},
     {"spaces"},
     {"agents", "executors", "stopping"},

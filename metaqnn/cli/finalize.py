@@ -128,7 +128,8 @@ def finalize(
     except KeyboardInterrupt:
         click.echo("stopped; the same command goes on", err=True)
         sys.exit(INTERRUPTED)
-    click.echo(render(summarise(results), form))
+    score = run.task.score
+    click.echo(render(summarise(results, score), score, form))
     for network, reason in results.dropna(subset=["error"])[["network", "error"]].values:
         click.echo(printable(f"{network} failed: {reason}"), err=True)
     if results["test_error"].isna().all() and results["error"].isna().any():

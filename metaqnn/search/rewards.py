@@ -38,8 +38,8 @@ class RewardOptions(Section):
 
     reward: str = Field(
         BEST,
-        description="score (best of all epochs), nas (best accuracy of the last five, cubed), or "
-        "block-qnn (accuracy - flops-weight log(FLOPs) - density-weight log(density)); "
+        description="score (best of all epochs), nas (best score of the last five, cubed), or "
+        "block-qnn (score - flops-weight log(FLOPs) - density-weight log(density)); "
         "block-qnn-v1 and block-qnn-v3 have the weights and units of its two papers.",
     )
     flops_weight: NotNegative = Field(

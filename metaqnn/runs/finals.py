@@ -24,7 +24,14 @@ from metaqnn.executors.base import Executor
 from metaqnn.metrics.base import METRICS
 from metaqnn.models.network import load_network, probabilities
 from metaqnn.runs.assembly import make_executor, make_trainer
-from metaqnn.runs.results import COUNTS, FINAL, columns_of, test_results, write_results
+from metaqnn.runs.results import (
+    COUNTS,
+    FINAL,
+    columns_of,
+    keep_answers,
+    test_results,
+    write_results,
+)
 from metaqnn.runs.run import Run
 from metaqnn.search.events import Event
 from metaqnn.search.kept_weights import KeptWeights, weights_path
@@ -146,6 +153,7 @@ class Finals:
                         predicted = self._probabilities(path, images)
                         members.append(predicted)
                         row |= test_results(predicted, images.labels, metric)
+                        keep_answers(self.path, predicted, images, seed, network["network"])
                 rows.append(row)
             if images is not None and len(members) > 1 and ensemble > 1:
                 mean = np.mean(members[:ensemble], axis=0)

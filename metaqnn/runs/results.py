@@ -1,11 +1,13 @@
 """The file in which final trainings keep what they brought."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from metaqnn.data.images import Images
 from metaqnn.errors import MetaqnnError
 from metaqnn.metrics.accuracy import ACCURACY
 from metaqnn.metrics.base import Metric
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 FINAL = "final"
 RESULTS = "results.csv"
+ANSWERS = "answers.csv"
+"""Beside RESULTS: how many test images of each class got each answer, if any did, a row a network,
+seed, class and answer."""
 
 
 def columns_of(score: str) -> tuple[str, ...]:
@@ -52,13 +57,34 @@ NEEDED = ("rank", "test_error", "seed", "network", "digest", "weights", "error")
 
 def write_results(folder: Path, results: pd.DataFrame) -> None:
     """Write RESULTS of a folder; the rows of other networks and seeds stay."""
-    path = folder / RESULTS
+    _write(folder / RESULTS, results, read_results)
+
+
+def keep_answers(
+    folder: Path, probabilities: np.ndarray, images: Images, seed: int, network: str
+) -> None:
+    """Likewise ANSWERS: how many images of each class got each answer of a network.
+
+    Args:
+        folder: As above.
+        probabilities: Shape (images, classes).
+        images: The images.
+        seed: Of the training.
+        network: Its text.
+    """
+    names = np.array(images.classes)
+    pairs = {"class": names[images.labels.numpy()], "answer": names[probabilities.argmax(1)]}
+    counts = pd.DataFrame(pairs).value_counts(sort=False).rename("images").reset_index()
+    _write(folder / ANSWERS, counts.assign(seed=seed, network=network), read_answers)
+
+
+def _write(path: Path, rows: pd.DataFrame, read: Callable[[Path], pd.DataFrame]) -> None:
     if path.exists():
         key = ["seed", "network"]
-        before = read_results(path)
-        known = before.set_index(key).index.isin(results.set_index(key).index)
-        results = pd.concat([results, before[~known]])
-    write_file(path, results.to_csv(index=False, lineterminator="\n"))
+        before = read(path)
+        known = before.set_index(key).index.isin(rows.set_index(key).index)
+        rows = pd.concat([rows, before[~known]])
+    write_file(path, rows.to_csv(index=False, lineterminator="\n"))
 
 
 def find_results(run: Run) -> tuple[str, pd.DataFrame] | None:
@@ -91,6 +117,21 @@ def read_results(path: Path) -> pd.DataFrame:
         reason = " ".join(str(error).split())
         raise MetaqnnError(f"{path} cannot be read: {reason:.300}") from None
     return found
+
+
+def read_answers(path: Path) -> pd.DataFrame:
+    """The content of ANSWERS.
+
+    Raises:
+        MetaqnnError: It is something else.
+    """
+    names = dict.fromkeys(("network", "class", "answer"), str)  # a class may be called 1, or NA
+    try:
+        found = pd.read_csv(path, dtype={**names, "seed": int, "images": int}, na_filter=False)
+        return found[["seed", *names, "images"]]
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise MetaqnnError(f"{path} cannot be read: {reason:.300}") from None
 
 
 def test_results(probabilities: np.ndarray, labels: "Tensor", metric: Metric) -> dict[str, float]:

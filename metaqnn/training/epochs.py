@@ -165,10 +165,11 @@ class Steps:
             if self.size != self.full:
                 images = shrink(images, self.size)
             with self.autocast():
-                loss = self.loss(self.network(images).float(), part, batch)
+                loss = self.loss(self.network(images), part)
                 if self.head:
-                    auxiliary = self.loss(self.head.scores().float(), part, batch)
-                    loss = loss + self.recipe.auxiliary * auxiliary
+                    loss = loss + self.recipe.auxiliary * self.loss(self.head.scores(), part)
+            # a mean over the batch is the mean of its parts' means, each with its weight
+            loss = loss * self.loss.share(part, batch) if len(part) < len(batch) else loss
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
             self.losses += loss.detach()
         if self.recipe.clip_norm:

@@ -37,21 +37,25 @@ class Loss:
             weights = balance(labels, len(training.classes))[labels]
         return cls(labels, recipe.label_smoothing, weights)
 
-    def __call__(self, scores: Tensor, part: Tensor, batch: Tensor) -> Tensor:
-        """What a part of a batch adds to the loss of the batch.
+    def __call__(self, scores: Tensor, part: Tensor) -> Tensor:
+        """The mean over a part of a batch.
 
         Args:
             scores: Of the images of the part, shape (images, classes).
             part: The indices of these images.
-            batch: Those of all images of the batch.
         """
-        labels, smoothing = self.labels[part], self.smoothing
-        if self.weights is not None:
-            losses = cross_entropy(scores, labels, label_smoothing=smoothing, reduction="none")
-            return (self.weights[part] * losses).sum() / self.weights[batch].sum()
-        loss = cross_entropy(scores, labels, label_smoothing=smoothing)
-        # a mean over the batch is the mean of its parts' means, each with its weight
-        return loss * (len(part) / len(batch)) if len(part) < len(batch) else loss
+        scores, labels, smoothing = scores.float(), self.labels[part], self.smoothing
+        if self.weights is None:
+            return cross_entropy(scores, labels, label_smoothing=smoothing)
+        losses = cross_entropy(scores, labels, label_smoothing=smoothing, reduction="none")
+        weights = self.weights[part]
+        return (weights * losses).sum() / weights.sum()
+
+    def share(self, part: Tensor, batch: Tensor) -> Tensor | float:
+        """The weight of a part in its batch: with it, the means of all parts add up to a mean."""
+        if self.weights is None:
+            return len(part) / len(batch)
+        return self.weights[part].sum() / self.weights[batch].sum()
 
 
 def balance(labels: Tensor, classes: int) -> Tensor:

@@ -46,8 +46,6 @@ class RecipeChoice(Section):
 class TrainOptions(Section):
     """Which images, how networks are trained on them, and how good their answers are."""
 
-    HEADING: ClassVar = "Training"
-
     metric: str = Field(
         "accuracy",
         description="What is searched for: accuracy, balanced-accuracy (every class counts the "

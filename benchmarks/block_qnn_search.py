@@ -22,6 +22,7 @@ from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split
 from metaqnn.device import resolve_device
 from metaqnn.training.loop import train
+from metaqnn.training.presets import RECIPES
 from metaqnn.training.recipe import Recipe
 
 BLOCKS = 11_392
@@ -32,13 +33,7 @@ PAPER_DAYS = 32 * 3
 
 SECONDS_A_DAY = 86_400
 
-RECIPE: dict[str, Any] = {
-    "epochs": 12,
-    "batch_size": 256,
-    "restarts": 3,
-    "restart_below": 1.0,
-}
-"""Beside what is Baker et al.'s as well: Adam at 1e-3, times 0.2 every 5 epochs, 0.4 a restart."""
+RECIPE = "block-qnn-search"
 
 
 def main() -> None:
@@ -57,9 +52,10 @@ def main() -> None:
     device = torch.device("cpu" if args.miniature else resolve_device("auto"))
     if device.type == "cpu" and not args.miniature:
         parser.error("a CUDA GPU is needed, or --miniature")
-    space, recipe = "block-qnn-cifar", RECIPE
+    space, recipe = "block-qnn-cifar", Recipe(**RECIPES[RECIPE])
     if args.miniature:
-        space, recipe = "block-qnn-small", {**RECIPE, "epochs": 2, "batch_size": 64}
+        space = "block-qnn-small"
+        recipe = recipe.model_copy(update={"epochs": 2, "batch_size": 64})
     data = DataOptions(
         dataset=args.dataset, data_dir=args.data_dir, train_limit=args.limit, validation=0.1
     )
@@ -67,7 +63,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         search = Search(
             **data.model_dump(exclude_none=True),
-            **recipe,
+            recipe=RECIPE,
             space=space,
             agent="q-learning",
             q_preset="block-qnn",
@@ -78,7 +74,7 @@ def main() -> None:
             results_dir=folder,
             name="search",
         )
-        run(search, training, validation, Recipe(**recipe), began + 60 * args.minutes, args.blocks)
+        run(search, training, validation, recipe, began + 60 * args.minutes, args.blocks)
 
 
 def run(

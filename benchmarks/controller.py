@@ -111,8 +111,8 @@ def main(networks: int, sweeps: int, seed: int, blocks: bool) -> None:
     table = agent.table
     click.echo(
         f"{len(table.rows):,} rows with {len(table.q):,} pairs in "
-        f"{(table.q.nbytes + table.visits.nbytes) / 1e6:.1f} MB, {len(table.visited()[1]):,} of them "
-        f"visited; a snapshot has {len(agent.snapshot()) / 1e6:.2f} MB"
+        f"{(table.q.nbytes + table.visits.nbytes) / 1e6:.1f} MB, {len(table.visited()[1]):,} of "
+        f"them visited; a snapshot has {len(agent.snapshot()) / 1e6:.2f} MB"
     )
 
 

@@ -189,7 +189,7 @@ class QTable:
         return self._q[index] - sum(values) / len(values)
 
     def visited(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """The indices of the pairs that trials took, in the order of the first, and the Q-values."""
+        """Indices and Q-values of the pairs that trials took, in the order of the first."""
         _, indices, _ = self._pairs()
         values: npt.NDArray[np.float64] = np.asarray(self._q)  # no copy: others are many more
         return indices, values[indices]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
 
+from metaqnn.agents.base import Signals
 from metaqnn.data.datasets import FILE_DATASETS, at_home, find_dataset, full_name
 from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
@@ -203,6 +204,12 @@ class TrainEvaluator(Evaluator):
                     f"{self.images.dataset} has other data than those of the run: "
                     f"{'; '.join(told)}; metaqnn resume --dataset says where those are now"
                 )
+
+    def signals(self) -> Signals:
+        """Those of `metaqnn.networks.zero_cost`, by some of the training images."""
+        from metaqnn.training.signals import ZeroCost
+
+        return ZeroCost(self.images, contrast=self.recipe.contrast)
 
     def with_data(self) -> "TrainEvaluator":
         """The same, with its images, for a machine that does not have them."""

@@ -103,16 +103,21 @@ def make_agent(run: Run, space: Space[Any]) -> Agent:
     """The run's agent as it was at the start: without experiences.
 
     Raises:
-        MetaqnnError: A file that its options name does not fit.
+        MetaqnnError: A file that its options name does not fit; or it wants to look at networks
+            that nothing builds.
     """
     if "agent" in run.objects:
         check_read(run.objects, "agent")
         agent: Agent = copy.deepcopy(run.objects["agent"])
-        return agent
-    options = run.config.parts["agent"]
-    files = {name: str(run.input_file(name)) for name in options.INPUTS if run.input_file(name)}
-    made = AGENTS.find(run.config.run.agent)
-    return made.from_options(options.model_copy(update=files), space, run.config.run.seed)
+    else:
+        options = run.config.parts["agent"]
+        files = {name: str(run.input_file(name)) for name in options.INPUTS if run.input_file(name)}
+        made = AGENTS.find(run.config.run.agent)
+        chosen = options.model_copy(update=files)
+        agent = made.from_options(chosen, space, run.config.run.seed)
+    if agent.wants_signals:
+        agent.signals = make_evaluator(run, space).signals()
+    return agent
 
 
 def make_executor(run: Run, evaluator: Evaluator) -> Executor:

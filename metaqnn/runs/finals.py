@@ -28,7 +28,6 @@ from metaqnn.runs.results import (
     COUNTS,
     FINAL,
     columns_of,
-    count_answers,
     test_results,
     write_answers,
     write_results,
@@ -121,7 +120,7 @@ class Finals:
     def test(
         self, networks: pd.DataFrame, seeds: Sequence[int], ensemble: int, images: Images | None
     ) -> pd.DataFrame:
-        """Test the trained networks, and the mean of the best ones' probabilities; write RESULTS.
+        """Test the trained networks, and the mean of the best ones' probabilities; write the files.
 
         Args:
             networks: As they were trained, best first.
@@ -154,8 +153,7 @@ class Finals:
                         predicted = self._probabilities(path, images)
                         members.append(predicted)
                         row |= test_results(predicted, images.labels, metric)
-                        answers = count_answers(predicted, images)
-                        write_answers(self.path, answers.assign(seed=seed, network=row["network"]))
+                        write_answers(self.path, seed, network["network"], predicted, images)
                 rows.append(row)
             if images is not None and len(members) > 1 and ensemble > 1:
                 mean = np.mean(members[:ensemble], axis=0)

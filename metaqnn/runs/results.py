@@ -60,9 +60,22 @@ def write_results(folder: Path, results: pd.DataFrame) -> None:
     _write(folder / RESULTS, results, read_results)
 
 
-def write_answers(folder: Path, answers: pd.DataFrame) -> None:
-    """Likewise ANSWERS."""
-    _write(folder / ANSWERS, answers, read_answers)
+def write_answers(
+    folder: Path, seed: int, network: str, probabilities: np.ndarray, images: Images
+) -> None:
+    """Likewise ANSWERS, of one network.
+
+    Args:
+        folder: Of the trainings.
+        seed: Of the network's.
+        network: Its text.
+        probabilities: Its answers, shape (images, classes).
+        images: For testing.
+    """
+    names = np.array(images.classes)
+    pairs = {"class": names[images.labels.numpy()], "answer": names[probabilities.argmax(1)]}
+    counts = pd.DataFrame(pairs).value_counts(sort=False).rename("images").reset_index()
+    _write(folder / ANSWERS, counts.assign(seed=seed, network=network), read_answers)
 
 
 def _write(path: Path, rows: pd.DataFrame, read: Callable[[Path], pd.DataFrame]) -> None:
@@ -119,18 +132,6 @@ def read_answers(path: Path) -> pd.DataFrame:
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise MetaqnnError(f"{path} cannot be read: {reason:.300}") from None
-
-
-def count_answers(probabilities: np.ndarray, images: Images) -> pd.DataFrame:
-    """How many images of each class got each answer, as ANSWERS has it.
-
-    Args:
-        probabilities: Shape (images, classes).
-        images: The images.
-    """
-    names = np.array(images.classes)
-    pairs = {"class": names[images.labels.numpy()], "answer": names[probabilities.argmax(1)]}
-    return pd.DataFrame(pairs).value_counts(sort=False).rename("images").reset_index()
 
 
 def test_results(probabilities: np.ndarray, labels: "Tensor", metric: Metric) -> dict[str, float]:

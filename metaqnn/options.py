@@ -128,26 +128,32 @@ def fields_of(section: type[Section]) -> dict[str, tuple[tuple[str, ...], FieldI
 
 def names_of(section: type[Section], kind: str) -> tuple[str, ...]:
     """The names in FREE, CHANGEABLE or INPUTS of a section and of those in it."""
-    inner: list[Any] = [
-        field.annotation for field in section.model_fields.values() if is_section(field)
-    ]
+    inner = _sections_in(section)
     return (*getattr(section, kind), *(name for one in inner for name in names_of(one, kind)))
 
 
 def headings_of(section: type[Section]) -> dict[str, str]:
     """The heading of every option of a section and of those in it; "" for that of the part."""
-    found: dict[str, str] = {}
-    for name, field in section.model_fields.items():
-        if is_section(field):
-            inner: Any = field.annotation
-            found |= headings_of(inner)
-        else:
-            found[name] = section.HEADING
+    found = dict.fromkeys(section.model_fields, section.HEADING)
+    for inner in _sections_in(section):
+        found |= headings_of(inner)
     for heading, names in section.ELSEWHERE.items():
         found |= dict.fromkeys(names, heading)
-    for names in section.ONLY_WITH.values():
-        found |= dict.fromkeys(names, "")
+    return found | dict.fromkeys(owners_of(section), "")
+
+
+def owners_of(section: type[Section]) -> dict[str, tuple[str, str]]:
+    """Whose options are in help that count only with some part; see `Section.ONLY_WITH`."""
+    found: dict[str, tuple[str, str]] = {}
+    for inner in _sections_in(section):
+        found |= owners_of(inner)
+    for owner, names in section.ONLY_WITH.items():
+        found |= dict.fromkeys(names, owner)
     return found
+
+
+def _sections_in(section: type[Section]) -> list[Any]:
+    return [field.annotation for field in section.model_fields.values() if is_section(field)]
 
 
 def make(section: type[M], values: dict[str, Any]) -> M:

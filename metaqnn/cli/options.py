@@ -22,7 +22,7 @@ from metaqnn.config.trust import check_read, leave_unread
 from metaqnn.environment import CONFIG
 from metaqnn.errors import MetaqnnError
 from metaqnn.executors.options import ExecutorOptions
-from metaqnn.options import Section, fields_of, headings_of, names_of
+from metaqnn.options import Section, fields_of, headings_of, names_of, owners_of
 from metaqnn.reports.formats import FORMATS
 from metaqnn.runs.clock import defaults
 
@@ -111,11 +111,10 @@ class PartsCommand(GroupedCommand):
         owners: dict[str, dict[tuple[str, str], type[Section]]] = {}
         for role, part, section in parts:
             wanted = names_of(section, "CHANGEABLE") if self.only_changeable else fields_of(section)
-            whose = {name: owner for owner, names in section.ONLY_WITH.items() for name in names}
+            whose = owners_of(section)
             for name in fields_of(section):
                 if name in wanted and name not in self.skipped:
-                    owner = whose.get(name, (role, part))
-                    owners.setdefault(name, {})[owner] = section
+                    owners.setdefault(name, {})[whose.get(name, (role, part))] = section
         made: list[click.Parameter] = []
         for name, found in owners.items():
             (role, part), section = next(iter(found.items()))
@@ -128,8 +127,8 @@ class PartsCommand(GroupedCommand):
                 group = Group(heading, Extent.ALL)
             else:
                 group = Group(heading, Extent.NAMES, f"--{role} {part} --help")
-            field = fields_of(section)[name][1]
-            made.append(_option(name, field, group, has_default=not self.only_changeable))
+            fields = {part: fields_of(section)[name][1] for (_, part), section in found.items()}
+            made.append(_option(name, fields, group, has_default=not self.only_changeable))
         return made
 
 
@@ -194,7 +193,7 @@ def section_options(
         fields, headings = fields_of(section), headings_of(section)
         for name in reversed(names or tuple(fields)):
             group = Group(headings[name])
-            option = _option(name, fields[name][1], group, has_default=has_default)
+            option = _option(name, {"": fields[name][1]}, group, has_default=has_default)
             params = function.__dict__.setdefault("__click_params__", [])
             params.append(option)
         return function
@@ -207,23 +206,36 @@ def given(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value not in (None, ())}
 
 
-def _option(name: str, field: FieldInfo, group: Group, *, has_default: bool = True) -> cloup.Option:
+def _option(
+    name: str, fields: Mapping[str, FieldInfo], group: Group, *, has_default: bool
+) -> cloup.Option:
+    """The option of a field, which several parts may have, each with a default of its own."""
     flag = name.replace("_", "-")
-    kind = _type(name, field.annotation)
-    several = get_origin(field.annotation) is tuple
+    annotation = next(iter(fields.values())).annotation
+    kind = _type(name, annotation)
+    declaration = f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}"
+    parts: dict[str, list[str]] = {}
+    for part, field in fields.items():
+        parts.setdefault(_explain(field, kind, has_default=has_default), []).append(part)
+    told = [f"{', '.join(those)}: {text}" for text, those in parts.items()]
+    return cloup.Option(
+        [declaration, name],
+        type=kind,
+        default=None,
+        multiple=get_origin(annotation) is tuple,
+        help="; ".join(told) if len(told) > 1 else next(iter(parts)),
+        group=group,
+    )
+
+
+def _explain(field: FieldInfo, kind: type, *, has_default: bool) -> str:
+    """What help says of a field."""
     text = field.description or ""
     has_default = has_default and not field.is_required() and "Default" not in text
     if has_default and field.default not in (None, ()):
-        default = (
-            {True: "on", False: "off"}.get(field.default, field.default)
-            if kind is bool
-            else (field.default)
-        )
-        text += f"  [default: {default}]"
-    declaration = f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}"
-    return cloup.Option(
-        [declaration, name], type=kind, default=None, multiple=several, help=text, group=group
-    )
+        words = {True: "on", False: "off"} if kind is bool else {}
+        text += f"  [default: {words.get(field.default, field.default)}]"
+    return text
 
 
 def _type(name: str, annotation: Any) -> type:

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import sleep
-from typing import NoReturn
 
 import click
 
@@ -62,32 +61,36 @@ def report(
     def goes_on() -> bool:
         return is_running(open_run(folder, trust=trust))
 
+    if serve:
+        _serve(write, goes_on, every)
+        click.echo(f"written to {target}")
+        return
     interrupted = False
     try:
-        if serve:
-            _serve(write, goes_on, every)
         while watch and goes_on():
             write(every)
             sleep(every)
     except KeyboardInterrupt:
-        interrupted = not serve
+        interrupted = True
     write(None)  # lest browsers load it for ever
     click.echo(f"written to {target}")
     if interrupted:
         sys.exit(INTERRUPTED)
 
 
-def _serve(
-    write: Callable[[int | None], bytes], goes_on: Callable[[], bool], every: int
-) -> NoReturn:
-    """Show the page, and write it again while the search goes on, until Ctrl-C."""
+def _serve(write: Callable[[int | None], bytes], goes_on: Callable[[], bool], every: int) -> None:
+    """Show the page until Ctrl-C, and write it again as long as the search goes on."""
     from metaqnn.reports.server import serving
 
     going = goes_on()
-    with serving(write(every if going else None)) as server:
-        click.echo(f"{server.address} shows it, to browsers of this machine; Ctrl-C ends that")
-        while True:
-            sleep(every)
-            went, going = going, goes_on()
-            if went or going:
-                server.page = write(every if going else None)
+    try:
+        with serving(write(every if going else None)) as server:
+            click.echo(f"{server.address} shows it, to browsers of this machine; Ctrl-C ends that")
+            while True:
+                sleep(every)
+                went, going = going, goes_on()
+                if went or going:
+                    server.page = write(every if going else None)
+    except KeyboardInterrupt:
+        if going:
+            write(None)  # lest browsers load the file for ever

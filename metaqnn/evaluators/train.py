@@ -56,6 +56,8 @@ class TrainOptions(Section):
     chosen: RecipeChoice = RecipeChoice()
     recipe: Recipe = Recipe()
 
+    HEADING: ClassVar = "Training"
+
     @classmethod
     def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Write out the defaults of the recipe and of the data set.

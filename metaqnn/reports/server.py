@@ -62,7 +62,6 @@ class PageHandler(BaseHTTPRequestHandler):
 
     server: PageServer
     timeout = PATIENCE
-    server_version, sys_version = "metaqnn", ""
 
     def do_GET(self) -> None:  # noqa: N802  # the name that http.server looks for
         """Answer with the page, if it is that which is asked for."""
@@ -88,6 +87,10 @@ class PageHandler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(page)))
         self.end_headers()
         return page
+
+    def version_string(self) -> str:
+        """What answers, without the version of Python."""
+        return "metaqnn"
 
     def log_message(self, format: str, *args: Any) -> None:
         """Keep no log."""

@@ -28,8 +28,11 @@ from metaqnn.runs.results import (
     COUNTS,
     FINAL,
     columns_of,
+<<<<<<< HEAD
+=======
+    keep_answers,
+>>>>>>> main
     test_results,
-    write_answers,
     write_results,
 )
 from metaqnn.runs.run import Run
@@ -153,7 +156,11 @@ class Finals:
                         predicted = self._probabilities(path, images)
                         members.append(predicted)
                         row |= test_results(predicted, images.labels, metric)
+<<<<<<< HEAD
                         write_answers(self.path, seed, network["network"], predicted, images)
+=======
+                        keep_answers(self.path, predicted, images, seed, network["network"])
+>>>>>>> main
                 rows.append(row)
             if images is not None and len(members) > 1 and ensemble > 1:
                 mean = np.mean(members[:ensemble], axis=0)

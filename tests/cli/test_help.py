@@ -114,14 +114,16 @@ def test_what_is_folded_is_explained_by_what_its_heading_says(shown, command):
 
 def test_help_all_lists_and_explains_every_option_of_all_parts(shown):
     text = shown("run", "--help-all")
-    fields = {}
-    for _, _, section in [*chosen_parts({}), *all_sections()]:
-        fields |= {name: field for name, (_, field) in fields_of(section).items()}
-    assert {"lstm_units", "table", "ray_address", "halving_first", "alpha"} <= fields.keys()
-    flags = {f"--{name.replace('_', '-')}" for name in fields}
+    fields = [
+        (name, field)
+        for _, _, section in [*chosen_parts({}), *all_sections()]
+        for name, (_, field) in fields_of(section).items()
+    ]
+    flags = {f"--{name.replace('_', '-')}" for name, _ in fields}
+    assert {"--lstm-units", "--table", "--ray-address", "--halving-first", "--alpha"} <= flags
     assert Counter(explained(text)) == dict.fromkeys(flags | options_of("run"), 1)
     words = " ".join(text.split())
-    for field in fields.values():
+    for _, field in fields:
         assert " ".join(field.description.split()) in words
     assert FOLDED not in text
 
@@ -153,6 +155,12 @@ def test_options_that_agents_share_are_one_group_and_their_own_are_others(shown)
     shared, own = (found[f"Agent {name}"] for name in ("ppo, actor-critic", "actor-critic"))
     assert "--lstm-units" in explained("\n".join(shared))
     assert "--gae-lambda" in explained("\n".join(own))
+
+
+def test_an_option_that_agents_have_with_other_defaults_tells_them_all(shown):
+    words = " ".join(shown("compare", "--agent", "reinforce", "--agent", "ppo", "--help").split())
+    assert re.search(r"reinforce: [^;]*; [^;]*\[default: 0\.05\]; ppo: .*\[default: 0\.02\]", words)
+    assert "\b" not in words
 
 
 def test_a_comparison_without_arguments_says_what_it_misses():

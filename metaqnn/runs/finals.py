@@ -28,10 +28,7 @@ from metaqnn.runs.results import (
     COUNTS,
     FINAL,
     columns_of,
-<<<<<<< HEAD
-=======
     keep_answers,
->>>>>>> main
     test_results,
     write_results,
 )
@@ -123,7 +120,7 @@ class Finals:
     def test(
         self, networks: pd.DataFrame, seeds: Sequence[int], ensemble: int, images: Images | None
     ) -> pd.DataFrame:
-        """Test the trained networks, and the mean of the best ones' probabilities; write the files.
+        """Test the trained networks, and the mean of the best ones' probabilities; write RESULTS.
 
         Args:
             networks: As they were trained, best first.
@@ -156,11 +153,7 @@ class Finals:
                         predicted = self._probabilities(path, images)
                         members.append(predicted)
                         row |= test_results(predicted, images.labels, metric)
-<<<<<<< HEAD
-                        write_answers(self.path, seed, network["network"], predicted, images)
-=======
                         keep_answers(self.path, predicted, images, seed, network["network"])
->>>>>>> main
                 rows.append(row)
             if images is not None and len(members) > 1 and ensemble > 1:
                 mean = np.mean(members[:ensemble], axis=0)

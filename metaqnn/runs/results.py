@@ -60,17 +60,17 @@ def write_results(folder: Path, results: pd.DataFrame) -> None:
     _write(folder / RESULTS, results, read_results)
 
 
-def write_answers(
-    folder: Path, seed: int, network: str, probabilities: np.ndarray, images: Images
+def keep_answers(
+    folder: Path, probabilities: np.ndarray, images: Images, seed: int, network: str
 ) -> None:
-    """Likewise ANSWERS, of one network.
+    """Likewise ANSWERS: how many images of each class got each answer of a network.
 
     Args:
-        folder: Of the trainings.
-        seed: Of the network's.
+        folder: As above.
+        probabilities: Shape (images, classes).
+        images: The images.
+        seed: Of the training.
         network: Its text.
-        probabilities: Its answers, shape (images, classes).
-        images: For testing.
     """
     names = np.array(images.classes)
     pairs = {"class": names[images.labels.numpy()], "answer": names[probabilities.argmax(1)]}

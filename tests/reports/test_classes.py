@@ -14,7 +14,7 @@ from metaqnn.reports.classes import (
     list_final_classes,
     render_classes,
 )
-from metaqnn.runs.results import write_answers
+from metaqnn.runs.results import keep_answers
 from metaqnn.runs.run import open_run
 from tests.helpers.pictures import images
 from tests.helpers.recorded import record_run
@@ -35,8 +35,8 @@ def test_the_classes_of_a_final_training_are_those_of_its_answers(tmp_path):
     labels = torch.tensor([0, 0, 0, 1, 1])
     tested = replace(images(5, 3), labels=labels, classes=classes)
     answers = np.eye(3)[[0, 0, 1, 0, 2]]
-    write_answers(tmp_path, 0, "[SM(3)]", answers, tested)
-    write_answers(tmp_path, 0, "[SM(3)]", answers, tested)  # in the place of the first
+    keep_answers(tmp_path, answers, tested, 0, "[SM(3)]")
+    keep_answers(tmp_path, answers, tested, 0, "[SM(3)]")  # in the place of the first
     rows = list_final_classes(tmp_path, classes)
     found = [(row.name, row.images, row.share, row.taken_for) for row in rows]
     assert found == [

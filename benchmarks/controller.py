@@ -1,11 +1,13 @@
 """Times the controller alone: the paper's schedule with an evaluator that costs nothing.
 
     python benchmarks/controller.py
+    python benchmarks/controller.py --blocks --networks 2000
 
 Searches `metaqnn-cifar10` for 2,700 distinct networks with 128 sweeps after each, in a durable
 memory, and prints the time of the agent (ask and tell), of everything, and of the last 500 networks
 as a ratio to the first 500. At small epsilons most proposals repeat a network, and each repeat is
-told and swept as well, so the ratio is given by network and by proposal.
+told and swept as well, so the ratio is given by network and by proposal. With `--blocks` it is
+Block-QNN's search, `block-qnn-cifar` with its preset; and the size of the table is told.
 """
 
 import tempfile
@@ -18,14 +20,13 @@ import numpy as np
 
 from metaqnn.agents.q_learning import QLearning
 from metaqnn.agents.q_options import QLearningOptions
-from metaqnn.agents.schedule import PAPER
+from metaqnn.agents.schedule import BLOCK_QNN, PAPER
 from metaqnn.evaluators.base import Job
 from metaqnn.executors.in_process import InProcess
 from metaqnn.search.loop import Search
 from metaqnn.search.rules import Rules
 from metaqnn.spaces import bind_space, read_space
 from replay import Memory, Outcome
-from state_space import enumerate_rows
 
 
 def free_evaluator(job: Job) -> Outcome:
@@ -54,14 +55,19 @@ class Timed:
 @click.option("--networks", default=2700, show_default=True)
 @click.option("--sweeps", default=128, show_default=True)
 @click.option("--seed", default=0, show_default=True)
-def main(networks: int, sweeps: int, seed: int) -> None:
+@click.option("--blocks", is_flag=True, help="Block-QNN's search, of one sweep a network.")
+def main(networks: int, sweeps: int, seed: int, blocks: bool) -> None:
     """Print the times of a search in which training costs nothing."""
     start = time.perf_counter()
-    space = bind_space(read_space("metaqnn-cifar10"), (3, 32, 32), 10)
+    name = "block-qnn-cifar" if blocks else "metaqnn-cifar10"
+    space = bind_space(read_space(name), (3, 32, 32), 10)
     enumerating = time.perf_counter()
-    rows = len(enumerate_rows(space))
+    rows = len(space.rows())
     click.echo(f"{rows} rows enumerated in {time.perf_counter() - enumerating:.3f} s")
-    agent = QLearning(space, seed, QLearningOptions(epsilon_schedule=PAPER, sweeps=sweeps))
+    options = QLearningOptions(epsilon_schedule=PAPER, sweeps=sweeps)
+    if blocks:
+        options = QLearningOptions(epsilon_schedule=BLOCK_QNN, sweeps=1, shaped=True)
+    agent = QLearning(space, seed, options)
     ask, tell = Timed(agent.ask), Timed(agent.tell)
     # to time the methods is the point of replacing them
     agent.ask, agent.tell = ask, tell  # type: ignore[method-assign]
@@ -101,6 +107,12 @@ def main(networks: int, sweeps: int, seed: int) -> None:
     click.echo(
         f"last {part} networks / first {part}: {last / first:.2f} in time, {repeats:.2f} in "
         f"proposals, {last / first / repeats:.2f} in time a proposal"
+    )
+    table = agent.table
+    click.echo(
+        f"{len(table.rows):,} rows with {len(table.q):,} pairs in "
+        f"{(table.q.nbytes + table.visits.nbytes) / 1e6:.1f} MB, {len(table.visited()[1]):,} of "
+        f"them visited; a snapshot has {len(agent.snapshot()) / 1e6:.2f} MB"
     )
 
 

@@ -32,8 +32,16 @@ def plain_network(architecture: Architecture, shape: tuple[int, ...]) -> nn.Sequ
 def plain_training(
     architecture: Architecture, training: Images, validation: Images, recipe: Recipe, seed: int
 ) -> list[float]:
-    """Validation accuracy after every epoch: DataLoader, Adam, float32, losses read every batch."""
+    """Validation accuracy after every epoch of a chain."""
     torch.manual_seed(seed)
+    network = plain_network(recipe.dress(architecture), training.shape)
+    return train_plainly(network, training, validation, recipe)
+
+
+def train_plainly(
+    network: nn.Module, training: Images, validation: Images, recipe: Recipe
+) -> list[float]:
+    """Validation accuracy after every epoch: DataLoader, Adam, float32, losses read every batch."""
     device = training.images.device
     mean, deviation = training.statistics
 
@@ -43,7 +51,7 @@ def plain_training(
         return DataLoader(dataset, batch_size=recipe.batch_size, shuffle=shuffle)
 
     batches, validation_batches = loader(training, True), loader(validation, False)
-    network = plain_network(recipe.dress(architecture), training.shape).to(device)
+    network = network.to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, recipe.decay_every, recipe.decay)
     curve = []

@@ -82,7 +82,8 @@ class Search(View):
             raise MetaqnnError(f"shape and classes are those of {given['dataset']} already")
         if "evaluator" in objects:
             given.pop("dataset", None)
-        task = own_task(shape, classes, score) if own else None
+        metric = {"metric": given["metric"]} if "metric" in given else {}
+        task = own_task(shape, classes, score, **metric) if own else None
         settings = {"space": given["space"]} if "space" in objects else None
         run, _ = plan_run(given, objects, task, settings)
         run = plan_search(run, given)
@@ -294,4 +295,5 @@ class Search(View):
         check_name("recipe", NAMES, recipe)
         networks = best_networks(self._run, k)
         finals = plan_finals(self._run, recipe, name, given, scale)
-        return summarise(finalize(finals, networks, seeds, ensemble, quiet=quiet))
+        results = finalize(finals, networks, seeds, ensemble, quiet=quiet)
+        return summarise(results, self._run.task.score)

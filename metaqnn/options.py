@@ -1,6 +1,7 @@
 """Sections: the options that a part of a run owns."""
 
 import sys
+from collections.abc import Mapping
 from reprlib import Repr
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -21,7 +22,7 @@ RESERVED = {
     **dict.fromkeys(("agents", "budgets", "seeds", "first_seed", "until"), "metaqnn compare"),
     **dict.fromkeys(("reference", "jobs", "form", "format"), "metaqnn compare"),
     **dict.fromkeys(("shape", "classes", "score"), "metaqnn.Search"),
-    **dict.fromkeys(("folder", "trust", "help", "debug", "version"), "the commands"),
+    **dict.fromkeys(("folder", "trust", "help", "help_all", "debug", "version"), "the commands"),
 }
 """Names that no part's option can have, and whose they are."""
 
@@ -41,6 +42,10 @@ class Section(BaseModel):
         FREE: Names of options that do not make a run another one.
         CHANGEABLE: Those of them that a run may be given anew, as `metaqnn resume` does.
         INPUTS: Those of them that name a file of which the run's folder keeps a copy.
+        HEADING: Over its options in the help of commands; empty for the kind and name of the part.
+        ELSEWHERE: Names of options that stand under another heading, by that.
+        ONLY_WITH: Names of options that count only with some part or function, by its kind and
+            name, whose they are in help.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -48,6 +53,9 @@ class Section(BaseModel):
     FREE: ClassVar[tuple[str, ...]] = ()
     CHANGEABLE: ClassVar[tuple[str, ...]] = ()
     INPUTS: ClassVar[tuple[str, ...]] = ()
+    HEADING: ClassVar[str] = ""
+    ELSEWHERE: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    ONLY_WITH: ClassVar[Mapping[tuple[str, str], tuple[str, ...]]] = {}
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -120,10 +128,32 @@ def fields_of(section: type[Section]) -> dict[str, tuple[tuple[str, ...], FieldI
 
 def names_of(section: type[Section], kind: str) -> tuple[str, ...]:
     """The names in FREE, CHANGEABLE or INPUTS of a section and of those in it."""
-    inner: list[Any] = [
-        field.annotation for field in section.model_fields.values() if is_section(field)
-    ]
+    inner = _sections_in(section)
     return (*getattr(section, kind), *(name for one in inner for name in names_of(one, kind)))
+
+
+def headings_of(section: type[Section]) -> dict[str, str]:
+    """The heading of every option of a section and of those in it; "" for that of the part."""
+    found = dict.fromkeys(section.model_fields, section.HEADING)
+    for inner in _sections_in(section):
+        found |= headings_of(inner)
+    for heading, names in section.ELSEWHERE.items():
+        found |= dict.fromkeys(names, heading)
+    return found | dict.fromkeys(owners_of(section), "")
+
+
+def owners_of(section: type[Section]) -> dict[str, tuple[str, str]]:
+    """Whose options are in help that count only with some part; see `Section.ONLY_WITH`."""
+    found: dict[str, tuple[str, str]] = {}
+    for inner in _sections_in(section):
+        found |= owners_of(inner)
+    for owner, names in section.ONLY_WITH.items():
+        found |= dict.fromkeys(names, owner)
+    return found
+
+
+def _sections_in(section: type[Section]) -> list[Any]:
+    return [field.annotation for field in section.model_fields.values() if is_section(field)]
 
 
 def make(section: type[M], values: dict[str, Any]) -> M:

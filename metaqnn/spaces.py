@@ -25,6 +25,7 @@ SPACES: Table[type[Space[Any]]] = Table(
         "graph": "state_space.graph:GraphSpace",
         "hierarchical": "state_space.hierarchical:HierarchicalSpace",
         "macro": "state_space.macro:MacroSpace",
+        "published": "metaqnn.networks.published:PublishedSpace",
         "practical": "state_space.practical:PracticalSpace",
         "recurrent": "state_space.recurrent:RecurrentSpace",
         "skip": "state_space.skip:SkipSpace",

@@ -7,7 +7,7 @@ import json
 import math
 import pickle
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -136,10 +136,17 @@ def score_walk(walk: Walk) -> float:
 
 
 def make_trial(
-    number: int, walk: Walk, space: Space[Any], *, stage: int = 0, imported: bool = False
+    number: int,
+    walk: Walk,
+    space: Space[Any],
+    *,
+    stage: int = 0,
+    note: Mapping[str, float] | None = None,
+    imported: bool = False,
 ) -> Trial:
     """A finished trial of a walk."""
-    return Trial(number, walk, 0, space.architecture(walk).digest, stage, {}, imported)
+    digest = space.architecture(walk).digest
+    return Trial(number, walk, stage, digest, 0, note or {}, imported)
 
 
 def ask(agent: Agent, space: Space[Any], number: int = 0) -> Trial:
@@ -148,7 +155,7 @@ def ask(agent: Agent, space: Space[Any], number: int = 0) -> Trial:
     stage = proposal.stage or 0
     assert list(legal_walk(space, proposal.walk, stage))
     assert all(isinstance(value, int | float) for value in proposal.note.values())
-    return make_trial(number, proposal.walk, space, stage=stage)
+    return make_trial(number, proposal.walk, space, stage=stage, note=proposal.note)
 
 
 def search(

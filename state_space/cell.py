@@ -204,6 +204,11 @@ class CellSpace(Space[CellState]):
                 f"not {' | '.join(cells)}"
             )
         for name, cell in cells.items():
+            if len(cell.blocks) != self.settings.blocks and not self.settings.growth:
+                raise NotationError(
+                    f"{text!r}: {name} has {len(cell.blocks)} of the {self.settings.blocks} blocks "
+                    "of a cell"
+                )
             if cell.outputs != unread(cell.blocks):
                 raise NotationError(
                     f"{text!r}: the output of a cell are the states that no block reads; of {name}"

@@ -72,7 +72,7 @@ class Cell201Space(Space[EdgeState]):
     def __init__(self, operations: Sequence[Token], classes: int) -> None:
         """Bind the operations to a data set."""
         self.classes = classes
-        self.scale = {"filters": 16, "cells": 5}
+        self.scale = {"filters": 16, "repeats": 5}
         self.vocabulary = {"operation": tuple(operations)}
         self._decision = Decision("operation", tuple(operations))
 
@@ -121,12 +121,12 @@ class Cell201Space(Space[EdgeState]):
         sizes = check_scale(self, scale)
         made = [OPERATIONS[token] for _, _, token in legal_walk(self, walk)]
         filters = sizes["filters"]
-        layers: list[tuple[str, tuple[int, ...]]] = [("LC", (filters, 3, 1)), ("BN", ())]
+        layers: list[tuple[str, tuple[int, ...]]] = [("LB", (filters, 3, 1))]
         for stage in range(STAGES):
             if stage:
                 filters *= 2
                 layers.append((REDUCTION, (filters,)))
-            layers += [(CELL, (filters,))] * sizes["cells"]
+            layers += [(CELL, (filters,))] * sizes["repeats"]
         layers += [("BN", ()), ("RELU", ()), ("AVG", ()), ("SM", (self.classes,))]
         nodes = tuple(Node(op, args, (place - 1,)) for place, (op, args) in enumerate(layers))
         return Architecture(nodes, (len(nodes) - 1,), {}, {CELL: _cell(made), REDUCTION: RESIDUAL})

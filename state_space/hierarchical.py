@@ -89,7 +89,7 @@ class HierarchicalSpace(Space[MotifState]):
         """
         self.primitives, self.motifs, self.nodes = tuple(primitives), tuple(motifs), tuple(nodes)
         self.classes = classes
-        self.scale = {"filters": 16, "cells": 1, "groups": 3}
+        self.scale = {"filters": 16, "repeats": 1, "groups": 3}
         operations: tuple[str, ...] = self.primitives
         self.vocabulary = {}
         self._edges: list[tuple[int, int, int, int]] = []
@@ -101,7 +101,8 @@ class HierarchicalSpace(Space[MotifState]):
                 for motif in range(1, count + 1)
                 for source, node in edges(size)
             ]
-            operations = names_of(level, count) if count > 1 else ()
+            if level <= len(motifs):
+                operations = names_of(level, count)
         self._decisions = {kind: Decision(kind, tokens) for kind, tokens in self.vocabulary.items()}
 
     @classmethod

@@ -58,9 +58,9 @@ def build_network(
     filters = scale["filters"]
     layers: list[tuple[str, tuple[int, ...]]] = [("CB", (filters, 3, 3, 1, 1))]
     for group in range(1, scale["groups"] + 1):
-        for number in range(1, scale["cells"] + 1):
+        for number in range(1, scale["repeats"] + 1):
             layers += [(CELL, (filters,))] if inner else []
-            halves = number == scale["cells"] and group < scale["groups"]
+            halves = number == scale["repeats"] and group < scale["groups"]
             filters *= 2 if halves else 1
             layers.append(("SB", (filters, 3, 2 if halves else 1)))
     layers += [("AVG", ()), ("SM", (classes,))]

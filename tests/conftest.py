@@ -18,7 +18,7 @@ from tests import ROOT
 pytest.register_assert_rewrite("tests.helpers")  # before any of them is imported
 
 from tests.helpers.commands import FAST  # noqa: E402
-from tests.helpers.spaces import SPACE_NAMES, make_space  # noqa: E402
+from tests.helpers.spaces import SPACE_NAMES, make_space, space_parameter  # noqa: E402
 
 # clusters that start at the same time would each write their own token into the one file of Ray
 os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=uuid.uuid4().hex)
@@ -27,7 +27,7 @@ CACHE = tempfile.TemporaryDirectory(prefix="metaqnn-tests-")
 os.environ["XDG_CACHE_HOME"] = CACHE.name
 
 
-@pytest.fixture(params=SPACE_NAMES)
+@pytest.fixture(params=map(space_parameter, SPACE_NAMES))
 def space(request: pytest.FixtureRequest) -> Space[Any]:
     """Every space."""
     return make_space(request.param)

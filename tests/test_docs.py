@@ -43,12 +43,14 @@ def test_the_parts_of_the_page_of_extending_run_in_its_commands(tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     commands = re.findall(r"^    metaqnn (.*)$", text, re.MULTILINE)
-    assert len(commands) == 4
+    assert len(commands) == 5
+    told = ""
     for command in commands:
         jobs = ["--jobs", "1"] if command.startswith("compare") else []
         result = CliRunner().invoke(main, [*shlex.split(command), *jobs])
         assert result.exit_code == 0, result.output
-    assert "Perplexity, lower is better" in result.stdout
+        told += result.stdout
+    assert "Perplexity, lower is better" in told and "worst class" in told
     Search(space="mine:Slots", evaluator="mine:narrow", agent="random", budget=3).run(quiet=True)
     module = importlib.import_module("mine")
     training = module.STRIPES.source

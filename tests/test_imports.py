@@ -49,7 +49,7 @@ FLOORS = (
         "notebook",
         "budget",
     },
-    {"environment", "networks"},
+    {"environment", "metrics", "networks"},
     {"data"},
     {"spaces"},
     {"agents", "executors", "stopping"},
@@ -128,7 +128,7 @@ def after_help(code: str) -> str:
 def test_help_imports_nothing_heavy():
     loaded = set(after_help("print(*sys.modules, file=sys.stderr)").split())
     assert "click" in loaded
-    assert not {"torch", "pandas", "numpy", "pydantic"} & loaded
+    assert not {"torch", "pandas", "numpy", "pydantic", "cloup"} & loaded
 
 
 @pytest.mark.slow

@@ -289,8 +289,14 @@ def test_options_of_parts_of_the_package_that_were_not_chosen_are_theirs(folder,
     ("agent", "message"),
     [
         ("random,jump=0.3", "jump is an option of the agent climber, and the agent is random"),
-        ("random,entropy=3", "entropy is an option of the agent reinforce, and the agent is"),
-        ("climber,entropy=3", "entropy is an option of the agent reinforce, and the agent is cl"),
+        (
+            "random,entropy=3",
+            "entropy is an option of the agent reinforce and ppo and actor-critic, and the agent",
+        ),
+        (
+            "climber,entropy=3",
+            "entropy is an option of the agent reinforce and ppo and actor-critic, and the agent",
+        ),
         (
             "climber,passes=3",
             "passes is no option of a single agent; allowed: confirm, start-from, ",

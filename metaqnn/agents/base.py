@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -12,10 +12,14 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.options import Section
 from metaqnn.registry import Table, is_class_of
 from replay import Trial
-from state_space import Space, Token
+from state_space import Architecture, Space, Token
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+Signals = Callable[[Architecture], tuple[float, ...]]
+"""What is told of a network before it is trained: always as many numbers, higher being better."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Agent(ABC):
         decides_stage: Whether its proposals say how far the space has grown, so that what is
             exhausted in one stage goes on in the next.
         learns: Whether it learns from rewards, so that it must beat random search.
+        wants_signals: Whether it is to be told `signals` before it is asked.
+        signals: Of networks that are not trained yet; None where it does not want any.
         generator: Draws all that is random.
     """
 
@@ -54,6 +60,8 @@ class Agent(ABC):
     plans_for_budget: bool = False
     decides_stage: bool = False
     learns: bool = True
+    wants_signals: bool = False
+    signals: Signals | None = None
     generator: np.random.Generator
 
     @classmethod

@@ -6,6 +6,7 @@ matters more than the model does (White, Neiswanger & Savani 2021, "BANANAS",
 https://arxiv.org/abs/1910.11858; Schneider et al. 2021, https://arxiv.org/abs/2107.07343).
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
@@ -21,6 +22,7 @@ from metaqnn.agents.known import TRIES, KnownWalks, Remembering
 from metaqnn.agents.mutation import mutate, neighbours
 from metaqnn.agents.walk_features import Walk
 from metaqnn.agents.walk_model import WalkModel
+from metaqnn.errors import MetaqnnError
 from metaqnn.options import NotNegative, Section
 from metaqnn.registry import check_name
 from replay import Trial
@@ -38,6 +40,10 @@ TWO_EDITS = 100
 RANDOM_WALKS = 30
 """Candidates that have nothing to do with the parents."""
 
+SEEN = 10
+"""Of so many candidates that promise most without their signals, and of as many others drawn at
+random, the signals are looked at: that takes time."""
+
 JITTER = 1e-6
 """Added to the variances of a sample, whose covariances are singular where candidates are alike."""
 
@@ -53,6 +59,12 @@ class BayesianOptions(Section):
     )
     confidence: NotNegative = Field(
         3.0, description="Of the acquisition ucb: deviations added to the mean."
+    )
+
+    zero_cost: bool = Field(
+        False,
+        description="Expect more of networks whose parameters, synflow, naswot and jacov promise "
+        "it, as far as those that were trained bear that out; only where networks are trained.",
     )
 
     @field_validator("acquisition")
@@ -83,16 +95,23 @@ class Bayesian(Remembering):
         self.space = space
         self.options = options
         self.generator = np.random.default_rng(seed)
-        self.model = WalkModel(space)
+        self.model = WalkModel(space, self._look if options.zero_cost else None)
         self.known: KnownWalks = KnownWalks(space)
+        self.wants_signals = options.zero_cost
         self._near: dict[tuple[Walk, int], list[Walk]] = {}  # of the parents of the last proposal
+        self._seen: dict[str, tuple[float, ...]] = {}  # signals by digest
+        self._seconds = 0.0  # that they took
 
     def ask(self, stage: int = 0) -> Proposal:
         """The most promising new candidate, or a random walk."""
         candidates: Iterable[Walk] = ()
+        before = self._seconds
         if len(self.model.rewards) >= self.options.model_after:
-            candidates = self._ranked(self._candidates(stage))
-        return Proposal(self.known.propose(chain(candidates, self._random_walks(stage, TRIES))))
+            found = self._candidates(stage)
+            candidates = self._ranked(self._shortened(found) if self.model.signals else found)
+        walk = self.known.propose(chain(candidates, self._random_walks(stage, TRIES)))
+        note = {"zero_cost_seconds": self._seconds - before} if self.model.signals else {}
+        return Proposal(walk, note)
 
     def _random_walks(self, stage: int, number: int) -> Iterator[Walk]:
         return (random_walk(self.space, self.generator, stage) for _ in range(number))
@@ -114,9 +133,34 @@ class Bayesian(Remembering):
         randoms = self._random_walks(stage, RANDOM_WALKS)
         return list(dict.fromkeys(chain((near[at] for at in order[:ONE_EDITS]), mutated, randoms)))
 
-    def _ranked(self, candidates: list[Walk]) -> Iterator[Walk]:
-        """The candidates, the most promising first."""
-        found = self.model.predict(candidates, list(self.known.pending.values()))
+    def _shortened(self, candidates: list[Walk]) -> list[Walk]:
+        """The new candidates whose signals are looked at."""
+        ranked = list(filter(self.known.is_new, self._ranked(candidates, unseen=True)))
+        others = ranked[SEEN:]
+        drawn = self.generator.permutation(len(others))[:SEEN].tolist()
+        return [*ranked[:SEEN], *(others[at] for at in drawn)]
+
+    def _look(self, walk: Walk) -> tuple[float, ...]:
+        """The signals of a walk's network.
+
+        Raises:
+            MetaqnnError: Nobody has told them.
+        """
+        if self.signals is None:
+            raise MetaqnnError("zero-cost: the agent is to have `signals`, those of an evaluator")
+        architecture = self.space.architecture(walk)
+        if architecture.digest not in self._seen:
+            began = time.perf_counter()
+            self._seen[architecture.digest] = self.signals(architecture)
+            self._seconds += time.perf_counter() - began
+        return self._seen[architecture.digest]
+
+    def _ranked(self, candidates: list[Walk], *, unseen: bool = False) -> Iterator[Walk]:
+        """The candidates, the most promising first; see `WalkModel.predict`."""
+        if not candidates:
+            return iter(())
+        pending = list(self.known.pending.values())
+        found = self.model.predict(candidates, pending, unseen=unseen)
         match self.options.acquisition:
             case "ucb":
                 values = found.means + self.options.confidence * found.deviations

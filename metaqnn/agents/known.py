@@ -83,13 +83,17 @@ class KnownWalks:
         self.told: set[str] = set()
         self.pending: dict[str, tuple[Token, ...]] = {}
 
+    def is_new(self, walk: tuple[Token, ...]) -> bool:
+        """Whether the walk's network was neither told nor proposed."""
+        digest = self.space.architecture(walk).digest
+        return digest not in self.told and digest not in self.pending
+
     def propose(self, walks: Iterable[tuple[Token, ...]]) -> tuple[Token, ...]:
         """The first walk whose network is new, else the last one; from now on it is known."""
         for walk in walks:
-            digest = self.space.architecture(walk).digest
-            if digest not in self.told and digest not in self.pending:
+            if self.is_new(walk):
                 break
-        self.pending[digest] = walk
+        self.pending[self.space.architecture(walk).digest] = walk
         return walk
 
     def tell(self, digest: str) -> None:

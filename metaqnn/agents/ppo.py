@@ -3,7 +3,7 @@
 Schulman et al. 2017, "Proximal Policy Optimization Algorithms", https://arxiv.org/abs/1707.06347,
 equation 7; Zoph et al. 2018, "Learning Transferable Architectures for Scalable Image Recognition",
 https://arxiv.org/abs/1707.07012, appendix A. Old answers are weighted as in Hilton et al. 2022,
-"Batch size-invariance for policy optimization", https://arxiv.org/abs/2110.00641, section 2.
+"Batch size-invariance for policy optimization", https://arxiv.org/abs/2110.00641.
 """
 
 from collections.abc import Sequence
@@ -40,6 +40,9 @@ CONTROLLER_PRESETS: dict[str, dict[str, Any]] = {
 class PpoOptions(ControllerOptions):
     """Options of the agent ppo: those of a controller, and how far an update may go."""
 
+    controller_rate: Positive = Field(
+        0.02, description="Learning rate of the controller (NASNet: 3.5e-4)."
+    )
     controller_preset: str = Field(
         "practical",
         description="Values of the other options of the controller: practical, or nasnet (as far "

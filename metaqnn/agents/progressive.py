@@ -21,6 +21,9 @@ from metaqnn.options import Section
 from replay import Trial
 from state_space import Space, random_walk, stage_of
 
+LOOKED = 10
+"""So many times more walks than networks wanted are looked at, to see whether there are as many."""
+
 CANDIDATES = 200
 """So many networks are drawn for each proposal, of which the one expected most is proposed."""
 
@@ -39,7 +42,7 @@ DEFAULTS = ProgressiveOptions()
 
 
 class Progressive(Remembering):
-    """Grows the space by itself, whenever `beam` networks of a stage are proposed.
+    """Grows the space by itself, whenever `beam` networks of a stage, or all, are proposed.
 
     The first stage's walks are random. Those of a later one continue walks of the stage before,
     its best ones; in the last stage candidates are its best networks, mutated, too.
@@ -64,6 +67,7 @@ class Progressive(Remembering):
         self.model = WalkModel(space)
         self.known: KnownWalks = KnownWalks(space)
         self._told: dict[str, tuple[int, Walk, float]] = {}  # by digest, with their stage
+        self._enough: dict[int, int] = {}  # networks that complete a stage
 
     @property
     def stage(self) -> int:
@@ -71,9 +75,15 @@ class Progressive(Remembering):
         begun = Counter(stage for stage, _, _ in self._told.values())
         begun.update(stage_of(self.space, walk) for walk in self.known.pending.values())
         stage = 0
-        while begun[stage] >= self.options.beam and self.space.grows(stage):
+        while self.space.grows(stage) and begun[stage] >= self._complete(stage):
             stage += 1
         return stage
+
+    def _complete(self, stage: int) -> int:
+        """How many networks complete a stage that is not the last: `beam`, or all that it has."""
+        if stage not in self._enough:
+            self._enough[stage] = _networks(self.space, stage, self.options.beam)
+        return self._enough[stage]
 
     def ask(self, stage: int = 0) -> Proposal:
         """The most promising candidate of the agent's own stage, whatever that of the search."""
@@ -109,3 +119,24 @@ class Progressive(Remembering):
         if not trial.imported:
             self.known.tell(trial.digest)
             self._told[trial.digest] = stage_of(self.space, trial.walk), trial.walk, reward
+
+
+def _networks(space: Space[Any], stage: int, most: int) -> int:
+    """How many networks a stage has, `most` at most; walks are more, where several make one."""
+    digests: set[str] = set()
+    for looked, walk in enumerate(_walks(space, space.initial_state(stage))):
+        digests.add(space.architecture(walk).digest)
+        if len(digests) == most or looked == LOOKED * most:
+            return most
+    return len(digests)
+
+
+def _walks(space: Space[Any], state: Any) -> Iterator[Walk]:
+    """Yield all walks from a state on."""
+    decision = space.decision(state)
+    if decision is None:
+        yield ()
+        return
+    for token in decision.options:
+        for rest in _walks(space, space.step(state, token)):
+            yield (token, *rest)

@@ -166,7 +166,7 @@ class QLearning(Agent):
         The rest is the history, and the table that the options name.
         """
         others = np.frombuffer(self.known.snapshot(self.generator), dtype=np.uint8)
-        q = np.array(list(self.table.visited().values()), dtype=np.float64)
+        _, q = self.table.visited()
         return save_arrays({"visited": q, "others": others})
 
     def restore(self, snapshot: bytes | None, history: Iterable[tuple[Trial, float]]) -> None:
@@ -178,9 +178,9 @@ class QLearning(Agent):
             if "q" in arrays:  # older snapshots have all options of the rows that were met
                 self.table.set_values(arrays["q"])
             else:
-                visited = self.table.visited()
-                values = arrays["visited"].tolist()
-                self.table.set_pairs(dict(zip(visited, values, strict=True)), {})
+                indices, _ = self.table.visited()
+                values = zip(indices.tolist(), arrays["visited"].tolist(), strict=True)
+                self.table.set_pairs(dict(values), {})
             self.generator = self.known.restore(arrays["others"].tobytes())
 
     def _remember(self, trial: Trial, reward: float) -> None:

@@ -188,10 +188,11 @@ class QTable:
         values = self._q[self.first[row] : self.first[row + 1]]
         return self._q[index] - sum(values) / len(values)
 
-    def visited(self) -> dict[int, float]:
-        """The Q-values of the pairs that trials took, by index, in the order of the first such."""
+    def visited(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Indices and Q-values of the pairs that trials took, in the order of the first."""
         _, indices, _ = self._pairs()
-        return {index: self._q[index] for index in indices.tolist()}
+        values: npt.NDArray[np.float64] = np.asarray(self._q)  # no copy: others are many more
+        return indices, values[indices]
 
     def set_pairs(self, values: Mapping[int, float], visits: Mapping[int, int]) -> None:
         """Replace some Q-values and visits, by index."""

@@ -21,6 +21,9 @@ MOST_FITTED = 200
 MOST_PENDING = 100
 """So many of the walks that are not observed yet count, the last ones."""
 
+LARGEST_SIGNAL = 3.0
+"""In deviations from the mean of the networks told; beyond it, a signal is as large."""
+
 SMALLEST_VARIANCE = 1e-6
 """Rounding makes no variance smaller."""
 
@@ -43,15 +46,24 @@ class Prediction:
 
 
 class WalkModel:
-    """Predicts the normal scores of rewards, so that only their order matters."""
+    """Predicts the normal scores of rewards, so that only their order matters.
 
-    def __init__(self, space: Space[Any]) -> None:
+    Attributes:
+        signals: What is told of a walk's network before it is trained, always as many numbers: the
+            mean is linear in them, with weights that the rewards tell. None where there are none.
+    """
+
+    def __init__(
+        self, space: Space[Any], signals: Callable[[Walk], Sequence[float]] | None = None
+    ) -> None:
         """Nothing is observed."""
+        self.signals = signals
         self.features = WalkFeatures(space)
         self.rewards: list[float] = []  # in the order told
         self._walks: list[Walk] = []
         self._observed: set[tuple[str, float]] = set()
         self._fitted: tuple[int, Hyperparameters] | None = None
+        self._usual: tuple[Floats, Floats] | None = None  # mean and deviation of the signals
 
     def tell(self, walk: Walk, digest: str, reward: float) -> None:
         """An observation, unless this reward of the network was told before."""
@@ -64,28 +76,54 @@ class WalkModel:
         """So many walks of the highest rewards, of equal ones those told first."""
         return list(dict.fromkeys(self._walks[at] for at in descending(self.rewards)))[:number]
 
-    def predict(self, candidates: Sequence[Walk], pending: Sequence[Walk]) -> Prediction:
-        """What is expected of the candidates, where the pending walks are being observed."""
+    def predict(
+        self, candidates: Sequence[Walk], pending: Sequence[Walk], *, unseen: bool = False
+    ) -> Prediction:
+        """What is expected of the candidates, where the pending walks are being observed.
+
+        Args:
+            candidates: Walks.
+            pending: Walks.
+            unseen: The candidates' signals are not looked at; they count as usual ones.
+        """
         hyperparameters = self.hyperparameters()
         chosen = representative(self.rewards, MOST_POINTS)
         targets = normal_scores(self.rewards)[chosen]
         points = [*(self._walks[at] for at in chosen), *pending[-MOST_PENDING:]]
         covariances = partial(self._covariances, hyperparameters)
         posterior = Posterior(covariances(points, points), targets, hyperparameters.noise)
-        means, reduction = posterior.predict(covariances(points, candidates))
+        means, reduction = posterior.predict(covariances(points, candidates, unseen=unseen))
         variances = hyperparameters.amplitude - (reduction * reduction).sum(0)
+        if self.signals and not unseen:
+            signals = self._signals(candidates)
+            variances += hyperparameters.trust * (signals * signals).sum(1)
         return Prediction(
             means,
             np.sqrt(np.maximum(variances, SMALLEST_VARIANCE)),
             float(posterior.fitted.max()),
-            lambda: covariances(candidates, candidates) - reduction.T @ reduction,
+            lambda: covariances(candidates, candidates, unseen=unseen) - reduction.T @ reduction,
         )
 
     def _covariances(
-        self, hyperparameters: Hyperparameters, ones: Sequence[Walk], others: Sequence[Walk]
+        self,
+        hyperparameters: Hyperparameters,
+        ones: Sequence[Walk],
+        others: Sequence[Walk],
+        *,
+        unseen: bool = False,
     ) -> Floats:
         relevances = hyperparameters.relevances
-        return hyperparameters.covariances(self.features.distances(ones, others, relevances))
+        found = hyperparameters.covariances(self.features.distances(ones, others, relevances))
+        if self.signals and not unseen:
+            found += hyperparameters.trust * self._signals(ones) @ self._signals(others).T
+        return found
+
+    def _signals(self, walks: Sequence[Walk]) -> Floats:
+        """The signals in deviations from what is usual, (walks, signals)."""
+        assert self.signals is not None and self._usual is not None, "they are fitted"
+        mean, deviation = self._usual
+        standard = (np.array([self.signals(walk) for walk in walks]) - mean) / deviation
+        return np.clip(standard, -LARGEST_SIGNAL, LARGEST_SIGNAL)
 
     def hyperparameters(self) -> Hyperparameters:
         """Those of the first so many observations, a number that grows by a tenth at a time.
@@ -100,7 +138,14 @@ class WalkModel:
             chosen = representative(rewards, MOST_FITTED)
             points = [self._walks[at] for at in chosen]
             distances = self.features.distances_by_group(points)
-            self._fitted = number, fit(distances, normal_scores(rewards)[chosen])
+            products = None
+            if self.signals:
+                told = np.array([self.signals(walk) for walk in self._walks[:number]])
+                deviation = told.std(0)
+                deviation[deviation == 0] = 1  # nothing is told by a signal that is always the same
+                self._usual = told.mean(0), deviation
+                products = self._signals(points) @ self._signals(points).T
+            self._fitted = number, fit(distances, normal_scores(rewards)[chosen], products)
         return self._fitted[1]
 
 

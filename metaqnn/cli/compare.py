@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metaqnn.cli.help import WIDE
 from metaqnn.cli.options import CompareCommand, format_option, given
 from metaqnn.reports.formats import Format
 
@@ -24,7 +25,14 @@ def parse_budgets(context: click.Context, option: click.Parameter, value: str) -
     return tuple(sorted(set(map(int, value.split(",")))))
 
 
-@click.command(cls=CompareCommand)
+@click.command(
+    cls=CompareCommand,
+    first=(
+        *("agents", "budgets", "seeds", "first_seed", "reference", "until", "jobs", "form"),
+        *("dataset", "space", "evaluator", "epochs"),
+    ),
+    **WIDE,
+)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--agent",

@@ -7,6 +7,7 @@ import click
 
 from metaqnn.environment import check_content, read_data
 from metaqnn.reports.chance import advise
+from metaqnn.reports.classes import list_final_classes, render_classes
 from metaqnn.reports.distinct import distinct
 from metaqnn.reports.finals import render as render_finals
 from metaqnn.reports.finals import summarise
@@ -95,7 +96,11 @@ def _train_last(run: Run, clock: Clock, *, quiet: bool) -> None:
     where, final = shlex.quote(str(run.path)), ""
     if trained:
         finals, results = trained
-        click.echo(render_finals(summarise(results), "table"))
+        score = run.task.score
+        click.echo(render_finals(summarise(results, score), score, "table"))
+        if results["test_error"].notna().any():
+            rows = list_final_classes(finals.path, run.task.outputs)
+            click.echo(f"\n{render_classes(rows)}")
         final = f" --final {finals.path.name}"
     click.echo(
         f"\n`metaqnn export {where}{final} --to network.onnx` takes it home; `metaqnn resume "

@@ -35,10 +35,12 @@ def export(source: Path, trust: bool, rank: int | None, final: str | None, targe
 
     A .pt2 or .py file, which can run code when it is read, is never read here.
 
-    Whatever the format, the network reads images in the units of those that it was trained on, 0 to
-    255 for pictures, and returns the scores of the classes before the softmax.
+    Language models are written as .safetensors. A network of pictures, whatever the format, reads
+    images in the units of those that it was trained on, 0 to 255 for pictures, and returns the
+    scores of the classes before the softmax.
     """
     from metaqnn.errors import MetaqnnError
+    from metaqnn.language.files import copy_model, is_model
     from metaqnn.models.formats import export as write
     from metaqnn.models.network import load_network
     from metaqnn.reports.finals import final_weights
@@ -57,6 +59,10 @@ def export(source: Path, trust: bool, rank: int | None, final: str | None, targe
             click.echo(f"of the search; --final {finals[0]} has what was trained anew", err=True)
     else:
         path = final_weights(open_run(source, trust=trust), rank, final)
+    if is_model(path):
+        copy_model(path, target)
+        click.echo(f"the language model is in {target}")
+        return
     network, facts = load_network(path)
     write(network, facts, target)
     click.echo(f"{facts.architecture} is in {target}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from metaqnn.cli.help import WIDE, GroupedCommand
 from metaqnn.cli.options import format_option, given, run_folder, section_options, trust_option
 from metaqnn.config import RunOptions
 from metaqnn.data.options import DataOptions
@@ -29,7 +30,14 @@ def parse_scale(
     return found
 
 
-@click.command()
+@click.command(
+    cls=GroupedCommand,
+    first=(
+        *("k", "recipe", "seeds", "scales", "ensemble", "epochs", "seconds"),
+        *("device", "executor", "name", "form", "trust"),
+    ),
+    **WIDE,
+)
 @run_folder
 @trust_option
 @click.option(
@@ -61,6 +69,14 @@ def parse_scale(
     help="Make the networks larger than the search did, where the space has such a key; may be "
     "given several times.",
 )
+@click.option(
+    "--network",
+    "published",
+    multiple=True,
+    metavar="NAME",
+    help="Train this published network in the place of the run's best, such as nasnet-a; may be "
+    "given several times.",
+)
 @click.option("--name", help="Folder of the trainings, in FOLDER/final.  [default: the recipe's]")
 @format_option
 @section_options(RunOptions, "device", "executor", has_default=False)
@@ -75,6 +91,7 @@ def finalize(
     recipe: str,
     seeds: int,
     scales: dict[str, int],
+    published: tuple[str, ...],
     name: str | None,
     form: Format,
     **options: Any,
@@ -92,6 +109,7 @@ def finalize(
     from metaqnn.reports.top_k import best_networks
     from metaqnn.runs.finals import finalize as train_and_test
     from metaqnn.runs.finals import plan_finals
+    from metaqnn.runs.published import with_published
     from metaqnn.runs.run import open_run
     from metaqnn.terminal import printable
 
@@ -99,14 +117,19 @@ def finalize(
         click.echo(printable(f"warning: {text}"), err=True)
 
     run = open_run(folder, trust=trust)
-    networks = best_networks(run, k)
+    if published:
+        run, networks = with_published(run, published)
+        name = name or "-".join([recipe, *published])
+    else:
+        networks = best_networks(run, k)
     finals = plan_finals(run, recipe, name, given(options), scales)
     try:
         results = train_and_test(finals, networks, seeds, ensemble, warn=warn)
     except KeyboardInterrupt:
         click.echo("stopped; the same command goes on", err=True)
         sys.exit(INTERRUPTED)
-    click.echo(render(summarise(results), form))
+    score = run.task.score
+    click.echo(render(summarise(results, score), score, form))
     for network, reason in results.dropna(subset=["error"])[["network", "error"]].values:
         click.echo(printable(f"{network} failed: {reason}"), err=True)
     if results["test_error"].isna().all() and results["error"].isna().any():

@@ -1,18 +1,28 @@
 """Command-line options made from the fields of sections."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
+import cloup
 from pydantic.fields import FieldInfo
 
-from metaqnn.config import ROLES, chosen_sections, claim_options, read_values, unknown_option
+from metaqnn.cli.help import MATTERING, Extent, Group, GroupedCommand
+from metaqnn.config import (
+    ROLES,
+    all_sections,
+    chosen_parts,
+    claim_options,
+    read_values,
+    unknown_option,
+)
 from metaqnn.config.trust import check_read, leave_unread
 from metaqnn.environment import CONFIG
 from metaqnn.errors import MetaqnnError
 from metaqnn.executors.options import ExecutorOptions
-from metaqnn.options import Section, fields_of, names_of
+from metaqnn.options import Section, fields_of, headings_of, names_of, owners_of
 from metaqnn.reports.formats import FORMATS
 from metaqnn.runs.clock import defaults
 
@@ -43,7 +53,7 @@ CHOOSING = (*(role.name for role in ROLES), "workers", "network-timeout")
 """Options that say which parts there are."""
 
 
-class PartsCommand(click.Command):
+class PartsCommand(GroupedCommand):
     """A command that has the options of the parts that its arguments choose.
 
     What is neither an option of those nor of the command is refused by saying whose it is.
@@ -59,7 +69,13 @@ class PartsCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Find out which parts there are, then parse."""
         chosen = self.choose(args)
-        ctx.meta["metaqnn.options"] = self.make_options(chosen)
+        for given in chosen if not self.only_changeable else ():
+            claim_options(given)
+        parts = [part for given in chosen for part in chosen_parts(given)]
+        if self.first and "--help-all" in args:
+            parts += all_sections()
+        named = {*_names(args), *(name for given in chosen for name in given)}
+        ctx.meta["metaqnn.options"] = self.make_options(parts, named)
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -83,18 +99,37 @@ class PartsCommand(click.Command):
         others = dict.fromkeys(_names(args) - own)
         return [{**defaults({**others, **chosen}), **chosen}]
 
-    def make_options(self, chosen: list[dict[str, Any]]) -> list[click.Parameter]:
-        """The options of the parts."""
-        made: dict[str, click.Parameter] = {}
-        for given in chosen:
-            if not self.only_changeable:
-                claim_options(given)
-            for section in chosen_sections(dict(given)).values():
-                wanted = names_of(section, "CHANGEABLE") if self.only_changeable else None
-                for name, (_, field) in fields_of(section).items():
-                    if name not in self.skipped and (wanted is None or name in wanted):
-                        made[name] = _option(name, field, has_default=not self.only_changeable)
-        return list(made.values())
+    def make_options(
+        self, parts: Iterable[tuple[str, str, type[Section]]], named: Collection[str]
+    ) -> list[click.Parameter]:
+        """The options of parts, each in the group of its part, or of all parts that have it.
+
+        Args:
+            parts: Role, name and options of each.
+            named: The options that say something, such as of which role the part is named.
+        """
+        owners: dict[str, dict[tuple[str, str], type[Section]]] = {}
+        for role, part, section in parts:
+            wanted = names_of(section, "CHANGEABLE") if self.only_changeable else fields_of(section)
+            whose = owners_of(section)
+            for name in fields_of(section):
+                if name in wanted and name not in self.skipped:
+                    owners.setdefault(name, {})[whose.get(name, (role, part))] = section
+        made: list[click.Parameter] = []
+        for name, found in owners.items():
+            (role, part), section = next(iter(found.items()))
+            heading = headings_of(section)[name]
+            if not heading:
+                heading = f"{role.capitalize()} {', '.join(part for _, part in found)}"
+            if not role:
+                group = Group(heading)
+            elif role in named or part in named:
+                group = Group(heading, Extent.ALL)
+            else:
+                group = Group(heading, Extent.NAMES, f"--{role} {part} --help")
+            fields = {part: fields_of(section)[name][1] for (_, part), section in found.items()}
+            made.append(_option(name, fields, group, has_default=not self.only_changeable))
+        return made
 
 
 class ResumeCommand(PartsCommand):
@@ -124,8 +159,7 @@ class CompareCommand(PartsCommand):
         """One choice an agent."""
         given = _scan(args, CHOOSING)
         given.pop("agent", None)
-        pairs = zip(args, [*args[1:], ""], strict=True)
-        entrants = [after for arg, after in pairs if arg == "--agent"]
+        entrants = [after for arg, after in pairwise([*args, ""]) if arg == "--agent"]
         entrants += [arg.partition("=")[2] for arg in args if arg.startswith("--agent=")]
         return [{**given, "agent": text.partition(",")[0]} for text in entrants] or [given]
 
@@ -156,9 +190,10 @@ def section_options(
     """Add the options of a section, or some of them; their help may leave the defaults out."""
 
     def add(function: F) -> F:
-        fields = fields_of(section)
+        fields, headings = fields_of(section), headings_of(section)
         for name in reversed(names or tuple(fields)):
-            option = _option(name, fields[name][1], has_default=has_default)
+            group = Group(headings[name]) if headings[name] else MATTERING
+            option = _option(name, {"": fields[name][1]}, group, has_default=has_default)
             params = function.__dict__.setdefault("__click_params__", [])
             params.append(option)
         return function
@@ -171,21 +206,36 @@ def given(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value not in (None, ())}
 
 
-def _option(name: str, field: FieldInfo, *, has_default: bool = True) -> click.Option:
+def _option(
+    name: str, fields: Mapping[str, FieldInfo], group: Group, *, has_default: bool
+) -> cloup.Option:
+    """The option of a field, which several parts may have, each with a default of its own."""
     flag = name.replace("_", "-")
-    kind = _type(name, field.annotation)
-    several = get_origin(field.annotation) is tuple
+    annotation = next(iter(fields.values())).annotation
+    kind = _type(name, annotation)
+    declaration = f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}"
+    parts: dict[str, list[str]] = {}
+    for part, field in fields.items():
+        parts.setdefault(_explain(field, kind, has_default=has_default), []).append(part)
+    told = [f"{', '.join(those)}: {text}" for text, those in parts.items()]
+    return cloup.Option(
+        [declaration, name],
+        type=kind,
+        default=None,
+        multiple=get_origin(annotation) is tuple,
+        help="; ".join(told) if len(told) > 1 else next(iter(parts)),
+        group=group,
+    )
+
+
+def _explain(field: FieldInfo, kind: type, *, has_default: bool) -> str:
+    """What help says of a field."""
     text = field.description or ""
     has_default = has_default and not field.is_required() and "Default" not in text
     if has_default and field.default not in (None, ()):
-        default = (
-            {True: "on", False: "off"}.get(field.default, field.default)
-            if kind is bool
-            else (field.default)
-        )
-        text += f"  [default: {default}]"
-    declaration = f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}"
-    return click.Option([declaration, name], type=kind, default=None, multiple=several, help=text)
+        words = {True: "on", False: "off"} if kind is bool else {}
+        text += f"  [default: {words.get(field.default, field.default)}]"
+    return text
 
 
 def _type(name: str, annotation: Any) -> type:

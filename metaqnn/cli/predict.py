@@ -23,6 +23,8 @@ from metaqnn.reports.formats import Format, render_cells, render_exactly
 def predict(model: Path, pictures: tuple[Path, ...], trust: bool, form: Format) -> None:
     """Classify PICTURES with MODEL, a file that `metaqnn export` wrote.
 
+    Of a language model PICTURES are files of text, and what is said is how well it predicts them.
+
     PICTURES are files, folders of them, or .npy arrays of images. They are prepared as those of the
     training were: turned upright, resized to what the network reads, made grey where it reads one
     channel. Files that cannot be read are named and left out; then the exit code is 1.
@@ -35,10 +37,19 @@ def predict(model: Path, pictures: tuple[Path, ...], trust: bool, form: Format) 
 
     from metaqnn.data.inputs import read_inputs
     from metaqnn.errors import MetaqnnError
+    from metaqnn.language.files import is_model
+    from metaqnn.language.use import score_files
     from metaqnn.models.formats import load
     from metaqnn.models.model import OtherScale
     from metaqnn.terminal import printable
 
+    if is_model(model):
+        scored = score_files(model, pictures)
+        if form == "csv" or form == "json":
+            click.echo(render_exactly(scored, form))
+        else:
+            click.echo(render_cells(scored, form, ("text",)))
+        return
     loaded = load(model, trust=trust)
     shape, preparation = loaded.facts.input_shape, loaded.facts.preparation
     names, images, broken = read_inputs(pictures, shape, preparation)

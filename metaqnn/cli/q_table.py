@@ -19,7 +19,7 @@ from metaqnn.cli.options import run_folder, trust_option
     help="metaqnn2017: the columns of the 2017 code's q_values.csv.",
 )
 def q_table(folder: Path, trust: bool, csv: Path | None, layout: str) -> None:
-    """Export the Q-values that the run in FOLDER has learnt, a row per state and action.
+    """Export the Q-values that the run in FOLDER has learnt, a row per state and action taken.
 
     `metaqnn run --q-table FILE` starts from either layout.
     """

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from metaqnn.cli.help import WIDE
 from metaqnn.cli.options import ResumeCommand, given, run_folder, trust_option
 
 
-@click.command(cls=ResumeCommand)
+@click.command(cls=ResumeCommand, **WIDE)
 @run_folder
 @trust_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")

@@ -6,22 +6,29 @@ from pathlib import Path
 from typing import Any
 
 import click
+import cloup
 
+from metaqnn.cli.help import OUTPUT, WIDE
 from metaqnn.cli.options import PartsCommand, given
 
 
 @click.command(
     cls=PartsCommand,
-    epilog="Options of other parts: metaqnn run --agent NAME --help, likewise --evaluator, "
-    "--executor, --predictor and --halving.",
+    first=(
+        *("dataset", "time_limit", "budget", "space", "agent", "recipe", "epochs", "workers"),
+        *("device", "seed", "name", "config"),
+    ),
+    **WIDE,
 )
 @click.option(
     "--name",
-    help="Name of the run's folder.  [default: DATASET-1, DATASET-2, ..., or SPACE-1, ... where "
-    "nothing is trained]",
+    help="Name of the run's folder.  [default: DATASET-1, ..., or SPACE-1, ... where nothing is "
+    "trained]",
 )
-@click.option("--results-dir", help="Folder of the runs' folders.  [default: results]")
-@click.option("--quiet/--no-quiet", default=None, help="Print nothing but errors.")
+@cloup.option(
+    "--results-dir", group=OUTPUT, help="Folder of the runs' folders.  [default: results]"
+)
+@cloup.option("--quiet/--no-quiet", default=None, group=OUTPUT, help="Print nothing but errors.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -30,7 +37,7 @@ from metaqnn.cli.options import PartsCommand, given
 def run(config: Path | None, **options: Any) -> None:
     """Search for networks that fit a data set.
 
-    Without options: the scans of digits that come with scikit-learn, 70 networks.
+    Without options: 70 networks for the scans of digits of scikit-learn.
     """
     began = time.monotonic()
     from metaqnn.cli.drive import drive

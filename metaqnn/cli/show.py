@@ -1,5 +1,7 @@
 """metaqnn show."""
 
+from pathlib import Path
+
 import click
 
 from metaqnn.cli.shapes import parse_shape
@@ -17,28 +19,36 @@ from metaqnn.task import Shape
     show_default=True,
     help="Shape of the images.",
 )
-def show(network: str, input_shape: Shape) -> None:
-    """Describe NETWORK, such as "[C(64,3,1), P(2,2), SM(10)]".
+@click.option(
+    "--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write a drawing to this file."
+)
+def show(network: str, input_shape: Shape, svg: Path | None) -> None:
+    """Describe NETWORK, such as "[C(64,3,1), P(2,2), SM(10)]" or, by its name, nasnet-a.
 
     Prints every layer with the shape of its output, its parameters and its multiply-adds an image;
     or what is wrong, and where. A layer that does not read the one before it has the positions of
-    those that it reads behind an @; the first column counts them. Cells are written out.
+    those that it reads behind an @; the first column counts them. Cells are written out; a drawing
+    has how they are stacked, and each by itself.
     """
     from tabulate import tabulate
 
     from metaqnn.errors import MetaqnnError
     from metaqnn.networks.cost import check_scores, layer_costs, total_cost
-    from metaqnn.networks.notation import read
+    from metaqnn.networks.notation import find_network
+    from metaqnn.reports.drawing import draw
+    from metaqnn.storage import write_output
     from metaqnn.training.settings import check_settings
     from state_space.notation import NotationError
 
     try:
-        architecture = read(network)
+        architecture = find_network(network)
     except NotationError as error:
         raise MetaqnnError(str(error)) from None
     check_scores(architecture)
     check_settings(architecture.settings)
     costs = layer_costs(architecture, input_shape)
+    if svg:
+        write_output(svg, draw(architecture, input_shape))
     layers = architecture.expanded.layers
     rows = [["-1", "input", "x".join(map(str, input_shape)), "", ""]]
     for position, (layer, cost) in enumerate(zip(layers, costs, strict=True)):

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metaqnn.cli.help import WIDE, GroupedCommand
 from metaqnn.cli.options import given, section_options
 from metaqnn.config import RunOptions
 from metaqnn.data.options import DataOptions
+from metaqnn.evaluators.train import TrainOptions
 from metaqnn.executors.options import ExecutorOptions
 from metaqnn.training.presets import NAMES, PRACTICAL, SEARCH
 from metaqnn.training.recipe import Recipe
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from metaqnn.config import RunConfig
     from metaqnn.data.images import Images
+    from metaqnn.metrics.base import Metric
     from metaqnn.models.model import Facts
     from metaqnn.networks.build import Network
     from metaqnn.stopping.base import Progress
@@ -28,7 +31,14 @@ if TYPE_CHECKING:
     from state_space import Architecture
 
 
-@click.command()
+@click.command(
+    cls=GroupedCommand,
+    first=(
+        *("dataset", "target", "recipe", "epochs", "seconds", "batch_size", "learning_rate"),
+        *("device", "seed", "final", "init_from"),
+    ),
+    **WIDE,
+)
 @click.argument("network", required=False)
 @click.option(
     "--init-from",
@@ -58,6 +68,7 @@ if TYPE_CHECKING:
     help="Train on all training images, those of validation included, and measure the test error.",
 )
 @section_options(DataOptions)
+@section_options(TrainOptions, "metric")
 @section_options(RunOptions, "seed", "device")
 @section_options(ExecutorOptions, "threads")
 @section_options(Recipe, has_default=False)
@@ -69,9 +80,9 @@ def train(
     final: bool,
     **options: Any,
 ) -> None:
-    """Train NETWORK, such as "[C(64,3,1), P(2,2), SM(10)]", on any data set.
+    """Train NETWORK, such as "[C(64,3,1), P(2,2), SM(10)]" or nasnet-a, on any data set.
 
-    Its heads get as many classes as the data set has. Without --final the accuracy on validation
+    Its heads get as many classes as the data set has. Without --final the metric on validation
     images is measured after every epoch, and the weights are those of the best. What the network
     itself sets, as in "[C(64,3,1), SM(10)] learning-rate=0.01", goes before the recipe.
 
@@ -80,11 +91,12 @@ def train(
     from metaqnn.config import RunConfig
     from metaqnn.data.parts import load, load_split
     from metaqnn.errors import MetaqnnError
+    from metaqnn.metrics.base import METRICS
     from metaqnn.models.formats import check_target, export
     from metaqnn.models.network import load_network
     from metaqnn.models.transfer import transferable, with_classes
     from metaqnn.networks.cost import check_scores, total_cost
-    from metaqnn.networks.notation import read
+    from metaqnn.networks.notation import find_network
     from metaqnn.training.presets import preset
     from metaqnn.training.settings import with_settings
     from state_space.notation import NotationError
@@ -93,6 +105,7 @@ def train(
     config = RunConfig.from_flat({**given(options), **asked_for})
     data = config.parts["evaluator"].data
     training, validation = load_split(data)
+    metric = METRICS.find(config.parts["evaluator"].metric)
     if recipe in NAMES:
         searched = config.parts["evaluator"].recipe.model_dump()
         config = config.changed(preset(recipe, searched, training.shape[1], given(options)))
@@ -100,7 +113,7 @@ def train(
     source = None if init_from is None else load_network(init_from)[0]
     if network is not None:
         try:
-            asked = read(network)
+            asked = find_network(network)
         except NotationError as error:
             raise MetaqnnError(str(error)) from None
     elif source is not None:
@@ -123,7 +136,7 @@ def train(
         check_target(target)
     test_images = load(data, "test") if final else None
     images = (training.join(validation), validation) if final else (training, validation)
-    outcome = _train(architecture, *images, config, epochs, final=final, start=start)
+    outcome = _train(architecture, *images, config, metric, epochs, final=final, start=start)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "trained.safetensors"
         path.write_bytes(outcome.weights or b"")
@@ -133,11 +146,11 @@ def train(
         export(trained, facts, target)
         click.echo(f"{facts.architecture} is in {target}")
     if test_images:
-        click.echo(_test(trained, facts, test_images, config))
+        click.echo(_test(trained, facts, test_images, config, metric))
     elif final:
         click.echo(f"{data.dataset} has no test images: no test error is known")
     else:
-        click.echo(_validated(outcome))
+        click.echo(_validated(outcome, metric))
 
 
 def _train(
@@ -145,6 +158,7 @@ def _train(
     training: "Images",
     validation: "Images",
     config: "RunConfig",
+    metric: "Metric",
     epochs: int,
     *,
     final: bool,
@@ -186,6 +200,7 @@ def _train(
                 keep_last=final,
                 start=start,
                 stopping=observe,
+                metric=metric,
             )
 
         outcome = attempt(evaluate, Job(architecture, config.run.seed, -math.inf))
@@ -212,21 +227,22 @@ def _describe(outcome: "Outcome") -> str:
     )
 
 
-def _validated(outcome: "Outcome") -> str:
+def _validated(outcome: "Outcome", metric: "Metric") -> str:
     best = max(outcome.curve)
-    return f"validation accuracy {best:.2%} after epoch {outcome.curve.index(best) + 1}"
+    return f"validation {metric.name} {best:.2%} after epoch {outcome.curve.index(best) + 1}"
 
 
-def _test(network: "Network", facts: "Facts", images: "Images", config: "RunConfig") -> str:
+def _test(
+    network: "Network", facts: "Facts", images: "Images", config: "RunConfig", metric: "Metric"
+) -> str:
     import torch
 
     from metaqnn.device import resolve_device
     from metaqnn.models.network import probabilities
-    from metaqnn.runs.results import test_error
+    from metaqnn.runs.results import test_results
 
     device = torch.device(resolve_device(config.run.device))
-    error = test_error(probabilities(network, facts, images.images, device), images.labels)
-    return (
-        f"test error {error['test_error']:.2%} on {len(images)} images, 95 % interval "
-        f"{error['low']:.2%} to {error['high']:.2%}"
-    )
+    found = probabilities(network, facts, images.images, device)
+    error, low, high, *others = test_results(found, images.labels, metric).values()
+    told = f"test error {error:.2%} on {len(images)} images, 95 % interval {low:.2%} to {high:.2%}"
+    return ", ".join([told, *(f"test {metric.name} {value:.2%}" for value in others)])

@@ -37,7 +37,8 @@ class RunOptions(Section):
     agent: str = Field("q-learning", description=f"One of {', '.join(AGENTS)}.")
     evaluator: str = Field(
         "train",
-        description="train, table (--table), surrogate (--surrogate-from) or bandit.",
+        description="What scores networks: train, table (--table), surrogate (--surrogate-from) or "
+        "bandit.",
     )
     executor: str = Field(
         "in-process",
@@ -58,9 +59,9 @@ class RunOptions(Section):
     )
     time_limit: str | None = Field(
         None,
-        description="Search for three tenths of this time among small networks, and train the best "
-        "one large for the rest: 90s, 10m, 1.5h. Default: 10m for images of your own, where "
-        "nothing is said of budget, space or agent.",
+        description="Time for it all, such as 90s, 10m or 1.5h: three tenths for a search among "
+        "small networks, the rest to train the best one large. Default: 10m for images of your "
+        "own, where nothing is said of budget, space or agent.",
     )
     start_from: Annotated[tuple[str, ...], Field(strict=False)] = Field(
         (),
@@ -68,13 +69,13 @@ class RunOptions(Section):
         "agent goes on; may be given several times.",
     )
     grow_every: PositiveInt = Field(
-        1600, description="Networks after which a space that grows is raised by a stage."
+        1600, description="Raise a growing space after so many networks, by a stage."
     )
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of the whole run.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
     keep: int = Field(5, ge=0, description="Keep the weights of the best so many networks.")
     tensorboard: bool = Field(
-        False, description="Write files for TensorBoard into the run's folder."
+        False, description="Write files for TensorBoard, into the run's folder."
     )
     replay_from: str | None = Field(
         None,
@@ -88,6 +89,8 @@ class RunOptions(Section):
     )
     CHANGEABLE: ClassVar = ("budget", "confirm", "time_limit", "device", "tensorboard", "executor")
     INPUTS: ClassVar = ("replay_from",)
+    HEADING: ClassVar = "Search"
+    ELSEWHERE: ClassVar = {"Speed": ("device", "executor"), "Output": ("keep", "tensorboard")}
 
     @field_validator("time_limit")
     @classmethod

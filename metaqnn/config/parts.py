@@ -29,6 +29,12 @@ class Role(NamedTuple):
     table: Table[Any]
     options: Any
 
+    def chosen(self, given: Mapping[str, Any]) -> Any:
+        """The name among the options of a run, or a part that a program has made itself."""
+        if self.name == "stopper":  # is an option of its own
+            return next((name for name in STOPPERS if given.get(name) is True), "")
+        return given.get(self.name, self.default)
+
     def section(self, chosen: str) -> type[Section]:
         """The options of the part of a name.
 
@@ -71,6 +77,18 @@ Objects = Mapping[str, Any]
 """Parts that a program has made itself, by role; "space" is another one."""
 
 
+def chosen_parts(given: Mapping[str, Any]) -> Iterator[tuple[str, str, type[Section]]]:
+    """The role, name and options of the parts of a run; the sections of every run have no role.
+
+    Raises:
+        MetaqnnError: There is no such part.
+    """
+    named = dict(given)
+    for home, section in chosen_sections(named).items():
+        role = next((role for role in ROLES if role.name == home), None)
+        yield ("", home, section) if role is None else (home, role.chosen(named), section)
+
+
 def chosen_sections(
     given: dict[str, Any], objects: Objects | None = None
 ) -> dict[str, type[Section]]:
@@ -88,10 +106,9 @@ def chosen_sections(
         usual = find_dataset(dataset)[0].evaluator
         if usual != ROLES[0].default:
             given["evaluator"] = usual
-    stopper = next((name for name in STOPPERS if given.get(name) is True), "")
     sections = dict(COMMON)
     for role in ROLES:
-        name = stopper if role.name == "stopper" else given.get(role.name, role.default)
+        name = role.chosen(given)
         is_made = not isinstance(name, str) or name.endswith(MADE)
         if is_made or role.name in (objects or {}):
             sections[role.name] = Section

@@ -11,6 +11,7 @@ from metaqnn.data.datasets import DATASETS, FILE_DATASETS
 from metaqnn.environment import CONFIG, SPACE
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import EVALUATORS
+from metaqnn.metrics.base import METRICS
 from metaqnn.registry import MADE, Table, not_here
 from metaqnn.search.rewards import REWARDS
 from metaqnn.spaces import SPACES
@@ -20,6 +21,7 @@ TABLES: Mapping[str, Table[Any]] = {
     "agent": AGENTS,
     "evaluator": EVALUATORS,
     "reward": REWARDS,
+    "metric": METRICS,
     "dataset": DATASETS,
     "space": SPACES,
 }

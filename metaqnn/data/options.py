@@ -17,8 +17,8 @@ class DataSetOptions(Section):
     data_dir: str | None = Field(None, description="Folder in which the data set lies.")
 
     # a data set is known by its content, not by its place
-    FREE: ClassVar = ("dataset", "data_dir")
-    CHANGEABLE: ClassVar = ("dataset", "data_dir")
+    FREE: ClassVar[tuple[str, ...]] = ("dataset", "data_dir")
+    CHANGEABLE: ClassVar[tuple[str, ...]] = ("dataset", "data_dir")
 
     @field_validator("dataset", mode="before")
     @classmethod
@@ -105,6 +105,7 @@ class DataOptions(DataSetOptions):
     )
 
     FREE: ClassVar = ("dataset", "data_dir", "download", "picture_cache")
+    HEADING: ClassVar = "Images"
 
     @field_validator("transparency", "colour")
     @classmethod

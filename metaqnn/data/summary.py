@@ -12,6 +12,9 @@ from metaqnn.data.preparation import Preparation
 from metaqnn.errors import MetaqnnError
 from metaqnn.terminal import printable
 
+RARE = 5
+"""A class that another one has so many times the images of is rare."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -46,6 +49,7 @@ class Summary:
         counts = self.classes["train"]
         few, most = min(counts.values()), max(counts.values())
         each = f"{few:,}" if few == most else f"{few:,} to {most:,}"
+        rare = ": --metric and --class-weights are for rare ones" if most >= RARE * few else ""
         parts = [f"{count:,} for {part}" for part, count in self.images.items()]
         if "validation" in self.classes:
             parts[1] += " of its own"
@@ -55,7 +59,7 @@ class Summary:
         told = [
             f"{self.dataset}: images of {height}x{width}, {colours}, values {self.values}",
             f"images: {', '.join(parts)}",
-            f"classes: {len(counts)}, of {each} images each in the training part",
+            f"classes: {len(counts)}, of {each} images each in the training part{rare}",
         ]
         told += [f"left out: {what}" for what in self.left_out]
         return told + [f"warning: {what}" for what in self.warnings]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, ClassVar, Self
 
+from metaqnn.agents.base import Signals
 from metaqnn.errors import MetaqnnError
 from metaqnn.executors.base import Place
 from metaqnn.options import Section
@@ -112,6 +113,17 @@ class Evaluator(ABC):
         Raises:
             MetaqnnError: It is not.
         """
+
+    def signals(self) -> Signals:
+        """What tells of the networks before they are trained, in this process.
+
+        Raises:
+            MetaqnnError: Nothing does, for no network is built.
+        """
+        raise MetaqnnError(
+            "zero-cost looks at networks before they are trained, which only --evaluator train "
+            "builds; here they have none"
+        )
 
     def with_data(self) -> "Evaluator":
         """The same, with the content of all files that it needs, to be sent to other machines."""

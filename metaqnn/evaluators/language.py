@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import log
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, PositiveInt, field_validator
 from pydantic_core import PydanticCustomError
@@ -30,6 +30,8 @@ WORDS, CHARACTERS = "words", "characters"
 
 class TextOptions(DataSetOptions):
     """Which text, and how much of it."""
+
+    HEADING: ClassVar = "Text"
 
     dataset: str = Field(
         "ptb", description="A text that `metaqnn datasets` lists, or text:FILE; a path alone is it."
@@ -94,11 +96,11 @@ class LanguageEvaluator(Evaluator):
     def task(cls, options: LanguageOptions, made_for: Task, *, trains: bool = True) -> Task:
         """To tell the next token of a text."""
         tokens = len(read(options.text).vocabulary) if trains else made_for.shape[0]
-        known = {"chance": -log(tokens), "high": 0.0}
         if options.text.tokens == CHARACTERS:
-            score = Score("bits a character", "bits", scale="bits", digits=3, **known)
+            score = Score("bits a character", "bits", scale="bits", digits=3)
         else:
-            score = Score("validation perplexity", "perplexity", "perplexity", digits=2, **known)
+            score = Score("validation perplexity", "perplexity", "perplexity", digits=2)
+        score = replace(score, chance=-log(tokens), high=0.0)
         return Task((tokens,), ("next token",), score)
 
     @classmethod

@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
 
+from metaqnn.agents.base import Signals
 from metaqnn.data.datasets import find_dataset
 from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
 from metaqnn.executors.base import Place
+from metaqnn.metrics.base import METRICS
 from metaqnn.options import Section, make
 from metaqnn.spaces import read_space
-from metaqnn.task import Task, classification
+from metaqnn.task import Task
 from metaqnn.training.optimizers import OPTIMIZERS
 from metaqnn.training.presets import PAPER, PRACTICAL, RECIPES, practical, with_given
 from metaqnn.training.recipe import Recipe
@@ -31,27 +33,36 @@ MOST_NAMED = 12
 class RecipeChoice(Section):
     """Which recipe the options of trainings are filled in from."""
 
+    HEADING: ClassVar = "Training"
+
     recipe: str = Field(
         PAPER,
-        description="Defaults of the options of trainings: paper; practical (one cycle, muon, "
-        "label smoothing and shifts, with a batch and epochs for the number of images); or one of "
+        description="Defaults of trainings: paper, practical (by the number of images), or one of "
         "metaqnn finalize, such as nasnet-search. Default: the space's, else paper.",
     )
 
 
 class TrainOptions(Section):
-    """Which images, and how networks are trained on them."""
+    """Which images, how networks are trained on them, and how good their answers are."""
 
+    metric: str = Field(
+        "accuracy",
+        description="What is searched for: accuracy, balanced-accuracy (every class counts the "
+        "same, however rare) or macro-f1 (likewise, and false alarms count too), as scikit-learn "
+        "defines them.",
+    )
     data: DataOptions = DataOptions()
     chosen: RecipeChoice = RecipeChoice()
     recipe: Recipe = Recipe()
+
+    HEADING: ClassVar = "Training"
 
     @classmethod
     def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Write out the defaults of the recipe and of the data set.
 
         Raises:
-            MetaqnnError: There is no such data set, recipe or optimizer; or the images,
+            MetaqnnError: There is no such data set, recipe, optimizer or metric; or the images,
                 whose number the practical recipe goes by, cannot be loaded.
         """
         completed = DataOptions.complete(given)
@@ -68,6 +79,9 @@ class TrainOptions(Section):
         optimizer = given.get("optimizer")
         if isinstance(optimizer, str):
             OPTIMIZERS.check(optimizer)
+        metric = given.get("metric")
+        if isinstance(metric, str):
+            METRICS.check(metric)
         return DataOptions.complete(given)
 
 
@@ -87,13 +101,14 @@ def _practical(given: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class TrainEvaluator(Evaluator):
-    """Trains a network on a data set by a recipe; the score is validation accuracy.
+    """Trains a network on a data set by a recipe; the score is the metric on validation images.
 
     Attributes:
         images: Which.
         recipe: The rules.
         place: Where, and with how many threads.
-        whole: Train on all training images, those for validation too, so that the accuracy counts
+        metric: The name of one of `METRICS`.
+        whole: Train on all training images, those for validation too, so that the score counts
             for nothing; the weights are those of the last epoch.
         packed: The training and validation images; None where the worker loads them.
     """
@@ -105,21 +120,24 @@ class TrainEvaluator(Evaluator):
     images: DataOptions
     recipe: Recipe
     place: Place
+    metric: str = "accuracy"
     whole: bool = False
     packed: "tuple[Packed, Packed] | None" = field(default=None, compare=False, repr=False)
 
     @classmethod
     def task(cls, options: TrainOptions, made_for: Task, *, trains: bool = True) -> Task:
         """To tell the classes of the data set's images."""
+        metric = METRICS.find(options.metric)
         entry, _ = find_dataset(options.data.dataset)
         if not trains and entry.shape and entry.classes:
             size = options.data.image_size or entry.shape[1]
             names = tuple(map(str, range(entry.classes)))
-            return classification((entry.shape[0], size, size), names)
+            return Task((entry.shape[0], size, size), names, metric.score(len(names)))
         from metaqnn.data.parts import load_split
 
         training, _ = load_split(options.data)
-        return classification(training.shape, training.classes)
+        classes = training.classes
+        return Task(training.shape, classes, metric.score(len(classes)))
 
     @classmethod
     def from_options(
@@ -130,12 +148,12 @@ class TrainEvaluator(Evaluator):
             raise MetaqnnError(
                 "the networks of this space cannot be built, only looked up: --evaluator table"
             )
-        return cls(options.data, options.recipe, place)
+        return cls(options.data, options.recipe, place, options.metric)
 
     @property
     def options(self) -> TrainOptions:
         """What it is made of."""
-        return TrainOptions(data=self.images, recipe=self.recipe)
+        return TrainOptions(metric=self.metric, data=self.images, recipe=self.recipe)
 
     @property
     def epochs(self) -> int:  # type: ignore[override]  # read-only, as all of it
@@ -187,6 +205,12 @@ class TrainEvaluator(Evaluator):
                     f"{self.images.dataset} has other data than those of the run: "
                     f"{'; '.join(told)}; metaqnn resume --dataset says where those are now"
                 )
+
+    def signals(self) -> Signals:
+        """Those of `metaqnn.networks.zero_cost`, by some of the training images."""
+        from metaqnn.training.signals import ZeroCost
+
+        return ZeroCost(self.images, contrast=self.recipe.contrast)
 
     def with_data(self) -> "TrainEvaluator":
         """The same, with its images, for a machine that does not have them."""

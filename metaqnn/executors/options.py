@@ -12,8 +12,8 @@ class ExecutorOptions(Section):
 
     workers: PositiveInt | None = Field(
         None,
-        description="Networks trained at once. Default: 1; on GPUs all their slots; with ray as "
-        "many as the cluster has cores, or GPU slots.",
+        description="Networks trained at once. Default: 1; on GPUs all their slots; with ray all "
+        "cores or GPU slots of the cluster.",
     )
     threads: PositiveInt | None = Field(
         None,
@@ -27,3 +27,4 @@ class ExecutorOptions(Section):
 
     FREE: ClassVar[tuple[str, ...]] = ("workers", "threads", "slots_per_gpu", "network_timeout")
     CHANGEABLE: ClassVar[tuple[str, ...]] = FREE
+    HEADING: ClassVar = "Speed"

@@ -129,10 +129,10 @@ class RecurrentCell(nn.Module):
             columns = slice(block.start * units, (block.start + len(block.nodes)) * units)
             pair = (products[source][:, columns] for source in (INPUT, HIDDEN))
             before = OPS[block.combine](*pair)
-            values |= zip(block.nodes, before.split(units, 1), strict=True)
+            values |= zip(block.nodes, torch.split(before, units, 1), strict=True)
             if block.activation:
                 after = OPS[block.activation](before)
-                values |= zip(block.activated, after.split(units, 1), strict=True)
+                values |= zip(block.activated, torch.split(after, units, 1), strict=True)
 
         def value(position: int) -> Tensor:
             if position not in self.places:

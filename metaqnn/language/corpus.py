@@ -75,7 +75,7 @@ def read_ptb(folder: Path, unit: str, *, test: bool = False) -> Corpus:
     Raises:
         MetaqnnError: A file is not there.
     """
-    parts = [_read(folder / PTB.format(part=part)) for part in (PARTS if test else PARTS[:2])]
+    parts = [read_lines(folder / PTB.format(part=part)) for part in (PARTS if test else PARTS[:2])]
     return make_corpus(parts, unit)
 
 
@@ -85,8 +85,8 @@ def read_text(path: Path, unit: str, *, test: bool = False) -> Corpus:
     Raises:
         MetaqnnError: The file is not there, is no text, or is too short.
     """
-    lines = _read(path)
-    tokens = _tokens(lines, unit)
+    lines = read_lines(path)
+    tokens = split_text(lines, unit)
     ends = [round(share * len(tokens)) for share in SHARES]
     parts = [tokens[: ends[0]], tokens[ends[0] : ends[1]], tokens[ends[1] :]]
     if min(map(len, parts)) < 2:
@@ -96,7 +96,7 @@ def read_text(path: Path, unit: str, *, test: bool = False) -> Corpus:
 
 def make_corpus(parts: list[str], unit: str) -> Corpus:
     """The corpus of the texts of its parts."""
-    return _numbered([_tokens(part, unit) for part in parts], unit)
+    return _numbered([split_text(part, unit) for part in parts], unit)
 
 
 def _numbered(parts: list[list[str]], unit: str) -> Corpus:
@@ -114,13 +114,19 @@ def _numbered(parts: list[list[str]], unit: str) -> Corpus:
     return Corpus(tuple(vocabulary), unit, tensors[0], tensors[1], test)
 
 
-def _tokens(text: str, unit: str) -> list[str]:
+def split_text(text: str, unit: str) -> list[str]:
+    """The tokens of a text: words with the ends of lines, or characters."""
     if unit == CHARACTERS:
         return list(text)
     return [token for line in text.splitlines() for token in (*line.split(), END)]
 
 
-def _read(path: Path) -> str:
+def read_lines(path: Path) -> str:
+    """The content of a file of text, packed with gzip or not.
+
+    Raises:
+        MetaqnnError: It is not there, or no text.
+    """
     packed = path.with_name(path.name + ".gz")
     try:
         if not path.exists() and packed.exists():

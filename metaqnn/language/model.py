@@ -7,6 +7,7 @@ Ghahramani 2016, https://arxiv.org/abs/1512.05287, without their masks of recurr
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from state_space import Architecture
 State = tuple[tuple[Tensor, ...], ...]
 """Of each layer what a step hands on, each of shape (texts, units)."""
 
-TORCH: dict[str, tuple[type[nn.RNNBase], int]] = {
+TORCH: dict[str, tuple[type[Any], int]] = {
     "lstm": (nn.LSTM, 2),
     "gru": (nn.GRU, 1),
     "rnn": (nn.RNN, 1),

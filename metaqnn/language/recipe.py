@@ -3,7 +3,7 @@
 https://arxiv.org/abs/1409.2329
 """
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, PositiveInt, field_validator
 from pydantic_core import PydanticCustomError
@@ -16,6 +16,8 @@ OPTIMIZERS = SGD, ADAM = "sgd", "adam"
 
 class LanguageRecipe(TrainingOptions):
     """The rules of a training; the defaults are those of Zaremba's small model."""
+
+    HEADING: ClassVar = "Language models and their training"
 
     epochs: PositiveInt = Field(13, description="Epochs of a training.")
     seconds: Positive | None = Field(None, description="Of a training, at most.")

@@ -13,9 +13,10 @@ from metaqnn.device import resolve_device, use_threads
 from metaqnn.evaluators.base import Job
 from metaqnn.executors.base import Place
 from metaqnn.language.corpus import Corpus
+from metaqnn.language.files import save_model
 from metaqnn.language.model import Dimensions, LanguageModel, State, units_for
 from metaqnn.language.recipe import ADAM, LanguageRecipe
-from metaqnn.stopping.base import Progress
+from metaqnn.stopping.base import Progress, Verdict
 from replay import Outcome
 from state_space import Architecture
 
@@ -57,9 +58,14 @@ def train(
         if isinstance(cell, Architecture):
             size |= {"nodes": len(cell.nodes), "edges": cell.edges}
         curve: list[float] = []
-        verdict = None
+        weights: bytes | None = None
+        verdict: Verdict | None = None
         for score in epochs(model, corpus.to(device), recipe, ends):
+            improved = score > max(curve, default=-math.inf)
             curve.append(score)
+            told = Outcome(dict(size), tuple(curve))
+            if improved and job.reward(told) > job.keep_above:
+                weights = save_model(model, cell, corpus.vocabulary, corpus.unit)
             if job.stopping and not verdict and len(curve) < recipe.epochs:
                 known = {**size, "learning_rate": recipe.learning_rate}
                 verdict = job.stopping(Progress(known, recipe.epochs, tuple(curve)))
@@ -71,7 +77,9 @@ def train(
         "seconds": time.perf_counter() - began,
         **(verdict.metrics if verdict else {}),
     }
-    return Outcome(metrics, curve=tuple(curve))
+    # the weights of a stopped training do not reach what is predicted of it
+    kept = None if verdict and "predicted" in verdict.metrics else weights
+    return Outcome(metrics, curve=tuple(curve), weights=kept)
 
 
 def columns(tokens: Tensor, texts: int) -> Tensor:

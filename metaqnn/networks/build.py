@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import place_ops
+from metaqnn.networks.cost import place_ops, shared_relus
 from metaqnn.networks.modules import join
 from metaqnn.task import Shape
 from state_space import Architecture
@@ -47,6 +47,7 @@ class Network(nn.Module):
         with torch.device("meta"):
             self.layers = nn.ModuleList(op.module(generator) for op in self.ops)
         self._pool_before_relu()
+        self._share_relus()
         self.to_empty(device=generator.device)
         for node, layer in zip(self.nodes, self.layers, strict=True):
             for module in layer.modules():
@@ -59,10 +60,28 @@ class Network(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """The last layer's output for images of shape (images, channels, height, width)."""
         values: list[Tensor] = []
-        for node, op, layer in zip(self.nodes, self.ops, self.layers, strict=True):
+        positive: dict[int, Tensor] = {}
+        for position, (node, op) in enumerate(zip(self.nodes, self.ops, strict=True)):
             inputs = [images if source < 0 else values[source] for source in node.inputs]
+            if position in self.rectified:
+                (source,) = node.inputs
+                if source not in positive:
+                    positive[source] = inputs[0].relu()
+                inputs = [positive[source]]
+            layer = self.layers[position]
             values.append(layer(join(inputs)) if op.joins else layer(*inputs))
         return values[-1]
+
+    def _share_relus(self) -> None:
+        """Compute the ReLU of a value once, where several layers begin with it."""
+        shared = shared_relus(self.nodes, self.ops)
+        self.rectified = {position for readers in shared.values() for position in readers}
+        for position in self.rectified:
+            layer = self.layers[position]
+            if isinstance(layer, nn.Sequential):
+                layer[0] = nn.Identity()
+            else:
+                self.layers[position] = nn.Identity()
 
     def _pool_before_relu(self) -> None:
         """Swap ReLU and the max pooling that alone reads it, and it alone: the same values.

@@ -1,8 +1,11 @@
 """Shapes, parameters and multiply-adds of an architecture, by arithmetic alone (no torch)."""
 
+from collections import defaultdict
+from collections.abc import Sequence
+
 from metaqnn.networks.ops import OPS, LayerCost, Op, ShapeError, find_op, joined_shape
 from metaqnn.task import Shape
-from state_space import Architecture, NestingError
+from state_space import Architecture, NestingError, Node
 
 __all__ = [
     "LayerCost",
@@ -11,6 +14,7 @@ __all__ = [
     "joined_shape",
     "layer_costs",
     "place_ops",
+    "shared_relus",
     "size_metrics",
     "total_cost",
 ]
@@ -50,6 +54,15 @@ def place_ops(architecture: Architecture, input_shape: Shape) -> list[Op]:
             layer = f"layer {position + 1}{written_out} {node.text}"
             raise ShapeError(f"{layer}: {error}") from None
     return ops
+
+
+def shared_relus(nodes: Sequence[Node], ops: Sequence[Op]) -> dict[int, list[int]]:
+    """By position of a value the layers that begin with its ReLU, where there are several."""
+    readers: defaultdict[int, list[int]] = defaultdict(list)
+    for position, (node, op) in enumerate(zip(nodes, ops, strict=True)):
+        if op.begins_with_relu and len(node.inputs) == 1:
+            readers[node.inputs[0]].append(position)
+    return {source: of for source, of in readers.items() if len(of) > 1}
 
 
 def layer_costs(architecture: Architecture, input_shape: Shape) -> list[LayerCost]:

@@ -4,7 +4,7 @@ import os
 from math import prod
 from pathlib import Path
 
-from metaqnn.networks.cost import layer_costs, place_ops
+from metaqnn.networks.cost import layer_costs, place_ops, shared_relus
 from metaqnn.task import Shape
 from state_space import Architecture
 
@@ -37,10 +37,13 @@ def activation_bytes(architecture: Architecture, input_shape: Shape, value: int 
         ShapeError: See `place_ops`.
     """
     total = value * prod(input_shape)
-    for op in place_ops(architecture, input_shape):
+    ops = place_ops(architecture, input_shape)
+    for op in ops:
         if op.joins and len(op.inputs) > 1:
             total += value * prod(op.read)  # side by side in a new place
         total += op.kept(value)
+    for readers in shared_relus(architecture.expanded.nodes, ops).values():
+        total -= (len(readers) - 1) * value * prod(ops[readers[0]].read)
     return total
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import conv2d, pad
 
 
 class Dropout(nn.Module):
@@ -78,8 +78,15 @@ class Factorised(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Of half the height and width, rounded up; what is read beyond the image is 0."""
-        shifted = pad(x[:, :, 1:, 1:], (0, 1, 0, 1))
-        value: Tensor = self.norm(torch.cat([self.even(x), self.odd(shifted)], 1))
+        if self.training:
+            # one convolution with a field of 2x2 takes a third of the time of two on parts of it
+            corners = pad(self.even.weight, (0, 1, 0, 1)), pad(self.odd.weight, (1, 0, 1, 0))
+            rows, columns = x.shape[2] % 2, x.shape[3] % 2
+            even_sized = pad(x, (0, columns, 0, rows)) if rows or columns else x
+            both = conv2d(even_sized, torch.cat(corners), stride=2)
+        else:
+            both = torch.cat([self.even(x), self.odd(pad(x, (-1, 1, -1, 1)))], 1)
+        value: Tensor = self.norm(both)
         return value
 
 

@@ -1,7 +1,11 @@
-"""The text of a network, read with all that is known of its ops."""
+"""The text of a network, read with all that is known of its ops; or the name of a published one."""
 
+import re
+
+from metaqnn.networks.named import NAMED
 from metaqnn.networks.ops import OPS
 from state_space import Architecture, notation
+from state_space.settings import suggestion
 
 
 def read(text: str) -> Architecture:
@@ -16,3 +20,16 @@ def read(text: str) -> Architecture:
         {name: op.parameters for name, op in OPS.items()},
         lambda op, args: OPS[op].problem(args),
     )
+
+
+def find_network(text: str) -> Architecture:
+    """The published network of a name, or else the network of a text.
+
+    Raises:
+        NotationError: There is none of this name; see `read`.
+    """
+    if text in NAMED:
+        return NAMED[text]()
+    if re.fullmatch(r"[\w-]+", text):
+        raise notation.NotationError(f"there is no network {text!r}{suggestion(text, NAMED)}")
+    return read(text)

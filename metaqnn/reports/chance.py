@@ -22,6 +22,7 @@ def advise(trained: pd.DataFrame) -> str | None:
     if at_chance[succeeded["reward"] == succeeded["reward"].max()].all():
         return (
             "The best network is no better than an answer that never changes: look with `metaqnn "
-            "check` at how many images each class has."
+            "check` at how many images each class has; where some are rare, --class-weights "
+            "balanced and --metric balanced-accuracy help."
         )
     return None

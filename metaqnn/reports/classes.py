@@ -1,12 +1,16 @@
 """Which classes the best network of a run tells apart, on the validation images."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainOptions
+from metaqnn.reports.formats import render_cells
 from metaqnn.reports.top_k import weights_file
+from metaqnn.runs.results import ANSWERS, read_answers
 from metaqnn.runs.run import Run
 
 MOST = 100
@@ -72,6 +76,32 @@ def count_answers(run: Run, options: TrainOptions) -> np.ndarray:
     counts = np.zeros((len(facts.classes),) * 2, dtype=int)
     np.add.at(counts, (validation.labels.numpy(), answers), 1)
     return counts
+
+
+def list_final_classes(folder: Path, classes: tuple[str, ...]) -> list[ClassRow]:
+    """The classes of the test images as the network of a single final training answers.
+
+    Args:
+        folder: Of the training.
+        classes: Their names.
+
+    Raises:
+        MetaqnnError: The folder's file of answers cannot be read.
+    """
+    confusion = np.zeros((len(classes),) * 2, dtype=int)
+    places = {name: place for place, name in enumerate(classes)}
+    for row in read_answers(folder / ANSWERS).to_dict("records"):
+        confusion[places[row["class"]], places[row["answer"]]] = row["images"]
+    return class_rows(classes, confusion)
+
+
+def render_classes(rows: list[ClassRow], most: int = 10) -> str:
+    """The classes that are told worst as text."""
+    table = pd.DataFrame(
+        [[row.name, row.images, row.share, row.taken_for] for row in rows[:most]],
+        columns=["class", "images", "right", "taken for"],
+    )
+    return render_cells(table, "table", ("class", "taken for"))
 
 
 def class_rows(classes: tuple[str, ...], confusion: np.ndarray) -> list[ClassRow]:

@@ -9,8 +9,16 @@ import pandas as pd
 from metaqnn.errors import MetaqnnError
 from metaqnn.reports.formats import Format, format_column, render_cells, render_exactly
 from metaqnn.reports.top_k import best_networks, network_of_rank
-from metaqnn.runs.results import COUNTS, FINAL, RESULTS, find_results, read_results
+from metaqnn.runs.results import (
+    COUNTS,
+    FINAL,
+    RESULTS,
+    find_results,
+    read_results,
+    test_column,
+)
 from metaqnn.runs.run import Run
+from metaqnn.task import Score
 
 
 def add_test_errors(networks: pd.DataFrame, run: Run) -> pd.DataFrame:
@@ -57,35 +65,37 @@ def final_weights(run: Run, rank: int | None, name: str) -> Path:
     return path / str(weights.iloc[0])
 
 
-def summarise(results: pd.DataFrame) -> pd.DataFrame:
+def summarise(results: pd.DataFrame, score: Score) -> pd.DataFrame:
     """A row a network or ensemble: means over the seeds.
 
     Args:
         results: As `metaqnn.runs.finals.Finals.test` returns them.
+        score: Of the search.
 
     Returns:
         The columns rank (empty for ensembles), test_error, deviation (standard deviation over the
-        seeds, empty for one), low and high (means of the intervals), accuracy (validation accuracy
-        in the search), parameters, multiply_adds, seconds, seeds and network.
+        seeds, empty for one), low and high (means of the intervals), the score on the test images,
+        where it is not the accuracy, such as test_macro_f1, and on the validation images in the
+        search (accuracy, macro_f1), parameters, multiply_adds, seconds, seeds and network.
     """
+    tested = [name for name in [test_column(score.column)] if name in results]
     groups = results.groupby("network", sort=False)
-    means = groups[
-        ["rank", "test_error", "low", "high", "accuracy", "parameters", "multiply_adds", "seconds"]
-    ].mean()
+    first = ["rank", "test_error", "low", "high", *tested, score.column]
+    means = groups[[*first, "parameters", "multiply_adds", "seconds"]].mean()
     means.insert(2, "deviation", groups["test_error"].std())
-    tested = groups["test_error"].count()
-    means["seeds"] = tested.where(tested > 0, groups["weights"].count())
+    seeds = groups["test_error"].count()
+    means["seeds"] = seeds.where(seeds > 0, groups["weights"].count())
     return means.astype(COUNTS).reset_index()[[*means.columns, "network"]]
 
 
-def render(summary: pd.DataFrame, form: Format) -> str:
+def render(summary: pd.DataFrame, score: Score, form: Format) -> str:
     """The table of `summarise` as text; csv and json carry all digits."""
     if form == "csv" or form == "json":
         return render_exactly(summary, form)
-    return render_cells(as_text(summary), form, ("network",))
+    return render_cells(as_text(summary, score), form, ("network",))
 
 
-def as_text(summary: pd.DataFrame) -> pd.DataFrame:
+def as_text(summary: pd.DataFrame, score: Score) -> pd.DataFrame:
     """The table of `summarise` for people."""
     errors = format_column(summary["test_error"], "{:.2%}".format)
     if (summary["seeds"] > 1).any():
@@ -93,12 +103,20 @@ def as_text(summary: pd.DataFrame) -> pd.DataFrame:
         errors = [error + deviation for error, deviation in zip(errors, deviations, strict=True)]
     lows = format_column(summary["low"], "{:.2%}".format)
     highs = format_column(summary["high"], " to {:.2%}".format)
+    tested = test_column(score.column)
     return pd.DataFrame(
         {
             "rank": format_column(summary["rank"], "{}".format),
             "test error": errors,
             "95 % interval": [low + high for low, high in zip(lows, highs, strict=True)],
-            "validation": format_column(summary["accuracy"], "{:.2%}".format),
+            **(
+                {f"test {score.header}": format_column(summary[tested], score.show)}
+                if tested in summary
+                else {}
+            ),
+            score.name if tested else "validation": format_column(
+                summary[score.column], score.show
+            ),
             "parameters": format_column(summary["parameters"], "{:,}".format),
             "multiply-adds": format_column(summary["multiply_adds"], "{:,}".format),
             "seconds": format_column(summary["seconds"], "{:.1f}".format),

@@ -30,8 +30,8 @@ OWN_SECTION = ("curves", "heatmap")
 """Figures that do not stand among the others."""
 
 
-def write_page(run: Run, path: Path, *, k: int, refresh: int | None = None) -> None:
-    """Write the page of a run, whole or not at all.
+def write_page(run: Run, path: Path, *, k: int, refresh: int | None = None) -> bytes:
+    """Write the page of a run, whole or not at all; returns what is written.
 
     Args:
         run: It may go on meanwhile.
@@ -42,12 +42,14 @@ def write_page(run: Run, path: Path, *, k: int, refresh: int | None = None) -> N
     Raises:
         MetaqnnError: The memory is damaged, or the file cannot be written.
     """
-    text = render_page(run, k=k, refresh=refresh)
+    # a name may hold what is no text
+    page = render_page(run, k=k, refresh=refresh).encode("utf-8", "replace")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MetaqnnError(f"{path} cannot be written: {why(error, path)}") from None
-    write_output(path, text.encode("utf-8", "replace"))  # of a name, at most
+    write_output(path, page)
+    return page
 
 
 def render_page(run: Run, *, k: int, refresh: int | None = None) -> str:

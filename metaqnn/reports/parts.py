@@ -155,7 +155,8 @@ def list_finals(run: Run) -> Finals | None:
     if found is None:
         return None
     name, results = found
-    table = finals_text(summarise(results))
+    score = run.task.score
+    table = finals_text(summarise(results, score), score)
     return Finals(name, table.columns.tolist(), table.to_numpy().tolist())
 
 

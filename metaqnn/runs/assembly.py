@@ -9,6 +9,7 @@ from metaqnn.agents.experience import Experience, read_experiences
 from metaqnn.config.trust import check_read
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import EVALUATORS, Evaluator, FunctionEvaluator
+from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.executors.base import EXECUTORS, Executor, Place
 from metaqnn.runs.run import Run
 from metaqnn.search.rules import Rules
@@ -73,6 +74,7 @@ def make_evaluator(run: Run, space: Space[Any]) -> Evaluator:
         check_read(run.objects, "evaluator")
         given = run.objects["evaluator"]
         return given if isinstance(given, Evaluator) else FunctionEvaluator(given)
+    check_read(run.objects, "metric")
     config = run.config
     found: Any = EVALUATORS.find(config.run.evaluator)
     if not isinstance(found, type):
@@ -85,20 +87,37 @@ def make_evaluator(run: Run, space: Space[Any]) -> Evaluator:
     return made.from_options(config.parts["evaluator"], space, run.task, place)
 
 
+def make_trainer(run: Run) -> TrainEvaluator:
+    """What trains the networks of a run.
+
+    Raises:
+        MetaqnnError: Nothing does, or not on this device.
+    """
+    evaluator = make_evaluator(run, run.space())
+    if not isinstance(evaluator, TrainEvaluator):
+        raise MetaqnnError(f"{run.path}: its networks are not trained on a data set")
+    return evaluator
+
+
 def make_agent(run: Run, space: Space[Any]) -> Agent:
     """The run's agent as it was at the start: without experiences.
 
     Raises:
-        MetaqnnError: A file that its options name does not fit.
+        MetaqnnError: A file that its options name does not fit; or it wants to look at networks
+            that nothing builds.
     """
     if "agent" in run.objects:
         check_read(run.objects, "agent")
         agent: Agent = copy.deepcopy(run.objects["agent"])
-        return agent
-    options = run.config.parts["agent"]
-    files = {name: str(run.input_file(name)) for name in options.INPUTS if run.input_file(name)}
-    made = AGENTS.find(run.config.run.agent)
-    return made.from_options(options.model_copy(update=files), space, run.config.run.seed)
+    else:
+        options = run.config.parts["agent"]
+        files = {name: str(run.input_file(name)) for name in options.INPUTS if run.input_file(name)}
+        made = AGENTS.find(run.config.run.agent)
+        chosen = options.model_copy(update=files)
+        agent = made.from_options(chosen, space, run.config.run.seed)
+    if agent.wants_signals:
+        agent.signals = make_evaluator(run, space).signals()
+    return agent
 
 
 def make_executor(run: Run, evaluator: Evaluator) -> Executor:

@@ -19,11 +19,19 @@ from metaqnn.data.parts import load, load_split
 from metaqnn.device import resolve_device
 from metaqnn.environment import keep_test, read_data
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.train import TrainEvaluator, TrainOptions
+from metaqnn.evaluators.train import TrainOptions
 from metaqnn.executors.base import Executor
+from metaqnn.metrics.base import METRICS
 from metaqnn.models.network import load_network, probabilities
-from metaqnn.runs.assembly import make_evaluator, make_executor
-from metaqnn.runs.results import COLUMNS, COUNTS, FINAL, test_error, write_results
+from metaqnn.runs.assembly import make_executor, make_trainer
+from metaqnn.runs.results import (
+    COUNTS,
+    FINAL,
+    columns_of,
+    keep_answers,
+    test_results,
+    write_results,
+)
 from metaqnn.runs.run import Run
 from metaqnn.search.events import Event
 from metaqnn.search.kept_weights import KeptWeights, weights_path
@@ -33,7 +41,6 @@ from metaqnn.storage import going_on, lock_folder, named_folder
 from metaqnn.terminal import make_bar, printable, ticking
 from metaqnn.training.presets import preset
 from replay import Memory
-from state_space import Space
 
 SIZES = ("parameters", "multiply_adds")
 """Of a network on the scale on which it is trained in the end."""
@@ -89,7 +96,7 @@ class Finals:
         """
         run = self._seeded(seed)
         space = run.space()
-        evaluator = make_trainer(run, space)
+        evaluator = make_trainer(run)
         with closing(self._memory(run, seed)) as memory:
             memory.reopen_failures()
             there = memory.frame()
@@ -124,7 +131,9 @@ class Finals:
         Returns:
             The columns of RESULTS, where the rows of other networks and seeds stay.
         """
-        rows: list[dict[str, Any]] = []
+        score, rows = self.run.task.score.column, list[dict[str, Any]]()
+        metric = METRICS.find(self.run.config.parts["evaluator"].metric)
+        names = columns_of(score)
         for seed in seeds:
             with closing(self._memory(self._seeded(seed), seed)) as memory:
                 # by walk, for on another scale the network is another one
@@ -132,7 +141,7 @@ class Finals:
             members: list[np.ndarray] = []
             for network in networks.to_dict("records"):
                 final = trained[network["walk"]]
-                row = {name: network.get(name) for name in COLUMNS} | {"accuracy": network["score"]}
+                row = {name: network.get(name) for name in names} | {score: network["score"]}
                 failed = not pd.isna(final["error"])
                 sizes = {name: final[name] for name in SIZES if name in final}
                 row |= {"seed": seed, "seconds": final.get("seconds"), **sizes}
@@ -143,13 +152,15 @@ class Finals:
                     if images is not None:
                         predicted = self._probabilities(path, images)
                         members.append(predicted)
-                        row |= test_error(predicted, images.labels)
+                        row |= test_results(predicted, images.labels, metric)
+                        keep_answers(self.path, predicted, images, seed, network["network"])
                 rows.append(row)
             if images is not None and len(members) > 1 and ensemble > 1:
                 mean = np.mean(members[:ensemble], axis=0)
                 name = f"ensemble of {len(members[:ensemble])}"
-                rows.append({"seed": seed, "network": name, **test_error(mean, images.labels)})
-        results = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COUNTS)
+                tested = test_results(mean, images.labels, metric)
+                rows.append({"seed": seed, "network": name, **tested})
+        results = pd.DataFrame(rows, columns=list(names)).astype(COUNTS)
         write_results(self.path, results)
         return results
 
@@ -179,17 +190,6 @@ class Finals:
             here = resolve_device("auto")
         network, facts = load_network(path)
         return probabilities(network, facts, images.images, torch.device(here))
-
-
-def make_trainer(run: Run, space: Space[Any]) -> TrainEvaluator:
-    """What trains the networks of a run.
-
-    Raises:
-        MetaqnnError: Nothing does, or not on this device.
-    """
-    evaluator = make_evaluator(run, space)
-    assert isinstance(evaluator, TrainEvaluator), "`plan_finals` has looked"
-    return evaluator
 
 
 def plan_finals(
@@ -266,7 +266,7 @@ def _finalize(
     warn: Callable[[str], None],
 ) -> pd.DataFrame:
     run = finals.run
-    evaluator = make_trainer(run, run.space())
+    evaluator = make_trainer(run)
     evaluator.check(run.task, read_data(run.path))
     images = load(evaluator.images, "test")  # else they are found missing after hours
     if images is not None:

@@ -8,8 +8,9 @@ import numpy as np
 
 from metaqnn.agents.base import Agent
 from metaqnn.errors import MetaqnnError
+from metaqnn.metrics.base import METRICS
 from metaqnn.registry import place_of
-from metaqnn.task import Score, Task, classification
+from metaqnn.task import Score, Task
 from state_space import Space
 
 
@@ -48,12 +49,15 @@ def split_objects(**parts: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def own_task(
-    shape: Sequence[int] | None, classes: int | Sequence[str] | None, score: Score | None
+    shape: Sequence[int] | None,
+    classes: int | Sequence[str] | None,
+    score: Score | None,
+    metric: str = "accuracy",
 ) -> Task:
-    """The task of somebody who has the images; without a score it is the accuracy.
+    """The task of somebody who has the images; without a score it is that of the metric.
 
     Raises:
-        MetaqnnError: Shape or classes make no sense.
+        MetaqnnError: Shape or classes make no sense, or there is no such metric.
     """
     shape, classes = plain(shape), plain(classes)
     sizes = tuple(shape) if isinstance(shape, Sequence) else ()
@@ -67,4 +71,4 @@ def own_task(
     names = tuple(map(str, given if isinstance(given, Iterable) else ()))
     if len(names) < 2:
         raise MetaqnnError(f"classes is {classes!r}, not a number from 2 on or a list of names")
-    return classification(sizes, names) if score is None else Task(sizes, names, score)
+    return Task(sizes, names, score or METRICS.find(metric).score(len(names)))

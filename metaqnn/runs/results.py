@@ -1,12 +1,16 @@
 """The file in which final trainings keep what they brought."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from metaqnn.data.images import Images
 from metaqnn.errors import MetaqnnError
+from metaqnn.metrics.accuracy import ACCURACY
+from metaqnn.metrics.base import Metric
 from metaqnn.runs.run import Run
 from metaqnn.storage import write_file
 
@@ -15,17 +19,33 @@ if TYPE_CHECKING:
 
 FINAL = "final"
 RESULTS = "results.csv"
+ANSWERS = "answers.csv"
+"""Beside RESULTS: how many test images of each class got each answer, if any did, a row a network,
+seed, class and answer."""
 
-COLUMNS = (
-    *("seed", "rank", "test_error", "low", "high", "accuracy", "parameters", "multiply_adds"),
-    *("seconds", "network", "digest", "weights", "error"),
-)
-"""Of RESULTS, a row a network and seed, and one an ensemble, which has no rank.
 
-`test_error` is the share of the test images that are classified wrong, `low` and `high` its 95 %
-interval (Wilson's), `accuracy` that on the validation images in the search, `seconds` those of the
-final training, `weights` the file in the folder, `error` why the training failed.
-"""
+def columns_of(score: str) -> tuple[str, ...]:
+    """The columns of RESULTS, a row a network and seed, and one an ensemble, which has no rank.
+
+    `test_error` is the share of the test images that are classified wrong, `low` and `high` its
+    95 % interval (Wilson's); then the score on the test images, where it is another one, and under
+    its own name that on the validation images in the search; `seconds` are those of the final
+    training, `weights` is the file in the folder, `error` why the training failed.
+
+    Args:
+        score: Its column.
+    """
+    tested = test_column(score)
+    return (
+        *("seed", "rank", "test_error", "low", "high", *([tested] if tested else []), score),
+        *("parameters", "multiply_adds", "seconds", "network", "digest", "weights", "error"),
+    )
+
+
+def test_column(score: str) -> str | None:
+    """The column on the test images of the score of a column; None where `test_error` is enough."""
+    return None if score == ACCURACY.column else f"test_{score}"
+
 
 COUNTS = dict.fromkeys(("rank", "parameters", "multiply_adds"), "Int64")
 """Columns of whole numbers, some of which are missing."""
@@ -37,19 +57,47 @@ NEEDED = ("rank", "test_error", "seed", "network", "digest", "weights", "error")
 
 def write_results(folder: Path, results: pd.DataFrame) -> None:
     """Write RESULTS of a folder; the rows of other networks and seeds stay."""
-    path = folder / RESULTS
+    _write(folder / RESULTS, results, read_results)
+
+
+def keep_answers(
+    folder: Path, probabilities: np.ndarray, images: Images, seed: int, network: str
+) -> None:
+    """Likewise ANSWERS: how many images of each class got each answer of a network.
+
+    Args:
+        folder: As above.
+        probabilities: Shape (images, classes).
+        images: The images.
+        seed: Of the training.
+        network: Its text.
+    """
+    names = np.array(images.classes)
+    pairs = {"class": names[images.labels.numpy()], "answer": names[probabilities.argmax(1)]}
+    counts = pd.DataFrame(pairs).value_counts(sort=False).rename("images").reset_index()
+    _write(folder / ANSWERS, counts.assign(seed=seed, network=network), read_answers)
+
+
+def _write(path: Path, rows: pd.DataFrame, read: Callable[[Path], pd.DataFrame]) -> None:
     if path.exists():
         key = ["seed", "network"]
-        before = read_results(path)
-        known = before.set_index(key).index.isin(results.set_index(key).index)
-        results = pd.concat([results, before[~known]])
-    write_file(path, results.to_csv(index=False, lineterminator="\n"))
+        before = read(path)
+        known = before.set_index(key).index.isin(rows.set_index(key).index)
+        rows = pd.concat([rows, before[~known]])
+    write_file(path, rows.to_csv(index=False, lineterminator="\n"))
 
 
 def find_results(run: Run) -> tuple[str, pd.DataFrame] | None:
-    """The run's latest final trainings: name of the folder, results; None where there are none."""
+    """The run's latest final trainings: name of the folder, results; None where there are none.
+
+    Those of published networks, which have no rank, are not the run's.
+    """
     found = sorted((run.path / FINAL).glob(f"*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
-    return (found[-1].parent.name, read_results(found[-1])) if found else None
+    for path in reversed(found):
+        results = read_results(path)
+        if results["rank"].notna().any():
+            return path.parent.name, results
+    return None
 
 
 def read_results(path: Path) -> pd.DataFrame:
@@ -71,16 +119,35 @@ def read_results(path: Path) -> pd.DataFrame:
     return found
 
 
-def test_error(probabilities: np.ndarray, labels: "Tensor") -> dict[str, float]:
-    """The share of wrong answers and its 95 % interval, as RESULTS has them.
+def read_answers(path: Path) -> pd.DataFrame:
+    """The content of ANSWERS.
+
+    Raises:
+        MetaqnnError: It is something else.
+    """
+    names = dict.fromkeys(("network", "class", "answer"), str)  # a class may be called 1, or NA
+    try:
+        found = pd.read_csv(path, dtype={**names, "seed": int, "images": int}, na_filter=False)
+        return found[["seed", *names, "images"]]
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise MetaqnnError(f"{path} cannot be read: {reason:.300}") from None
+
+
+def test_results(probabilities: np.ndarray, labels: "Tensor", metric: Metric) -> dict[str, float]:
+    """The share of wrong answers and its 95 % interval, and the metric, as RESULTS has them.
 
     Args:
         probabilities: Shape (images, classes).
         labels: Shape (images,).
+        metric: Of the run.
     """
-    wrong = int((probabilities.argmax(1) != labels.numpy()).sum())
+    answers = probabilities.argmax(1)
+    wrong = int((answers != labels.numpy()).sum())
     low, high = wilson(wrong, len(labels))
-    return {"test_error": wrong / len(labels), "low": low, "high": high}
+    tested = test_column(metric.column)
+    measured = {tested: metric.measure(labels.numpy(), answers)} if tested else {}
+    return {"test_error": wrong / len(labels), "low": low, "high": high, **measured}
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:

@@ -21,6 +21,7 @@ from metaqnn.data.parts import load_split
 from metaqnn.device import resolve_device, use_threads
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator
+from metaqnn.metrics.base import METRICS
 from metaqnn.networks.cost import total_cost
 from metaqnn.runs.assembly import Parts, make_evaluator
 from metaqnn.runs.clock import SHARE, Clock
@@ -161,7 +162,7 @@ def choose(run: Run, networks: pd.DataFrame) -> pd.DataFrame:
 
     That is known to do well in long trainings, and what helps there, such as mirrored images, does
     not yet in short ones. So another one must be better by more than two standard errors of a
-    difference of two validation accuracies, as the luckiest of a dozen may be by one.
+    difference of two validation scores, as the luckiest of a dozen may be by one.
 
     Args:
         run: Of the search.
@@ -172,9 +173,10 @@ def choose(run: Run, networks: pd.DataFrame) -> pd.DataFrame:
     start = next((found for found in there if len(found)), None)
     if start is None:
         return best
-    share = best["score"].item()
-    _, validation = load_split(_trainer(run).images)
-    noise = 2 * sqrt(2 * share * (1 - share) / len(validation))
+    share, trainer = best["score"].item(), _trainer(run)
+    _, validation = load_split(trainer.images)
+    counts = validation.labels.bincount().numpy()
+    noise = 2 * sqrt(2 * share * (1 - share) / METRICS.find(trainer.metric).images(counts))
     return best if share - start["score"].item() > noise else start
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from math import e, log, log10
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
@@ -38,8 +38,8 @@ class RewardOptions(Section):
 
     reward: str = Field(
         BEST,
-        description="score (best of all epochs), nas (best accuracy of the last five, cubed), or "
-        "block-qnn (accuracy - flops-weight log(FLOPs) - density-weight log(density)); "
+        description="score (best of all epochs), nas (best score of the last five, cubed), or "
+        "block-qnn (score - flops-weight log(FLOPs) - density-weight log(density)); "
         "block-qnn-v1 and block-qnn-v3 have the weights and units of its two papers.",
     )
     flops_weight: NotNegative = Field(
@@ -74,6 +74,14 @@ class RewardOptions(Section):
         description="Refuse networks with more floating-point operations an image, forward, two "
         "a multiply-add.",
     )
+
+    HEADING: ClassVar = "Reward and limits"
+    ONLY_WITH: ClassVar = {
+        ("reward", "block-qnn"): (
+            *("flops_weight", "density_weight", "log_base", "accuracy_in_percent"),
+            *("flops_a_multiply_add", "density_of"),
+        )
+    }
 
     @classmethod
     def complete(cls, given: dict[str, Any]) -> dict[str, Any]:

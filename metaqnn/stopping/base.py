@@ -89,6 +89,8 @@ STOPPERS: Table[type[Stopper]] = Table(
 class StoppingOptions(Section):
     """Which trainings end early, because they are hopeless."""
 
+    HEADING: ClassVar = "Trainings that end early"
+
     predictor: bool = Field(False, description="End a training whose predicted score is hopeless.")
     halving: bool = Field(
         False,

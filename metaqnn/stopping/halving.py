@@ -6,7 +6,7 @@ This is the variant that stops and never pauses: a network that is stopped never
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, PositiveInt
 
@@ -18,6 +18,8 @@ from replay import Outcome, Trial
 
 class HalvingOptions(Section):
     """Where the rungs are."""
+
+    HEADING: ClassVar = "Trainings that end early"
 
     halving_factor: int = Field(3, ge=2, description="One in so many goes on at each rung.")
     halving_first: PositiveInt = Field(1, description="Epochs before the first rung.")

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -111,6 +111,8 @@ class PredictionRule:
 
 class PredictorOptions(Section):
     """When a training counts as hopeless."""
+
+    HEADING: ClassVar = "Trainings that end early"
 
     delta: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.95,

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 from torch.nn.utils import clip_grad_norm_
 
 from metaqnn.data.images import Images
+from metaqnn.metrics.accuracy import ACCURACY
+from metaqnn.metrics.base import Metric
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import takes_size
 from metaqnn.training.augment import augment, shrink
 from metaqnn.training.auxiliary import AuxiliaryHead
 from metaqnn.training.cuda_graph import GraphedStep, Graphs
 from metaqnn.training.drop_path import DropPath
+from metaqnn.training.loss import Loss
 from metaqnn.training.optimizers import OPTIMIZERS
 from metaqnn.training.peak import utilisation
 from metaqnn.training.recipe import Recipe
@@ -93,6 +95,7 @@ class Steps:
         self.network = network.to(memory_format=speed.layout)
         self.training = training
         self.recipe = recipe
+        self.loss = Loss.of(recipe, training)
         self.factor = factor
         self.generator = generator
         self.speed = speed
@@ -162,11 +165,11 @@ class Steps:
             if self.size != self.full:
                 images = shrink(images, self.size)
             with self.autocast():
-                loss = self._loss(self.network(images), part)
+                loss = self.loss(self.network(images), part)
                 if self.head:
-                    loss = loss + self.recipe.auxiliary * self._loss(self.head.scores(), part)
+                    loss = loss + self.recipe.auxiliary * self.loss(self.head.scores(), part)
             # a mean over the batch is the mean of its parts' means, each with its weight
-            loss = loss * (len(part) / len(batch)) if len(part) < len(batch) else loss
+            loss = loss * self.loss.share(part, batch) if len(part) < len(batch) else loss
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
             self.losses += loss.detach()
         if self.recipe.clip_norm:
@@ -188,21 +191,17 @@ class Steps:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.speed.bfloat16)
 
     @torch.inference_mode()
-    def accuracy(self, images: Images) -> float:
-        """The share of images whose class gets the highest score."""
+    def measure(self, images: Images, metric: Metric) -> float:
+        """How good it is to answer with the class of the highest score."""
         self.network.eval()
-        correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        answers: list[Tensor] = []
         size = max(1, VALIDATION_BATCH // self.splits)
         with self.autocast():
             for start in range(0, len(images), size):
                 batch = slice(start, start + size)
                 values = self.training.normalise(images.images[batch], self.speed.layout)
-                correct += (self.network(values).argmax(1) == images.labels[batch]).sum()
-        return int(correct) / len(images)
-
-    def _loss(self, scores: Tensor, part: Tensor) -> Tensor:
-        labels, smoothing = self.training.labels[part], self.recipe.label_smoothing
-        return cross_entropy(scores.float(), labels, label_smoothing=smoothing)
+                answers.append(self.network(values).argmax(1))
+        return metric.measure(images.labels.numpy(force=True), torch.cat(answers).cpu().numpy())
 
     def _takes(self, size: tuple[int, ...]) -> bool:
         # an auxiliary head has weights for every pixel
@@ -239,8 +238,9 @@ def epochs(
     graphs: Graphs,
     ends: float = math.inf,
     scaffold: Scaffold = NONE,
+    metric: Metric = ACCURACY,
 ) -> Iterator[float]:
-    """Train an epoch at a time, and yield the validation accuracy after each.
+    """Train an epoch at a time, and yield the metric on the validation images.
 
     After the first it is NaN where the loss is not finite: a lower rate may help. Where the
     training is to end before all epochs of the recipe are done, at a time of `time.perf_counter`,
@@ -264,10 +264,10 @@ def epochs(
             loss = steps.epoch(epoch, graph, counts)
             tally.images += len(training)
             tally.seconds += time.perf_counter() - start
-            accuracy = steps.accuracy(validation)
+            score = steps.measure(validation, metric)
             if epoch and not math.isfinite(loss):
                 raise TrainingDiverged(f"the loss is not finite in epoch {int(epoch) + 1}")
-            yield accuracy if math.isfinite(loss) else math.nan
+            yield score if math.isfinite(loss) else math.nan
             now = time.perf_counter()
             done, epoch = epoch, epoch + counts
             if ends < math.inf:

@@ -11,6 +11,7 @@ from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split, reads
 from metaqnn.data.preparation import Preparation
 from metaqnn.device import resolve_device, use_threads
+from metaqnn.metrics.base import METRICS
 from metaqnn.training.loop import train
 from metaqnn.training.threads import choose_threads
 from replay import Outcome
@@ -38,6 +39,7 @@ def run_job(evaluator: "TrainEvaluator", job: "Job") -> Outcome:
                 keep_last=evaluator.whole,
                 stopping=job.stopping,
                 reward=job.reward,
+                metric=METRICS.find(evaluator.metric),
             )
     finally:
         if evaluator.place.shares_device:

@@ -12,6 +12,8 @@ from torch import Tensor
 from metaqnn.data.images import Images
 from metaqnn.device import within_memory
 from metaqnn.errors import MetaqnnError
+from metaqnn.metrics.accuracy import ACCURACY
+from metaqnn.metrics.base import Metric
 from metaqnn.models.model import Facts
 from metaqnn.models.network import save_network
 from metaqnn.networks.build import Network
@@ -48,6 +50,7 @@ def train(
     reward: Callable[[Outcome], float] = attrgetter("best"),
     speed: Speed | None = None,
     graphs: Graphs = GRAPHS,
+    metric: Metric = ACCURACY,
 ) -> Outcome:
     """Train a network by the recipe and validate it after every epoch.
 
@@ -71,6 +74,7 @@ def train(
         reward: Of an outcome, were the training to end with it.
         speed: How the device computes; None is all that it knows.
         graphs: What records steps, where the speed has CUDA graphs.
+        metric: How good the answers on the validation images are.
 
     Raises:
         MetaqnnError: The network has no weights of a name in `start`, or its settings are none of
@@ -84,7 +88,7 @@ def train(
     recipe = with_settings(recipe, architecture.settings)
     device = training.images.device
     speed = speed or Speed.of(device, bfloat16=recipe.bfloat16)
-    chance = 1 / len(training.classes)
+    chance = metric.chance(len(training.classes))
     check_scores(architecture, len(training.classes))
     size = size_metrics(architecture, training.shape)
     dressed = recipe.dress(architecture)
@@ -93,7 +97,7 @@ def train(
         training = replace(training, contrast=True)
     value = 2 if speed.bfloat16 else 4
     check_fit(dressed, training.shape, recipe, value, memory_of(device))
-    rule = Chance.of(recipe, training, validation)
+    rule = Chance.of(recipe, training, validation, metric)
     factors = [recipe.restart_factor**restart for restart in range(recipe.restarts + 1)]
     if rule.trains_on:
         factors.append(1.0)
@@ -109,7 +113,7 @@ def train(
             last, failed = restart == len(factors) - 1, False
             network = Network(dressed, training.shape, generator, xavier=recipe.xavier)
             _take_along(network, start or {})
-            for accuracy in _epochs(
+            for score in _epochs(
                 network,
                 training,
                 validation,
@@ -122,14 +126,15 @@ def train(
                 graphs,
                 ends,
                 scaffold,
+                metric,
             ):
-                if not curve and math.isnan(accuracy):  # a lower rate may help
+                if not curve and math.isnan(score):  # a lower rate may help
                     break
-                failed = rule.fails([*curve, accuracy]) and not (last and rule.trains_on)
+                failed = rule.fails([*curve, score]) and not (last and rule.trains_on)
                 if failed:
                     break
-                improved = accuracy > max(curve, default=-math.inf)
-                curve.append(accuracy)
+                improved = score > max(curve, default=-math.inf)
+                curve.append(score)
                 if improved and not keep_last and reward(Outcome(size, tuple(curve))) > keep_above:
                     weights = _weights(network, training)
                 if stopping and not verdict and len(curve) < recipe.epochs:
@@ -137,9 +142,9 @@ def train(
                     verdict = stopping(Progress(known, recipe.epochs, tuple(curve)))
                     if verdict and not verdict.goes_on:
                         break
-            if not failed and not math.isnan(accuracy):
+            if not failed and not math.isnan(score):
                 break
-        if math.isnan(accuracy):
+        if math.isnan(score):
             raise TrainingDiverged(
                 f"the loss is not finite in epoch 1, also at the rate {rate:.2g}"
             )
@@ -156,7 +161,7 @@ def train(
             **tally.metrics(int(size["multiply_adds"]), device),
             **(verdict.metrics if verdict else {}),
             **({"at_chance": 1} if failed or rule.stays(curve) else {}),
-            **({"reached": accuracy} if failed else {}),
+            **({"reached": score} if failed else {}),
         }
         if keep_last:
             weights = _weights(network, training)

@@ -103,6 +103,15 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "batch_size": 256,
         "weight_decay": 3e-4,
     },
+    # Dong & Yang 2020 (https://arxiv.org/abs/2001.00326), section 2.2
+    "nas-bench-201": {
+        **_CELLS,
+        "schedule": "cosine",
+        "learning_rate": 0.1,
+        "nesterov": True,
+        "epochs": 200,
+        "batch_size": 256,
+    },
 }
 """Options of a recipe; `short`, which depends on the run, is beside them."""
 

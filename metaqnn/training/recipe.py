@@ -1,7 +1,7 @@
 """How networks are trained: the rules of Baker et al. 2017, section 5 and appendix."""
 
 from math import cos, inf, pi
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -13,6 +13,9 @@ from state_space import Architecture, Node
 
 SCHEDULES = STEPS, ONE_CYCLE, COSINE = "steps", "one-cycle", "cosine"
 """How a learning rate goes."""
+
+CLASS_WEIGHTS = NONE, BALANCED = "none", "balanced"
+"""How much images of a class count in the loss."""
 
 MOVING = "sgd", "muon"
 """Optimizers with a momentum."""
@@ -28,6 +31,8 @@ class Recipe(TrainingOptions):
     The 2017 code differs in dropout_after_fc (true), weight_decay (5e-4) and, on CIFAR-10, mirror
     (true).
     """
+
+    HEADING: ClassVar = "Training"
 
     epochs: PositiveInt = Field(20, description="Epochs of a training.")
     seconds: Positive | None = Field(
@@ -67,6 +72,11 @@ class Recipe(TrainingOptions):
     )
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="Share of a label that is spread over all classes."
+    )
+    class_weights: str = Field(
+        NONE,
+        description="How much the images of a class count in the loss: none, all the same; or "
+        "balanced, the less the more the class has, so that all classes count the same.",
     )
     contrast: bool = Field(
         False,
@@ -116,12 +126,13 @@ class Recipe(TrainingOptions):
         1.5, ge=0, description="At chance means: accuracy of at most so many times chance."
     )
 
-    @field_validator("schedule")
+    @field_validator("schedule", "class_weights")
     @classmethod
-    def _known(cls, schedule: str) -> str:
-        if schedule not in SCHEDULES:
-            raise PydanticCustomError("schedule", f"It must be one of {', '.join(SCHEDULES)}")
-        return schedule
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        known = {"schedule": SCHEDULES, "class_weights": CLASS_WEIGHTS}[str(info.field_name)]
+        if value not in known:
+            raise PydanticCustomError("known", f"It must be one of {', '.join(known)}")
+        return value
 
     @field_validator("nesterov")
     @classmethod

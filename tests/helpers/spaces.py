@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import pytest
+
 from metaqnn.spaces import bind_space, preset_names, read_space
 from state_space import Decision, Space
 
@@ -31,6 +33,12 @@ def make_space(name: str) -> Space[Any]:
     """A space by the name of its preset, or "tiny"."""
     settings = TINY if name == "tiny" else read_space(name)
     return bind_space(settings, SHAPES.get(name, (3, 32, 32)), 10)
+
+
+def space_parameter(name: str) -> Any:
+    """The name as a parameter of a test, which takes long where there is very much to choose."""
+    tokens = sum(map(len, make_space(name).vocabulary.values()))
+    return pytest.param(name, marks=pytest.mark.slow if tokens > 300 else ())
 
 
 SPACE_NAMES = ["tiny", *preset_names()]

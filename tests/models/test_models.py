@@ -19,6 +19,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.models.formats import FORMATS, export
 from metaqnn.models.model import Facts, Model
 from state_space import random_walk
+from state_space.hierarchical import PUBLISHED
 from tests.helpers.networks import make_network
 from tests.helpers.spaces import make_space
 
@@ -74,6 +75,31 @@ def test_source_is_written_for_every_network_of_a_space(tmp_path, name):
         assert np.array_equal(
             metaqnn.load(tmp_path / "net.py", trust=True).scores(images), expected
         )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "cell-201",
+            "|avg_pool_3x3~0|+|nor_conv_3x3~0|none~1|+|skip_connect~0|nor_conv_1x1~1|none~2|",
+        ),
+        ("hierarchical-cifar10", PUBLISHED),
+        ("hierarchical-small", "M1: dw/none sep; M2: avg/1x1 id; M1/M2 none/M2 M1 none"),
+    ],
+)
+def test_motifs_and_cells_come_back_from_every_format(tmp_path, name, text, suffix):
+    shape, space = (3, 10, 10), make_space(name)
+    architecture = space.architecture(space.parse(text), {"filters": 4, "repeats": 1})
+    network, facts = make_network(architecture.text, shape)
+    images = np.random.default_rng(0).integers(0, 256, (5, *shape), np.uint8)
+    export(network, facts, tmp_path / f"net{suffix}")
+    with torch.inference_mode():
+        scores = network(torch.from_numpy(np.float32((images - 99.5) / 55.25))).numpy()
+    model = metaqnn.load(tmp_path / f"net{suffix}", trust=True)
+    assert np.abs(model.scores(images) - scores).max() < 1e-5
 
 
 @pytest.mark.slow

@@ -3,13 +3,16 @@
 from collections import Counter, defaultdict
 from xml.etree import ElementTree as xml
 
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metaqnn.cli import main
 from metaqnn.networks.notation import read
 from metaqnn.reports.cell_graph import END, columns_of, edges_of, lay_out, way_of
 from metaqnn.reports.drawing import draw
 from state_space import Cell, Node
+from tests.helpers.commands import refused
 
 NETWORK = (
     "[CB(8,3,3,1,1), Normal(8)@0,-1, Normal(8)@1,0, Normal(8)@2,1, Halves(16)@3,2, Motif, SM(10)] "
@@ -151,3 +154,15 @@ def test_what_is_drawn_lies_within_the_drawing():
             check(child, x, y)
 
     check(root, 0.0, 0.0)
+
+
+def test_show_draws(tmp_path):
+    path = tmp_path / "nasnet.svg"
+    done = CliRunner().invoke(main, ["show", "nasnet-a", "--svg", str(path)])
+    assert done.exit_code == 0, done.output
+    found = words(xml.fromstring(path.read_text()))
+    assert {"Normal(F)", "NormalLarger(F)", "Reduction(F)", "5 times", "separable 5×5"} <= {*found}
+    refused(
+        CliRunner().invoke(main, ["show", NETWORK, "--svg", str(tmp_path / "no" / "net.svg")]),
+        "cannot be written",
+    )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from metaqnn.agents.base import AGENTS
 from metaqnn.cli import main
+from metaqnn.reports.figures import decisions
 from metaqnn.reports.figures.best import running_best
 from metaqnn.reports.figures.catalogue import FIGURES
 from metaqnn.reports.figures.findings import Findings, NothingToShow, distinct
@@ -229,6 +230,28 @@ def test_the_heat_map_by_hand(tmp_path):
     (mesh, *_) = axes.collections
     assert mesh.get_array().filled(-1).ravel() == pytest.approx([0.5, -1, 0.1, 0.6])
     assert sorted(text.get_text() for text in axes.texts) == ["0.10", "0.50", "0.60"]
+
+
+@pytest.mark.parametrize("space_name", ["nasnet-small", "block-qnn-small"])
+def test_figures_of_cells_and_blocks_have_room(tmp_path, space_name, recwarn):
+    findings = search_findings(tmp_path, space_name=space_name)
+    for name in ("layers", "heatmap", "depth"):
+        draw_figure(name, findings).draw_without_rendering()
+    # of axes that have collapsed between their legends
+    assert not [told for told in recwarn if "constrained_layout" in str(told.message)]
+
+
+def test_many_actions_have_a_row_a_type(tmp_path, monkeypatch):
+    findings = search_findings(tmp_path)
+    rows = {}
+    for most in (60, 3):
+        monkeypatch.setattr(decisions, "MOST", most)
+        for figure in ("heatmap", "layers"):
+            axes, *_ = draw_figure(figure, findings).axes
+            rows[figure, most] = [label.get_text() for label in axes.get_yticklabels()]
+    for figure in ("heatmap", "layers"):
+        types = [token.partition("(")[0] for token in rows[figure, 60]]
+        assert rows[figure, 3] == list(dict.fromkeys(types)) != types
 
 
 def test_shares_by_hand():

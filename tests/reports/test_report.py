@@ -24,7 +24,7 @@ from metaqnn.reports.figures.inline import inline_svg
 from metaqnn.reports.figures.style import make_figure
 from metaqnn.reports.page import OWN_SECTION, is_running, render_page
 from metaqnn.reports.parts import group_reasons
-from metaqnn.runs.results import COLUMNS, COUNTS, FINAL, write_results
+from metaqnn.runs.results import COUNTS, FINAL, columns_of, write_results
 from metaqnn.runs.run import open_run
 from metaqnn.storage import lock_folder
 from replay import Outcome
@@ -168,7 +168,7 @@ def test_the_last_training_has_a_section_once_there_is_one(tmp_path):
         *({**shared, **network, "seed": seed, "test_error": seed / 100} for seed in (1, 3)),
         {**shared, "seed": 1, "network": evil, "test_error": 0.015},
     ]
-    write_results(folder, pd.DataFrame(rows, columns=list(COLUMNS)).astype(COUNTS))
+    write_results(folder, pd.DataFrame(rows, columns=list(columns_of("accuracy"))).astype(COUNTS))
     text = render_page(run, k=10)
     page = check(text)
     assert "(final/short)" in page.text

@@ -95,7 +95,7 @@ def test_csv_is_what_any_reader_understands(memory):
     assert read["curve"].fillna("").tolist() == ["0.25 0.5 0.375"] * 2 + ["", "0.2", "0.25", ""]
     assert read["walk"][0] == "C(8,3,1) SM(10)"
     assert read["seed"][4] == 2**63 - 1
-    assert ",5,,,,0.5," in text  # whole numbers stay whole
+    assert ",5,,,,,0.5," in text  # whole numbers stay whole
 
 
 def test_parquet_holds_the_same_with_types_that_do_not_depend_on_the_trials(memory, tmp_path):

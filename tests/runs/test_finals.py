@@ -113,7 +113,7 @@ def test_more_networks_and_seeds_may_follow_and_nothing_is_trained_twice(folder)
     assert second["seed"].tolist() == [0, 0, 0, 1, 1, 1]
     assert second["seconds"].iloc[0] == first["seconds"].iloc[0]
     assert second["test_error"].iloc[0] == first["test_error"].iloc[0]
-    summary = summarise(second)
+    summary = summarise(second, open_run(folder).task.score)
     errors = second["test_error"].values.reshape(2, 3)
     assert summary["test_error"].tolist() == pytest.approx(errors.mean(0).tolist())
     assert summary["deviation"].tolist() == pytest.approx(errors.std(0, ddof=1).tolist())

@@ -20,6 +20,7 @@ from pathlib import Path
 Path("code has run").touch()
 from metaqnn.agents.random import RandomSearch
 from metaqnn.data.datasets import DATASETS
+from metaqnn.metrics.accuracy import ACCURACY as METRIC
 from metaqnn.search.rewards import best
 from state_space.chain import ChainSpace as Space
 
@@ -83,11 +84,12 @@ def add_option(text):
         ("agent", "stranger:Agent"),
         ("evaluator", "stranger:evaluate"),
         ("reward", "stranger:best"),
+        ("metric", "stranger:METRIC"),
     ],
 )
 def test_a_run_is_looked_at_without_the_code_of_its_parts(strange, option, place):
     name(option, place)
-    if option != "reward":
+    if option not in ("reward", "metric"):
         add_option("of-its-own = 3")
     for command in LOOKING:
         done = strange(*command)

@@ -188,7 +188,13 @@ def test_each_interruption_point_resumes_to_the_same_end(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("agent", AGENTS)
 def test_killed_at_random_and_resumed_equals_uninterrupted(tmp_path, agent):
-    slow = ("reinforce", "bayesian", "progressive")  # what they compute takes long
+    slow = (
+        "reinforce",
+        "ppo",
+        "actor-critic",
+        "bayesian",
+        "progressive",
+    )  # what they compute takes long
     budget = 200 if agent in slow else 600
     whole = make_search(tmp_path / "whole.sqlite", agent, budget=budget)
     whole.run()

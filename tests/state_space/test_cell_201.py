@@ -43,7 +43,7 @@ def test_multiply_adds_of_convolutions_by_hand():
     normalised = sum(
         cost.shape[0] * cost.shape[1] * cost.shape[2]
         for node, cost in zip(nodes, costs, strict=True)
-        if node.op in ("RC", "BN")
+        if node.op in ("LB", "RC", "BN")
     )
     stage = 9 * 16 * 16 * 32 * 32  # the same in all stages
     stem, shortcut = 27 * 16 * 32 * 32, 16 * 32 * 16 * 16
@@ -55,9 +55,9 @@ def test_multiply_adds_of_convolutions_by_hand():
 def test_the_network_of_a_cell_by_hand():
     space = cell_201((1, 8, 8), 3, operations=["none", "nor_conv_1x1", "skip_connect"])
     text = "|nor_conv_1x1~0|+|none~0|skip_connect~1|+|skip_connect~0|none~1|nor_conv_1x1~2|"
-    architecture = space.architecture(space.parse(text), {"filters": 4, "cells": 1})
+    architecture = space.architecture(space.parse(text), {"filters": 4, "repeats": 1})
     assert architecture.text == (
-        "[LC(4,3,1), BN, CELL(4), R(8), CELL(8), R(16), CELL(16), BN, RELU, AVG, SM(3)] "
+        "[LB(4,3,1), CELL(4), R(8), CELL(8), R(16), CELL(16), BN, RELU, AVG, SM(3)] "
         "where CELL(F) = [RC(F,1,1,1,1), Z@-1, ID@0, ADD@1,2, ID@-1, Z@0, RC(F,1,1,1,1)@3, "
         "ADD@4,5,6] "
         "where R(F) = [RC(F,3,3,2,2), RC(F,3,3,1,1), PA(2,2)@-1, LC(F,1,1), ADD@1,3]"
@@ -80,7 +80,7 @@ def test_a_cell_that_is_cut_off_gives_the_same_to_all_images_and_is_trained(size
     space = cell_201((3, size, size))
     text = "|nor_conv_3x3~0|+|nor_conv_1x1~0|none~1|+|none~0|none~1|none~2|"
     network = Network(
-        space.architecture(space.parse(text), {"filters": 2, "cells": 1}),
+        space.architecture(space.parse(text), {"filters": 2, "repeats": 1}),
         (3, size, size),
         torch.Generator().manual_seed(0),
     )
@@ -97,7 +97,7 @@ def test_a_cell_that_is_cut_off_gives_the_same_to_all_images_and_is_trained(size
         (BEST.replace("+", ""), r"is not written like '\|none~0\|\+\|none~0\|none~1\|"),
         (BEST.replace("none~2", "none~1"), "is not written like"),
         (BEST[: BEST.rindex("none")], "is not written like"),
-        ("[LC(16,3,1), BN, AVG, SM(10)]", "is not a network of this space"),
+        ("[LB(16,3,1), AVG, SM(10)]", "is not a network of this space"),
     ],
 )
 def test_texts_that_are_no_cells_are_refused(text, problem):

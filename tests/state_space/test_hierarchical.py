@@ -27,7 +27,7 @@ def hierarchical(classes=10, **keys):
 
 def test_the_preset_is_the_papers_search():
     space = bind_space(read_space("hierarchical-cifar10"), (3, 32, 32), 10)
-    assert space.scale == {"filters": 16, "cells": 1, "groups": 3}
+    assert space.scale == {"filters": 16, "repeats": 1, "groups": 3}
     # six motifs of six edges and a cell of ten, each with seven operations
     assert {kind: len(tokens) for kind, tokens in space.vocabulary.items()} == {
         "level-2": 7,
@@ -40,7 +40,7 @@ def test_the_published_cell_has_the_published_parameters():
     """15.7 million with 64 filters and two cells a group, for CIFAR-10."""
     space = hierarchical()
     walk = space.parse(PUBLISHED)
-    large = space.architecture(walk, {"filters": 64, "cells": 2})
+    large = space.architecture(walk, {"filters": 64, "repeats": 2})
     assert f"{total_cost(large, (3, 32, 32)).parameters / 1e6:.1f}" == "15.7"
     # two of its motifs are not used; the others are called in the order of their use
     assert space.text(walk) == (
@@ -52,7 +52,7 @@ def test_the_published_cell_has_the_published_parameters():
 
 def test_a_small_network_by_hand():
     space = scaled(
-        hierarchical(4, motifs=[2, 1], nodes=[3, 3]), {"filters": 8, "cells": 2, "groups": 2}
+        hierarchical(4, motifs=[2, 1], nodes=[3, 3]), {"filters": 8, "repeats": 2, "groups": 2}
     )
     walk = space.parse("M1: 1x1/dw max; M2: sep/none avg; M1/M2 M1")
     architecture = space.architecture(walk)
@@ -158,12 +158,16 @@ def test_what_nothing_leads_to_makes_nothing():
     "keys",
     [
         {"motifs": [1], "nodes": [11]},  # the paper's flat space
+        {"motifs": [1, 1], "nodes": [3, 3]},
         {"motifs": [2, 3, 1], "nodes": [3, 4, 3]},
         {"motifs": [2, 2, 2, 1], "nodes": [3, 3, 3, 2], "primitives": ["sep", "id"]},
     ],
 )
 def test_any_number_of_levels(keys):
     space = scaled(hierarchical(**keys), {"filters": 2})
+    below = [len(keys.get("primitives", "123456")), *keys["motifs"]]
+    sizes = [len(tokens) for tokens in space.vocabulary.values()]
+    assert sizes == [1 + count for count in below[:-1]]
     generator = np.random.default_rng(0)
     for walk in [*(random_walk(space, generator) for _ in range(10)), *space.starts()]:
         architecture = space.architecture(walk)
@@ -179,7 +183,7 @@ def test_chains_of_identities_are_a_start_of_every_space():
     assert hierarchical(motifs=[1], nodes=[3]).text(only) == "id/none id"
 
 
-@pytest.mark.parametrize("scale", [{"filters": 4}, {"filters": 4, "cells": 2, "groups": 2}])
+@pytest.mark.parametrize("scale", [{"filters": 4}, {"filters": 4, "repeats": 2, "groups": 2}])
 def test_every_weight_of_the_starts_gets_a_gradient(scale):
     space = hierarchical()
     for walk in space.starts():

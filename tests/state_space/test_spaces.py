@@ -14,7 +14,7 @@ from metaqnn.networks.cost import total_cost
 from metaqnn.testing import sample_walks as walks
 from state_space import legal_walk, scaled
 from tests import ROOT
-from tests.helpers.spaces import SHAPES, SPACE_NAMES, make_space
+from tests.helpers.spaces import SHAPES, SPACE_NAMES, make_space, space_parameter
 
 TRAINABLE = [name for name in SPACE_NAMES if make_space(name).trainable]
 
@@ -56,7 +56,7 @@ def test_digests_are_the_same_in_every_process(space_name):
     walk = walks(space, 1)[0]
     text, digest = space.architecture(walk).text, space.architecture(walk).digest
     code = (
-        "from tests.helpers.spaces import make_space\n"
+        "from tests.helpers.spaces import make_space, space_parameter\n"
         f"space = make_space({space_name!r})\n"
         f"print(space.architecture(space.parse({text!r})).digest)"
     )
@@ -82,12 +82,7 @@ def walk_of_missing(space, missing, generator, stage):
     return walk
 
 
-def trainable(name):
-    tokens = sum(map(len, make_space(name).vocabulary.values()))
-    return pytest.param(name, marks=pytest.mark.slow if tokens > 300 else ())
-
-
-@pytest.mark.parametrize("name", [trainable(name) for name in TRAINABLE])
+@pytest.mark.parametrize("name", [*map(space_parameter, TRAINABLE)])
 def test_every_token_can_be_built_run_and_trained(name):
     space = make_space(name)
     # networks as small as can be, of spaces that know a scale

@@ -131,6 +131,19 @@ def test_a_right_graph_is_replayed(digits, usual, number):
     assert made.replays == 2 * full - WARM_UP and made.freed
 
 
+def test_what_stands_around_a_network_is_recorded_too(digits):
+    recipe = Recipe(epochs=2, batch_size=32, keep_path=0.6, auxiliary=0.4, clip_norm=1.0)
+    cell = "A(F) = [RC(F,3,3,1,1), SC(F,3,1)@-1, ADD@0,1]"
+    network = read(f"[C(4,3,1), A(4), P(2,2), A(8), AVG, SM(10)] where {cell}")
+    graphs = Graphs(Recorder(Replaying))
+    found, usual = (
+        train(network, *digits, recipe, seed=3, **more).curve
+        for more in ({"speed": GRAPHED, "graphs": graphs}, {})
+    )
+    assert found == usual
+    assert graphs.proof.complete and not graphs.proof.failed
+
+
 def test_every_size_of_the_images_has_a_recording_of_its_own():
     pixels = torch.randint(256, (400, 1, 32, 32), dtype=torch.uint8)
     images = Images(pixels, torch.arange(400) % 10, tuple("0123456789"))

@@ -13,6 +13,7 @@ from metaqnn.data.images import Images
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split
 from metaqnn.errors import MetaqnnError
+from metaqnn.metrics.accuracy import ACCURACY
 from metaqnn.networks.build import Network
 from metaqnn.networks.notation import read
 from metaqnn.training import epochs as epochs_module
@@ -155,7 +156,7 @@ def test_networks_see_the_sizes_that_they_can_take(network, size, expected):
         steps.resize(epoch)
         steps.epoch(epoch, None)
     assert seen == [shape for shape in expected for _ in range(2)]
-    steps.accuracy(images)
+    steps.measure(images, ACCURACY)
     assert seen[-1] == size
 
 

@@ -13,6 +13,7 @@ from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.build import Network
+from metaqnn.networks.cost import total_cost
 from metaqnn.networks.notation import read
 from metaqnn.training.auxiliary import AuxiliaryHead
 from metaqnn.training.drop_path import DropPath
@@ -21,6 +22,8 @@ from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.scaffold import NONE, Branch, Scaffold, drop_paths, find_branch
 from metaqnn.training.speed import Speed
+from state_space.cell_designs import NASNET_A
+from state_space.cell_network import Skeleton, cell_network
 
 CELLS = (
     # of the cell's nodes, 0 is a squeeze, which several read, 3 a sum, and 4 an identity
@@ -264,3 +267,29 @@ def test_the_cosine_is_torch_s(epochs, steps):
         assert recipe.step_rate(step, steps) == pytest.approx(expected, rel=1e-6, abs=1e-12)
         optimizer.step()
         schedule.step()
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "classes", "size", "parameters"),
+    [
+        (Skeleton(6, 32), 10, 32, 4_978_036),
+        (Skeleton(4, 44, stem="large"), 1000, 224, 7_701_218),
+    ],
+    ids=["cifar10", "mobile"],
+)
+def test_the_parameters_of_nasnet_a_with_its_head(skeleton, classes, size, parameters):
+    """CIFAR-10 6@768 and mobile 4@1056 of Zoph et al. 2018, as published code counts them."""
+    normal, reduction = NASNET_A.values()
+    network = cell_network(normal, reduction, skeleton, classes)
+    scaffold = Scaffold.of(network, network, Recipe(auxiliary=0.4, keep_path=0.6), (3, size, size))
+    head = AuxiliaryHead(scaffold.branch, classes, torch.Generator())
+    own = sum(weights.numel() for weights in head.parameters())
+    assert total_cost(network, (3, size, size)).parameters + own == parameters
+    # stems and reductions count as cells
+    cells = [node.op for node in network.nodes if node.op in network.cells]
+    ratios = [ratio for _, ratio in scaffold.paths]
+    assert sorted({*ratios}) == pytest.approx([n / len(cells) for n in range(1, len(cells) + 1)])
+    # of ten ops a normal cell has two identities, of which one widens the raw stem; a reduction one
+    dropped = {"Normal": 8, "NormalLarger": 8, "NormalRaw": 9}
+    for place, name in enumerate(cells):
+        assert ratios.count((place + 1) / len(cells)) == dropped.get(name, 9), name

@@ -13,9 +13,12 @@ import metaqnn
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load_split
 from metaqnn.errors import MetaqnnError
+from metaqnn.metrics.balanced_accuracy import BALANCED_ACCURACY
+from metaqnn.metrics.base import METRICS
+from metaqnn.metrics.macro_f1 import MACRO_F1
 from metaqnn.networks.build import Network
 from metaqnn.networks.notation import read
-from metaqnn.training import epochs, loop
+from metaqnn.training import loop, loss
 from metaqnn.training.adam import FusedAdam
 from metaqnn.training.chance import Chance
 from metaqnn.training.loop import TrainingDiverged, train
@@ -203,7 +206,7 @@ def test_batches_are_a_permutation_of_all_images(monkeypatch, digits):
     few = digits[0].take(torch.arange(300))
     batches = []
     monkeypatch.setattr(
-        epochs,
+        loss,
         "cross_entropy",
         lambda scores, labels, **_: batches.append(len(labels)) or scores.square().mean(),
     )
@@ -286,6 +289,57 @@ def test_few_validation_images_do_not_make_every_answer_chance():
     """Of three, two of which are of one class, no accuracy is two deviations above 2/3."""
     rule = Chance.of(Recipe(batch_size=10), images(80, 2), images(3, 2))
     assert rule.stays([2 / 3]) and not rule.stays([1.0])
+
+
+def test_chance_is_that_of_the_metric():
+    """A constant answer has the balanced accuracy .5, whose noise is that of the rare class."""
+    labels = (torch.arange(1000) < 20).long()
+    two = replace(images(1000, 2), labels=labels)
+    noise = 2 * (0.25 * (1 / 980 + 1 / 20) / 4) ** 0.5
+    rule = Chance.of(Recipe(batch_size=10), two, two, BALANCED_ACCURACY)
+    assert rule.limit == pytest.approx(0.5 + noise)
+    ten = images(2560)
+    assert Chance.of(Recipe(), ten, ten, BALANCED_ACCURACY).limit == pytest.approx(0.15)
+    assert Chance.of(Recipe(), ten, ten, MACRO_F1).limit == pytest.approx(1.5 * 2 / 11 / 10)
+
+
+@pytest.mark.parametrize("classes", [10, 11, 49, 93, 100, 1000])
+def test_a_score_of_exactly_one_and_a_half_times_chance_is_chance(classes):
+    """15 right of 100 are .15, and not less than 1.5 times .1 is in floating point."""
+    many = images(20 * classes, classes)
+    limit = Chance.of(Recipe(batch_size=16), many, many).limit
+    assert limit == 3 / (2 * classes) == 30 / len(many)
+
+
+def test_in_vain_is_the_metric_s_chance(monkeypatch, digits):
+    scripted(monkeypatch, [[0.02]] * 6)
+    outcome = train(SMALL, *digits, Recipe(), seed=1, metric=MACRO_F1)
+    assert outcome.curve == (pytest.approx(2 / 11 / 10),)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_the_weights_are_those_of_the_epoch_of_the_highest_metric(name, digits, tmp_path):
+    metric = METRICS.find(name)
+    recipe = Recipe(epochs=4, learning_rate=0.01, restart_below=0)
+    outcome = train(SMALL, *digits, recipe, seed=1, keep_above=-1, metric=metric)
+    (tmp_path / "net.safetensors").write_bytes(outcome.weights)
+    answers = metaqnn.load(tmp_path / "net.safetensors").scores(digits[1].images).argmax(1)
+    assert metric.measure(digits[1].labels.numpy(), answers) == max(outcome.curve)
+
+
+def test_classes_with_weights_are_found_though_they_are_rare(digits):
+    """Of eights there are twenty, one in fifty; six epochs."""
+    training, validation = digits
+    eights = torch.nonzero(training.labels == 8).flatten()
+    others = torch.nonzero(training.labels != 8).flatten()
+    few = training.take(torch.cat([others, eights[:20]]))
+    only = validation.take(torch.nonzero(validation.labels == 8).flatten())
+    recipe = {"epochs": 6, "learning_rate": 3e-3, "batch_size": 64, "restart_below": 0}
+    found = {
+        weights: train(SMALL, few, only, Recipe(**recipe, class_weights=weights), seed=1).curve
+        for weights in ("none", "balanced")
+    }
+    assert found["none"][-1] < 0.3 and found["balanced"][-1] > 0.6
 
 
 def test_trainings_of_a_few_steps_are_not_judged():

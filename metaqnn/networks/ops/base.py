@@ -69,6 +69,8 @@ class Op(ABC):
         is_head: Its outputs are the scores of the classes, as many as its only argument says.
         counts_for_dropout: A recipe counts it as one of the layers between which dropout stands.
         is_fully_connected: A recipe may put dropout after each.
+        begins_with_relu: Its module is a ReLU that does not work in place, or a Sequential whose
+            first module is one; several that read the same value share it.
         ends_in_relu: Its module is a Sequential whose last module is a ReLU.
         passes_on: It computes nothing: its output is what it reads, as it is or side by side.
         adds: Its output is the sum of its inputs.
@@ -88,6 +90,7 @@ class Op(ABC):
     is_head: ClassVar[bool] = False
     counts_for_dropout: ClassVar[bool] = False
     is_fully_connected: ClassVar[bool] = False
+    begins_with_relu: ClassVar[bool] = False
     ends_in_relu: ClassVar[bool] = False
     passes_on: ClassVar[bool] = False
     adds: ClassVar[bool] = False

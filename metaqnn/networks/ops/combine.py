@@ -50,6 +50,8 @@ class Zeros(Identity):
     """
 
     words = ("zeros",)
+    brief = "zeros"
+    passes_on = False
 
     def kept(self, value: int) -> int:
         """Its output."""

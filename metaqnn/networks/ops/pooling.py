@@ -115,6 +115,7 @@ class AveragePooling(Op):
 
     parameters = ("field", "stride")
     words = ("average pooling", "{0}×{0}, stride {1}")
+    brief = "average {0}×{0}"
     fill = ORANGE
 
     @classmethod

@@ -28,6 +28,7 @@ class Rectifier(Op):
 
     words = ("ReLU",)
     brief = "ReLU"
+    begins_with_relu = True
 
     def count(self) -> LayerCost:
         """Comparing counts nothing."""
@@ -50,6 +51,7 @@ class RectifiedConvolution(Op):
     parameters = ("filters", "height", "width", "stride height", "stride width")
     words = ("ReLU, convolution", "{0} filters, norm", "{1}×{2}, stride {3}×{4}")
     brief = "conv {1}×{2}"
+    begins_with_relu = True
     title = "convolution"
     fill = BLUE
 
@@ -93,6 +95,7 @@ class DilatedConvolution(Op):
     parameters = ("filters", "field", "stride")
     words = ("ReLU, dilated", "{0} filters, norm", "{1}×{1}, stride {2}")
     brief = "dilated {1}×{1}"
+    begins_with_relu = True
     title = "dilated convolution"
     fill = BLUE
 
@@ -140,6 +143,7 @@ class SeparableConvolution(Op):
     parameters = ("filters", "field", "stride")
     words = ("separable, twice", "{0} filters, norm", "{1}×{1}, stride {2}")
     brief = "separable {1}×{1}"
+    begins_with_relu = True
     title = "separable convolution"
     fill = BLUE
 

@@ -18,6 +18,7 @@ class SeparableBatchNorm(Op):
 
     parameters = ("filters", "field", "stride")
     words = ("separable", "{0} filters, norm", "{1}×{1}, stride {2}")
+    brief = "separable {1}×{1}"
     title = "separable convolution"
     fill = BLUE
 
@@ -63,6 +64,7 @@ class LinearConvolution(Op):
 
     parameters = ("filters", "field", "stride")
     words = ("convolution", "{0} filters, linear", "{1}×{1}, stride {2}")
+    brief = "conv {1}×{1}"
     title = "linear convolution"
     fill = BLUE
 

@@ -1,15 +1,25 @@
 """What figures call the decisions of a space."""
 
+from collections.abc import Collection
 from typing import Any
 
 from metaqnn.networks.ops import OPS
 from metaqnn.reports.figures.style import COLOURS
 from state_space import Space, Token
 
+MOST = 60
+"""Rows of a figure in which every token has one of its own."""
+
 
 def name(token: Token) -> str:
     """A token for people: "stride height 2"."""
     return token.replace("-", " ").replace(":", " ")
+
+
+def rows_of(tokens: Collection[Token]) -> dict[Token, str]:
+    """The row of each token in a figure: its own, or that of its type where there are too many."""
+    few = len(set(tokens)) <= MOST
+    return {token: token if few else token.partition("(")[0] for token in tokens}
 
 
 def group(space: Space[Any]) -> dict[Token, tuple[str, str]]:

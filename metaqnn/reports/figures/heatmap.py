@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from metaqnn.reports.figures.decisions import name
+from metaqnn.reports.figures.decisions import name, rows_of
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.q_values import mean_by_depth
 from metaqnn.reports.figures.style import make_figure
@@ -19,12 +19,13 @@ WRITTEN = 12
 def draw(findings: Findings) -> Figure:
     """The mean Q-value of the actions that some network took, by layer and action.
 
-    What no network took is left white.
+    What no network took is left white. Where there are too many actions, those of a type are one.
     """
     tried = findings.tried()
-    means = mean_by_depth(findings, tried, tried["action"])
-    tokens = [token for kind in findings.space.vocabulary.values() for token in kind]
-    tokens = [token for token in tokens if token in means]
+    rows = rows_of(tried["action"].unique())
+    means = mean_by_depth(findings, tried, tried["action"].map(rows))
+    vocabulary = [token for kind in findings.space.vocabulary.values() for token in kind]
+    tokens = list(dict.fromkeys(rows[token] for token in vocabulary if token in rows))
     layers = range(1, means.index.max() + 1)
     values = means.reindex(layers)[tokens].T
     figure = make_figure(0.9 + ROW * len(tokens))

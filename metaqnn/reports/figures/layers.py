@@ -1,7 +1,7 @@
 """The layers that the best networks have at each depth, against those of all."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +13,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
-from metaqnn.reports.figures.decisions import name
+from metaqnn.reports.figures.decisions import name, rows_of
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.style import COLOURS, GREY, make_figure
 from state_space import Space, Token, legal_walk
@@ -38,17 +38,23 @@ def draw(findings: Findings) -> Figure:
     """What is chosen at each layer: the area of a disc is the share of the networks.
 
     Grey discs are all networks, blue rings the best, lines the ways that the best take. Where the
-    ring is larger than the disc, the best chose it more often.
+    ring is larger than the disc, the best chose it more often. Where there are too many tokens,
+    those of a type are one.
     """
     found = findings.measured()
     count = max(1, min(BEST, len(found) // 5))
     best = found.sort_values("reward", ascending=False, kind="stable").head(count)
     everywhere, among_best = (shares(findings.space, group) for group in (found, best))
-    rows = _rows(findings.space, set(everywhere.index.get_level_values("token")))
+    names = rows_of(everywhere.index.get_level_values("token"))
+    everywhere, among_best = (
+        group.groupby(["depth", group.index.get_level_values("token").map(names)]).sum()
+        for group in (everywhere, among_best)
+    )
+    rows = _rows(findings.space, names)
     figure = make_figure(1.1 + ROW * (max(rows.values()) + 1))
     axes = figure.add_subplot()
     if len(findings.space.vocabulary) == 1:
-        _draw_ways(axes, best["walk"], rows)
+        _draw_ways(axes, ([names[token] for token in walk] for walk in best["walk"]), rows)
     looks: tuple[dict[str, Any], ...] = (
         {"color": GREY, "alpha": 0.55, "linewidth": 0, "label": f"all {len(found)} networks"},
         {"color": COLOURS[0], "facecolor": "none", "linewidth": 1.4, "label": f"the best {count}"},
@@ -89,21 +95,21 @@ def shares(space: Space[Any], networks: pd.DataFrame) -> "pd.Series[float]":
     return parts.groupby([chosen["depth"], chosen["token"]]).sum() / len(networks)
 
 
-def _rows(space: Space[Any], chosen: set[Token]) -> dict[Token, float]:
-    """Where each chosen token stands, in the vocabulary's order."""
-    rows: dict[Token, float] = {}
+def _rows(space: Space[Any], names: Mapping[Token, str]) -> dict[str, float]:
+    """Where each row of chosen tokens stands, in the vocabulary's order."""
+    rows: dict[str, float] = {}
     place, before = 0.0, ""
     for kind, tokens in space.vocabulary.items():
         for token in tokens:
-            if token in chosen:
+            if token in names and names[token] not in rows:
                 block = kind + token.partition("(")[0] * ("(" in token)
                 place += GAP * (before not in ("", block))
-                rows[token], before = place, block
+                rows[names[token]], before = place, block
                 place += 1
     return rows
 
 
-def _draw_ways(axes: Axes, walks: Iterable[tuple[Token, ...]], rows: dict[Token, float]) -> None:
+def _draw_ways(axes: Axes, walks: Iterable[Sequence[str]], rows: Mapping[str, float]) -> None:
     """Draw the steps from layer to layer, as wide as there are networks that take them."""
     steps = Counter(
         (place, before, after)

@@ -1,0 +1,103 @@
+"""The file of a language model: .safetensors, whose metadata say what it is."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from metaqnn.errors import MetaqnnError
+from metaqnn.language.cell import OPS
+from metaqnn.language.corpus import UNITS
+from metaqnn.language.model import TORCH, Dimensions, LanguageModel, parameters
+from metaqnn.storage import why, write_file
+from state_space import Architecture
+from state_space.notation import NotationError, read
+from state_space.recurrent import LINEAR, MEMORY
+
+KIND = "language model"
+
+MOST = 1 << 32
+"""Weights of a model that is read."""
+
+
+def save_model(
+    model: LanguageModel, cell: Architecture | str, vocabulary: tuple[str, ...], unit: str
+) -> bytes:
+    """A file with what it takes to build and use a model."""
+    metadata = {
+        "kind": KIND,
+        "cell": cell if isinstance(cell, str) else cell.text,
+        "dimensions": json.dumps(asdict(model.dimensions)),
+        "unit": unit,
+        "vocabulary": json.dumps(vocabulary),
+    }
+    tensors = {name: value.contiguous() for name, value in model.state_dict().items()}
+    return save(tensors, metadata)
+
+
+def is_model(path: Path) -> bool:
+    """Whether a file is one of a language model."""
+    try:
+        with safe_open(path, "pt") as file:
+            return bool((file.metadata() or {}).get("kind") == KIND)
+    except (OSError, SafetensorError):
+        return False
+
+
+def load_model(path: Path) -> tuple[LanguageModel, tuple[str, ...], str]:
+    """The model of a file that `save_model` made, its vocabulary, and what its tokens are.
+
+    Raises:
+        MetaqnnError: The file is not there, damaged, or something else.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            facts = file.metadata() or {}
+            if facts.get("kind") != KIND:
+                raise MetaqnnError("it is no language model that metaqnn has written")
+            cell = _read_cell(facts["cell"])
+            dimensions = Dimensions(**json.loads(facts["dimensions"]))
+            vocabulary = tuple(map(str, json.loads(facts["vocabulary"])))
+            sizes = (dimensions.tokens, dimensions.units, dimensions.layers)
+            if not all(type(size) is int and size > 0 for size in sizes):
+                raise MetaqnnError("its dimensions make no sense")
+            if len(vocabulary) != dimensions.tokens or facts["unit"] not in UNITS:
+                raise MetaqnnError("its vocabulary makes no sense")
+            if parameters(cell, dimensions) > MOST:
+                raise MetaqnnError("it is too large")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        model = LanguageModel(cell, dimensions, torch.Generator())
+        model.load_state_dict(tensors)
+    except (OSError, SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise MetaqnnError(f"{path} cannot be read: {reason:.300}") from None
+    except MetaqnnError as error:
+        raise MetaqnnError(f"{path} cannot be read: {error}") from None
+    return model.eval(), vocabulary, facts["unit"]
+
+
+def copy_model(path: Path, target: Path) -> None:
+    """Write a model to another file.
+
+    Raises:
+        MetaqnnError: See `load_model`; or the file is to have another suffix, or cannot be written.
+    """
+    if target.suffix.lower() != ".safetensors":
+        raise MetaqnnError(f"{target}: language models are written as .safetensors")
+    load_model(path)
+    try:
+        write_file(target, path.read_bytes())
+    except OSError as error:
+        raise MetaqnnError(f"{target} cannot be written: {why(error, target)}") from None
+
+
+def _read_cell(text: str) -> Architecture | str:
+    if text in TORCH:
+        return text
+    try:
+        return read(text, dict.fromkeys((LINEAR, *OPS), ()), inputs=-MEMORY)
+    except NotationError as error:
+        raise MetaqnnError(str(error)) from None

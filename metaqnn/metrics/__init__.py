@@ -1,0 +1,1 @@
+"""Metrics: how good the answers of a network are."""

@@ -101,7 +101,8 @@ class HierarchicalSpace(Space[MotifState]):
                 for motif in range(1, count + 1)
                 for source, node in edges(size)
             ]
-            operations = names_of(level, count) if count > 1 else ()
+            if level <= len(motifs):
+                operations = names_of(level, count)
         self._decisions = {kind: Decision(kind, tokens) for kind, tokens in self.vocabulary.items()}
 
     @classmethod

@@ -83,21 +83,19 @@ class GroupedCommand(cloup.Command):
     def group_options(self, ctx: click.Context) -> list[Group]:
         """The groups with their options, each of which is in one: first those that matter first."""
         options = {str(param.name): param for param in self.get_params(ctx)}
-        found: dict[str, list[Group]] = {}
-        members: dict[str, list[click.Option]] = {}
+        found: dict[str, list[tuple[Group, click.Option]]] = {}
         for name in dict.fromkeys([*(name for name in self.first if name in options), *options]):
             option = options[name]
             if isinstance(option, click.Option):
                 group = None if name in self.first else getattr(option, "group", None)
                 group = MATTERING if group is None else group
-                found.setdefault(group.title, []).append(group)
-                members.setdefault(group.title, []).append(option)
+                found.setdefault(group.title, []).append((group, option))
         says_all = not self.first or SAYS_ALL in ctx.meta
         made = []
-        for title, groups in found.items():
-            most = max(groups, key=lambda group: group.extent)
+        for title, members in found.items():
+            most = max((group for group, _ in members), key=lambda group: group.extent)
             made.append(Group(title, Extent.ALL if says_all else most.extent, most.hint))
-            made[-1].options = members[title]
+            made[-1].options = [option for _, option in members]
         return made
 
 

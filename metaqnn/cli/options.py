@@ -9,7 +9,7 @@ import click
 import cloup
 from pydantic.fields import FieldInfo
 
-from metaqnn.cli.help import Extent, Group, GroupedCommand
+from metaqnn.cli.help import MATTERING, Extent, Group, GroupedCommand
 from metaqnn.config import (
     ROLES,
     all_sections,
@@ -192,7 +192,7 @@ def section_options(
     def add(function: F) -> F:
         fields, headings = fields_of(section), headings_of(section)
         for name in reversed(names or tuple(fields)):
-            group = Group(headings[name])
+            group = Group(headings[name]) if headings[name] else MATTERING
             option = _option(name, {"": fields[name][1]}, group, has_default=has_default)
             params = function.__dict__.setdefault("__click_params__", [])
             params.append(option)

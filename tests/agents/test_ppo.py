@@ -158,7 +158,7 @@ def weights_after(agent):
 
 
 def test_the_first_step_of_ppo_is_that_of_reinforce():
-    same = {"entropy": 0.1, "lstm_units": 8}
+    same = {"entropy": 0.1, "lstm_units": 8, "controller_rate": 0.02}
     ppo = Ppo(Layers(), 0, PpoOptions(**same, controller_epochs=1))
     reinforce = Reinforce(Layers(), 0, ReinforceOptions(**same))
     torch.testing.assert_close(weights_after(ppo), weights_after(reinforce), rtol=0, atol=1e-5)

@@ -8,8 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from metaqnn.cli import main
+from metaqnn.cli.help import GroupedCommand
+from metaqnn.cli.options import section_options
 from metaqnn.config import all_sections, chosen_parts
-from metaqnn.options import fields_of
+from metaqnn.options import Section, fields_of
 
 LINES = 50
 """Of a screen."""
@@ -147,6 +149,19 @@ def test_an_agent_has_a_group_by_itself(shown, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     lines = sections(shown("run", "--agent", "brave:Own", "--help"))["Agent brave:Own"]
     assert [line.split() for line in lines if line] == [["--bravery", "INTEGER", "[default:", "3]"]]
+
+
+def test_options_without_a_heading_are_among_the_first():
+    class Nameless(Section):
+        strangeness: int = 3
+
+    @click.command(cls=GroupedCommand)
+    @section_options(Nameless)
+    def command(strangeness):
+        """Do nothing."""
+
+    text = CliRunner().invoke(command, ["--help"]).output
+    assert explained("\n".join(sections(text)["Options"])) == ["--strangeness", "--help"]
 
 
 def test_options_that_agents_share_are_one_group_and_their_own_are_others(shown):

@@ -5,7 +5,7 @@ from math import sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
@@ -33,6 +33,7 @@ def test_all_are_compared_with_scikit_learn():
 
 
 @pytest.mark.parametrize("name", METRICS)
+@settings(deadline=None)
 @given(pairs=pairs)
 def test_it_is_scikit_learn_s_to_the_last_digit(name, pairs):
     """Also where classes have no images, or are never answered."""
@@ -44,6 +45,7 @@ def test_it_is_scikit_learn_s_to_the_last_digit(name, pairs):
 
 
 @pytest.mark.parametrize("name", METRICS)
+@settings(deadline=None)
 @given(pairs=pairs)
 def test_it_is_within_the_bounds_of_its_score_and_1_where_all_are_right(name, pairs):
     labels, answers = np.array(pairs).T

@@ -17,7 +17,7 @@ from metaqnn.data.parts import load_split
 from metaqnn.metrics.macro_f1 import macro_f1
 from metaqnn.reports.page import render_page
 from metaqnn.reports.top_k import best_networks
-from metaqnn.runs.results import FINAL, RESULTS
+from metaqnn.runs.results import ANSWERS, FINAL, RESULTS, read_answers
 from metaqnn.runs.run import open_run
 from metaqnn.runs.timed import choose
 from tests.helpers.commands import FAST, refused
@@ -93,6 +93,12 @@ def test_finals_have_it_on_the_test_images_beside_the_error(folder, arrays):
     best = best_networks(open_run(folder), 2)["score"]
     assert results["macro_f1"].tolist() == best.tolist()
     assert "test macro f1" in render_page(open_run(folder), k=2)
+    told = read_answers(folder / FINAL / "short" / ANSWERS)
+    last = told[told["network"] == results["network"].iloc[-1]].set_index(["class", "answer"])
+    labels = arrays["y_test"]
+    assert told["images"].sum() == 2 * len(labels)
+    for (label, answer), images in last["images"].items():
+        assert images == np.sum((labels == int(label)) & (answers == int(answer)))
     kept = open_run(folder).config
     assert kept.changed({"class_weights": "none"}).identity != kept.identity
 

@@ -3,8 +3,6 @@
 import math
 import time
 from itertools import pairwise
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -303,9 +301,11 @@ def test_the_laws_of_spaces_hold_for_other_settings(keys):
 
 
 @pytest.mark.slow
-@settings(max_examples=6, deadline=None)
-@given(st.sampled_from(PRESETS), st.integers(0, 2**32 - 1), st.integers(0, 4))
-def test_every_network_trains_and_exports_to_every_format(name, seed, stage):
+@pytest.mark.parametrize(
+    ("name", "seed", "stage"),
+    [("nasnet-cifar10", 0, 0), ("nasnet-small", 1, 0), ("pnas-cifar10", 2, 3)],
+)
+def test_networks_train_and_export_to_every_format(name, seed, stage, tmp_path):
     space = scaled(make_space(name), {"repeats": 1, "filters": 4})
     shape = (1, 8, 8)
     architecture = space.architecture(random_walk(space, np.random.default_rng(seed), stage))
@@ -314,15 +314,14 @@ def test_every_network_trains_and_exports_to_every_format(name, seed, stage):
     images = Images(pixels, torch.arange(40) % 10, CLASSES)
     recipe = Recipe(epochs=1, batch_size=40, restart_below=0)
     outcome = train(architecture, images, images, recipe, 0, keep_above=-1.0)
-    with TemporaryDirectory() as folder:
-        (Path(folder) / "trained.safetensors").write_bytes(outcome.weights)
-        trained, facts = load_network(Path(folder) / "trained.safetensors")
-        scores = []
-        for suffix in FORMATS:
-            export(trained, facts, Path(folder) / f"net{suffix}")
-            exported = load(Path(folder) / f"net{suffix}", trust=True)
-            scores.append(exported.scores(pixels.numpy()))
-            assert np.abs(scores[-1] - scores[0]).max() < 1e-5, suffix
+    (tmp_path / "trained.safetensors").write_bytes(outcome.weights)
+    trained, facts = load_network(tmp_path / "trained.safetensors")
+    scores = []
+    for suffix in FORMATS:
+        export(trained, facts, tmp_path / f"net{suffix}")
+        exported = load(tmp_path / f"net{suffix}", trust=True)
+        scores.append(exported.scores(pixels.numpy()))
+        assert np.abs(scores[-1] - scores[0]).max() < 1e-5, suffix
 
 
 def test_the_scale_is_repeats_and_filters():

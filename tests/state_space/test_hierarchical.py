@@ -158,12 +158,16 @@ def test_what_nothing_leads_to_makes_nothing():
     "keys",
     [
         {"motifs": [1], "nodes": [11]},  # the paper's flat space
+        {"motifs": [1, 1], "nodes": [3, 3]},
         {"motifs": [2, 3, 1], "nodes": [3, 4, 3]},
         {"motifs": [2, 2, 2, 1], "nodes": [3, 3, 3, 2], "primitives": ["sep", "id"]},
     ],
 )
 def test_any_number_of_levels(keys):
     space = scaled(hierarchical(**keys), {"filters": 2})
+    below = [len(keys.get("primitives", "123456")), *keys["motifs"]]
+    sizes = [len(tokens) for tokens in space.vocabulary.values()]
+    assert sizes == [1 + count for count in below[:-1]]
     generator = np.random.default_rng(0)
     for walk in [*(random_walk(space, generator) for _ in range(10)), *space.starts()]:
         architecture = space.architecture(walk)

@@ -82,7 +82,7 @@ def walk_of_missing(space, missing, generator, stage):
     return walk
 
 
-@pytest.mark.parametrize("name", map(space_parameter, TRAINABLE))
+@pytest.mark.parametrize("name", [*map(space_parameter, TRAINABLE)])
 def test_every_token_can_be_built_run_and_trained(name):
     space = make_space(name)
     # networks as small as can be, of spaces that know a scale

@@ -58,7 +58,12 @@ class RecurrentAction(NamedTuple):
 
 
 class RecurrentSpace(Space[RecurrentState]):
-    """The cells of trees with so many leaves."""
+    """The cells of trees with so many leaves.
+
+    They are no networks of pictures; the evaluator `language` builds models around them.
+    """
+
+    trainable = False
 
     def __init__(self, leaves: int, combine: Sequence[str], activations: Sequence[str]) -> None:
         """Choose the functions.

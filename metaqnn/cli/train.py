@@ -103,6 +103,8 @@ def train(
 
     asked_for = {"recipe": PRACTICAL} if recipe == PRACTICAL else {}
     config = RunConfig.from_flat({**given(options), **asked_for})
+    if not isinstance(config.parts["evaluator"], TrainOptions):
+        raise MetaqnnError(f"{config.values()['dataset']} is a text, and images are wanted")
     data = config.parts["evaluator"].data
     training, validation = load_split(data)
     metric = METRICS.find(config.parts["evaluator"].metric)

@@ -40,9 +40,11 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     limit = given.get("time_limit") or _usual_time(given)
     if limit is None:
         return {}
-    evaluator = given.get("evaluator", "train")
+    dataset = given.get("dataset")
+    usual = find_dataset(dataset)[0].evaluator if isinstance(dataset, str) else "train"
+    evaluator = given.get("evaluator", usual)
     options = fields_of(find_evaluator(evaluator).Options) if isinstance(evaluator, str) else {}
-    chosen = {name: value for name, value in DEFAULTS.items() if name != RECIPE or name in options}
+    chosen = DEFAULTS if RECIPE in options else {key: DEFAULTS[key] for key in ("agent", "budget")}
     return {**chosen, "time_limit": limit}
 
 

@@ -179,6 +179,18 @@ def test_a_text_of_ones_own_is_searched_for(tmp_path, agent):
     assert len(shown) == 2
     assert re.fullmatch(r"(\w+ \w+, ){3}.*memory \d", shown[0]["network"])
     assert shown[0]["perplexity"] <= shown[1]["perplexity"]
+    assert call("report", run).exit_code == 0
+    model = tmp_path / "model.safetensors"
+    assert call("export", run, "--to", model).exit_code == 0
+    refused(call("export", run, "--to", tmp_path / "a.onnx"), "are written as .safetensors")
+    written = call("generate", model, "--length", 12, "--start", "the quick")
+    assert written.stdout.startswith("the quick ") and len(written.stdout.split()) <= 14
+    assert call("generate", model, "--length", 12, "--start", "the quick").stdout == written.stdout
+    refused(call("generate", model, "--start", "never"), "has never read 'never'")
+    scored = json.loads(call("predict", model, file, "--format", "json").output)
+    assert scored[0]["tokens"] == 400
+    assert 2 < scored[0]["perplexity"] < 15
+    refused(call("generate", file), "cannot be read")
     file.write_text("other words\n" * 100)
     refused(call("resume", run, "--budget", 3), "has another text than that of the run")
 
@@ -191,3 +203,5 @@ def test_images_and_texts_are_not_taken_for_each_other(tmp_path):
     assert checked.stdout == "words: 81 to train on, 5 to validate; 3 different ones\n"
     refused(call("run", "--dataset", "digits", "--evaluator", "language"), "a text is wanted")
     refused(call("run", "--dataset", "ptb"), "--data-dir must say")
+    refused(call("train", "[SM(10)]", "--dataset", file), "images are wanted")
+    refused(call("run", "--dataset", file, "--time-limit", "1m"), "is for runs that train networks")

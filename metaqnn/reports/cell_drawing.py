@@ -26,7 +26,7 @@ MARGIN = 14
 TITLE = 26
 """Height of the cell's name."""
 
-CHARACTER = 6.3
+CHARACTER = 6.6
 """Width of a character, about."""
 
 PILL = 19

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaqnn.agents.evolution import Evolution, EvolutionOptions
@@ -90,6 +90,7 @@ def tell(agent, number, walk, reward):
 # mutation
 
 
+@settings(deadline=None)
 @given(st.sampled_from(SPACE_NAMES), st.integers(0, 2**32))
 def test_a_mutation_is_legal_and_changes_one_decision_where_nothing_needs_repair(name, seed):
     space, generator = SPACES[name], np.random.default_rng(seed)
@@ -105,6 +106,7 @@ def test_a_mutation_is_legal_and_changes_one_decision_where_nothing_needs_repair
         assert mutant == changed
 
 
+@settings(deadline=None)
 @given(st.sampled_from(SPACE_NAMES), st.integers(0, 2**32))
 def test_neighbours_are_one_for_each_other_option_of_each_decision(name, seed):
     space = SPACES[name]

@@ -103,6 +103,16 @@ def test_the_summary_is_ready_for_json(tmp_path):
     assert "none for the test" in made.lines[1]
 
 
+@pytest.mark.parametrize(("rare", "told"), [(10, False), (5, True)])
+def test_options_for_rare_classes_are_named_where_there_are_some(tmp_path, rare, told):
+    """Of the other class there are 30 images."""
+    labels = np.repeat([0, 1], [30, rare])
+    dataset = write_npz(tmp_path / "a.npz", x_train=PIXELS[: len(labels)], y_train=labels)
+    line = summarise(DataOptions(dataset=dataset)).lines[2]
+    assert line.startswith(f"classes: 2, of {rare} to 30 images each in the training part")
+    assert ("--metric and --class-weights" in line) == told
+
+
 def clear(picture, place):
     """White on nothing: on white nothing is left."""
     pixels = np.full((*picture.size[::-1], 4), 255, np.uint8)

@@ -49,7 +49,7 @@ class RectifiedConvolution(Op):
     """A ReLU, a convolution, and batch normalisation."""
 
     parameters = ("filters", "height", "width", "stride height", "stride width")
-    words = ("ReLU, convolution", "{0} filters, norm", "{1}×{2}, stride {3}×{4}")
+    words = ("ReLU, conv", "{0} filters, norm", "{1}×{2}, stride {3}×{4}")
     brief = "conv {1}×{2}"
     begins_with_relu = True
     title = "convolution"

@@ -20,7 +20,7 @@ LAST_EPOCHS = 5
 FLOPS_A_MULTIPLY_ADD = 2
 
 _PERCENT: dict[str, Any] = {
-    "accuracy_in_percent": True,
+    "score_in_percent": True,
     "log_base": e,
     "flops_a_multiply_add": 1,
     "density_of": "cells",
@@ -55,7 +55,7 @@ class RewardOptions(Section):
     log_base: Annotated[float, Field(gt=1, allow_inf_nan=False)] = Field(
         10.0, description="Of block-qnn's logarithms. Default: 10, e (v1, v3)."
     )
-    accuracy_in_percent: bool = Field(
+    score_in_percent: bool = Field(
         False, description="Of block-qnn: rewards from 0 to 100. Default: off, on (v1, v3)."
     )
     flops_a_multiply_add: PositiveInt = Field(
@@ -78,7 +78,7 @@ class RewardOptions(Section):
     HEADING: ClassVar = "Reward and limits"
     ONLY_WITH: ClassVar = {
         ("reward", "block-qnn"): (
-            *("flops_weight", "density_weight", "log_base", "accuracy_in_percent"),
+            *("flops_weight", "density_weight", "log_base", "score_in_percent"),
             *("flops_a_multiply_add", "density_of"),
         )
     }
@@ -119,7 +119,7 @@ def block_qnn(outcome: Outcome, options: RewardOptions) -> float:
     its cells. Without these numbers, as where a training failed, it is the accuracy alone.
     """
     reward, metrics = outcome.best, outcome.metrics
-    if options.accuracy_in_percent:
+    if options.score_in_percent:
         reward *= 100
     if metrics.get("multiply_adds"):
         flops = options.flops_a_multiply_add * metrics["multiply_adds"]

@@ -84,7 +84,7 @@ class Rules:
             )
         reward = partial(_reward, REWARDS.find(options.reward), options)
         # charges that exceed chance would make the failure the better network
-        chance = None if options.accuracy_in_percent else task.score.chance
+        chance = None if options.score_in_percent else task.score.chance
         return cls(
             seed=seed,
             budget=budget,

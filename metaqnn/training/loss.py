@@ -63,6 +63,7 @@ def balance(labels: Tensor, classes: int) -> Tensor:
 
     n / (k n_c), of n images in k classes, n_c of them in the class; 0 where a class has none.
     """
-    counts = labels.bincount(minlength=classes).double()
+    counts = labels.cpu().bincount(minlength=classes).double()  # which some devices do not have
     there = counts > 0
-    return torch.where(there, len(labels) / (there.sum() * counts.clamp(min=1)), 0.0).float()
+    weights = torch.where(there, len(labels) / (there.sum() * counts.clamp(min=1)), 0.0)
+    return weights.float().to(labels.device)

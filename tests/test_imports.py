@@ -54,7 +54,7 @@ FLOORS = (
     {"spaces"},
     {"agents", "executors", "stopping"},
     {"models"},
-    {"training"},
+    {"training", "language"},
     {"evaluators"},
     {"search", "testing"},
     {"config"},

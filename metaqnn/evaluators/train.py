@@ -146,7 +146,8 @@ class TrainEvaluator(Evaluator):
         """The evaluator of a run, on the device that is there."""
         if not space.trainable:
             raise MetaqnnError(
-                "the networks of this space cannot be built, only looked up: --evaluator table"
+                "the networks of this space cannot be built, only looked up: --evaluator table; or "
+                "they are cells that read texts: --dataset text:FILE"
             )
         return cls(options.data, options.recipe, place, options.metric)
 

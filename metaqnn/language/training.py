@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -10,7 +11,6 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils import clip_grad_norm_
 
 from metaqnn.device import resolve_device, use_threads
-from metaqnn.evaluators.base import Job
 from metaqnn.executors.base import Place
 from metaqnn.language.corpus import Corpus
 from metaqnn.language.files import save_model
@@ -20,9 +20,12 @@ from metaqnn.stopping.base import Progress, Verdict
 from replay import Outcome
 from state_space import Architecture
 
+if TYPE_CHECKING:
+    from metaqnn.evaluators.base import Job
+
 
 def train(
-    cell: Architecture | str, corpus: Corpus, recipe: LanguageRecipe, place: Place, job: Job
+    cell: Architecture | str, corpus: Corpus, recipe: LanguageRecipe, place: Place, job: "Job"
 ) -> Outcome:
     """Train the model of a cell, and validate it after every epoch.
 

@@ -63,8 +63,8 @@ class DataOptions(DataSetOptions):
 
     dataset: str = Field(
         "digits",
-        description="A name that `metaqnn datasets` lists, npz:FILE or folder:DIR; a path alone is "
-        "either.",
+        description="A name that `metaqnn datasets` lists, npz:FILE, folder:DIR or text:FILE; a "
+        "path alone is any.",
     )
     data_dir: str | None = Field(None, description="Folder in which the data set lies.")
     download: bool = Field(False, description="Download the data set into --data-dir if need be.")

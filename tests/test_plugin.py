@@ -269,7 +269,7 @@ def test_classes_are_no_objects(mosaic):
 def test_an_option_of_another_part_is_refused(site):
     agent, evaluator = PARTS[2:4], PARTS[4:]
     result = CliRunner().invoke(main, ["run", *agent, *evaluator, "--epochs", "3"])
-    refused(result, "epochs is an option of the evaluator train, and the evaluator is likelihood")
+    refused(result, "epochs is an option of the evaluator train and language, and")
 
 
 def test_options_of_parts_of_the_package_that_were_not_chosen_are_theirs(folder, tmp_path):

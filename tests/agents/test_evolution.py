@@ -106,6 +106,7 @@ def test_a_mutation_is_legal_and_changes_one_decision_where_nothing_needs_repair
         assert mutant == changed
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.sampled_from(SPACE_NAMES), st.integers(0, 2**32))
 def test_neighbours_are_one_for_each_other_option_of_each_decision(name, seed):
@@ -297,6 +298,7 @@ def test_the_first_population_is_mutants_of_networks_by_hand():
     assert agent.ask() == Evolution(MACRO, 0).ask()
 
 
+@pytest.mark.slow
 def test_many_mutations_leave_nothing_of_where_they_began():
     # each of 46 operations is one of seven: of 100 networks 657 edges are none on average
     space = SPACES["hierarchical-cifar10"]

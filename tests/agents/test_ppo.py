@@ -178,7 +178,7 @@ def test_the_critic_learns_what_a_decision_is_worth():
     options = ActorCriticOptions(controller_batch=8, lstm_units=8, baseline_decay=1.0, entropy=1.0)
     agent = ActorCritic(Layers(2), 0, options)
     pays = {"small": 1.0, "large": 0.0}
-    for number in range(400):
+    for number in range(1000):
         walk = agent.ask().walk
         agent.tell(trial(number, walk), pays[walk[0]])
     batch = agent.policy.encode([(("small", "stop"), 0), (("large", "stop"), 0)])

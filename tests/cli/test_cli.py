@@ -571,7 +571,7 @@ def test_toml_that_is_nested_too_deeply_is_told(invoke, tmp_path):
     ],
 )
 def test_a_data_set_of_another_form_says_which_there_are(invoke, name, problem):
-    refused(invoke("check", name), problem, "a data set is npz:FILE, folder:DIR, the path of")
+    refused(invoke("check", name), problem, "a data set is npz:FILE, folder:DIR, text:FILE")
 
 
 def test_a_folder_is_no_file_of_options(finished_run, invoke, tmp_path):

@@ -35,10 +35,16 @@ def make_space(name: str) -> Space[Any]:
     return bind_space(settings, SHAPES.get(name, (3, 32, 32)), 10)
 
 
+LARGE = (
+    *("metaqnn-mnist", "metaqnn-svhn", "nas-cifar10", "nasnet-cifar10", "block-qnn-cifar"),
+    *("hierarchical-cifar10", "cell-201", "nas-ptb"),
+)
+"""Presets beside which there is a smaller one of the same kind, or one that is alike."""
+
+
 def space_parameter(name: str) -> Any:
-    """The name as a parameter of a test, which takes long where there is very much to choose."""
-    tokens = sum(map(len, make_space(name).vocabulary.values()))
-    return pytest.param(name, marks=pytest.mark.slow if tokens > 300 else ())
+    """The name as a parameter of a test, which takes long for a large preset."""
+    return pytest.param(name, marks=pytest.mark.slow if name in LARGE else ())
 
 
 SPACE_NAMES = ["tiny", *preset_names()]

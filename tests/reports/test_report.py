@@ -262,7 +262,9 @@ def test_networks_of_every_space_can_be_drawn(space):
         architecture = space.architecture(random_walk(space, generator)).expanded  # cells too
         shape = (3, 32, 32) if space.trainable else None
         root = xml.fromstring(draw(architecture, shape))
-        assert len(list(root.iter(f"{SVG}rect"))) == len(architecture.nodes) + 1
+        sources = {source for node in architecture.nodes for source in node.inputs}
+        inputs = sum(source < 0 for source in sources)  # the images; of a cell also its states
+        assert len(list(root.iter(f"{SVG}rect"))) == len(architecture.nodes) + inputs
         lines = [path for path in root.iter(f"{SVG}path") if path.get("stroke")]
         assert len(lines) == architecture.edges
         for box in root.iter(f"{SVG}rect"):

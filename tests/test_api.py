@@ -384,6 +384,7 @@ def test_names_that_are_taken_and_folders_that_are_none_are_told_in_one_line():
         Search(**BANDIT, agent="random", name="b").q_table()
 
 
+@pytest.mark.slow
 def test_who_works_on_a_folder_works_alone_and_all_may_look():
     search = Search(**BANDIT, name="a")
     second = Search.open("results/a")

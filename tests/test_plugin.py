@@ -374,6 +374,7 @@ def make_search(mosaic, space, name, evaluator, score):
     return Search(space=space, agent=agent, evaluator=evaluator, score=score, budget=10, name=name)
 
 
+@pytest.mark.slow
 def test_objects_of_a_program_are_gone_on_with(mosaic, tmp_path, monkeypatch):
     """A plain score that lies below 0, of any function."""
     monkeypatch.chdir(tmp_path)

@@ -15,7 +15,7 @@ from metaqnn.data.options import DataSetOptions
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
 from metaqnn.executors.base import Place
-from metaqnn.language.recipe import LanguageRecipe
+from metaqnn.language.recipe import CHARACTERS, UNITS, WORDS, LanguageRecipe
 from metaqnn.options import Section
 from metaqnn.registry import resolve
 from metaqnn.task import Score, Task
@@ -24,8 +24,6 @@ from state_space import Space
 
 if TYPE_CHECKING:
     from metaqnn.language.corpus import Corpus
-
-WORDS, CHARACTERS = "words", "characters"
 
 
 class TextOptions(DataSetOptions):
@@ -44,8 +42,8 @@ class TextOptions(DataSetOptions):
     @field_validator("tokens")
     @classmethod
     def _known(cls, tokens: str) -> str:
-        if tokens not in (WORDS, CHARACTERS):
-            raise PydanticCustomError("tokens", f"It must be {WORDS} or {CHARACTERS}")
+        if tokens not in UNITS:
+            raise PydanticCustomError("tokens", f"It must be one of {', '.join(UNITS)}")
         return tokens
 
 

@@ -11,9 +11,7 @@ import torch
 from torch import Tensor
 
 from metaqnn.errors import MetaqnnError
-
-WORDS, CHARACTERS = "words", "characters"
-UNITS = (WORDS, CHARACTERS)
+from metaqnn.language.recipe import CHARACTERS
 
 END, UNKNOWN = "<eos>", "<unk>"
 """The end of a line, and a token that the training part does not have."""

@@ -10,8 +10,8 @@ from safetensors.torch import save
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.language.cell import OPS
-from metaqnn.language.corpus import UNITS
 from metaqnn.language.model import TORCH, Dimensions, LanguageModel, parameters
+from metaqnn.language.recipe import UNITS
 from metaqnn.storage import why, write_file
 from state_space import Architecture
 from state_space.notation import NotationError, read

@@ -13,6 +13,9 @@ from metaqnn.training.shared import TrainingOptions
 
 OPTIMIZERS = SGD, ADAM = "sgd", "adam"
 
+UNITS = WORDS, CHARACTERS = "words", "characters"
+"""What a text is read in."""
+
 
 class LanguageRecipe(TrainingOptions):
     """The rules of a training; the defaults are those of Zaremba's small model."""

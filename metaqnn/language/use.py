@@ -8,10 +8,10 @@ import pandas as pd
 import torch
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.language.corpus import CHARACTERS, END, UNKNOWN, read_lines, split_text
+from metaqnn.language.corpus import END, UNKNOWN, read_lines, split_text
 from metaqnn.language.files import load_model
 from metaqnn.language.model import LanguageModel
-from metaqnn.language.recipe import LanguageRecipe
+from metaqnn.language.recipe import CHARACTERS, LanguageRecipe
 from metaqnn.language.training import log_likelihood
 
 

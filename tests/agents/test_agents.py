@@ -10,13 +10,22 @@ from metaqnn.errors import MetaqnnError
 from state_space import random_walk
 from tests.helpers.agents import q_learning
 from tests.helpers.parts import agent_of
-from tests.helpers.spaces import make_space
+from tests.helpers.spaces import SPACE_NAMES, make_space
 
 trial = testing.make_trial
 score = testing.score_walk
 search = testing.search
 
 
+FEW = ("tiny", "digits", "nas-digits", "pnas-cifar10", "practical", "recurrent-small")
+"""Spaces of all kinds of walks: chains, skips, stages, tokens of many kinds."""
+
+
+@pytest.mark.parametrize(
+    "space",
+    [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in SPACE_NAMES],
+    indirect=True,
+)
 @pytest.mark.parametrize(
     "check",
     [

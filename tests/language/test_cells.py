@@ -162,6 +162,7 @@ def test_stacked_or_one_by_one_a_cell_computes_the_same(space, seed, inputs):
     torch.testing.assert_close(made(x, state), plain(cell, made, x, state))
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.sampled_from(SPACES[:2]), st.integers(0, 2**32))
 def test_gradients_agree_with_finite_differences(space, seed):

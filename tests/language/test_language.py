@@ -118,7 +118,9 @@ def test_the_likelihood_is_that_of_reading_on_whatever_the_pieces(size):
 PERIODIC = "abcdefgh" * 100
 
 
-@pytest.mark.parametrize("cell", ["lstm", "nascell", pytest.param("enas", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "cell", ["lstm", *(pytest.param(cell, marks=pytest.mark.slow) for cell in CELLS)]
+)
 def test_what_is_certain_is_learnt(cell):
     made = CELLS[cell]() if cell in CELLS else cell
     corpus = make_corpus([PERIODIC, PERIODIC], "characters")
@@ -167,7 +169,7 @@ def test_the_score_is_read_as_perplexity_or_bits(tmp_path):
 SMALL = ["--epochs", 1, "--units", 8, "--layers", 1, "--device", "cpu", "--quiet"]
 
 
-@pytest.mark.parametrize("agent", ["random", "q-learning"])
+@pytest.mark.parametrize("agent", ["q-learning"])
 def test_a_text_of_ones_own_is_searched_for(tmp_path, agent):
     file = tmp_path / "my text.txt"
     file.write_text("the quick brown fox jumps over the lazy dog\n" * 40)

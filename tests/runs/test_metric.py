@@ -79,6 +79,7 @@ def test_the_kept_weights_have_it_on_the_validation_images(folder):
     assert macro_f1(validation.labels.numpy(), answers) == pytest.approx(best)
 
 
+@pytest.mark.slow
 def test_finals_have_it_on_the_test_images_beside_the_error(folder, arrays):
     done = call("finalize", folder, "-k", "2", "--ensemble", "1", "--epochs", "2")
     assert done.exit_code == 0, done.output

@@ -217,6 +217,7 @@ def test_what_somebody_gave_stays(searched):
     )  # designs made by hand come first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("limit", "confirmed"), [("20s", 0), ("10h", 3)])
 def test_the_best_are_trained_again_where_there_is_time(searched, limit, confirmed):
     changes = {"time_limit": limit}

@@ -78,6 +78,7 @@ def add_option(text):
     path.write_text(f"{text}\n{path.read_text()}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "place"),
     [

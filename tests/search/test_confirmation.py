@@ -297,6 +297,7 @@ def test_the_best_have_weights_whichever_of_their_trainings_came_last(tmp_path):
         assert content == max(known[1:])
 
 
+@pytest.mark.slow
 def test_after_its_moment_no_network_is_new_and_the_best_are_trained_again(path):
     now = time.monotonic()
     early = make_search(path, "random", budget=40, evaluator=noisy, confirm=3, confirm_from=now)

@@ -131,6 +131,7 @@ def test_a_right_graph_is_replayed(digits, usual, number):
     assert made.replays == 2 * full - WARM_UP and made.freed
 
 
+@pytest.mark.slow
 def test_what_stands_around_a_network_is_recorded_too(digits):
     recipe = Recipe(epochs=2, batch_size=32, keep_path=0.6, auxiliary=0.4, clip_norm=1.0)
     cell = "A(F) = [RC(F,3,3,1,1), SC(F,3,1)@-1, ADD@0,1]"

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils import clip_grad_norm_
 
 from metaqnn.device import resolve_device, use_threads
+from metaqnn.errors import MetaqnnError
 from metaqnn.executors.base import Place
 from metaqnn.language.corpus import Corpus
 from metaqnn.language.files import save_model
@@ -113,8 +114,14 @@ def epochs(
         ends: On `time.perf_counter`: no epoch goes on after it.
 
     Raises:
+        MetaqnnError: The text is too short.
         FloatingPointError: The loss stopped being finite.
     """
+    if len(corpus.training) < 2 * recipe.batch_size:
+        raise MetaqnnError(
+            f"{len(corpus.training)} tokens are too few for {recipe.batch_size} pieces of text "
+            "side by side: give a smaller --batch-size"
+        )
     training = columns(corpus.training, recipe.batch_size)
     learnt = [weights for weights in model.parameters() if weights.requires_grad]
     made = torch.optim.Adam if recipe.optimizer == ADAM else torch.optim.SGD

@@ -142,6 +142,13 @@ def test_a_model_of_matched_size():
     assert abs(outcome.metrics["parameters"] - 5000) < 600
 
 
+def test_a_text_that_is_too_short_is_told():
+    corpus = make_corpus(["abcdefgh" * 4, PERIODIC], "characters")
+    cell = CELLS["nascell"]()
+    with pytest.raises(MetaqnnError, match="32 tokens are too few for 20 pieces"):
+        train(cell, corpus, LanguageRecipe(epochs=1), Place(), Job(cell, 0))
+
+
 def test_an_hour_is_an_hour():
     corpus = make_corpus([PERIODIC, PERIODIC], "characters")
     recipe = LanguageRecipe(epochs=1000, seconds=0.5, units=8, layers=1)

@@ -262,6 +262,7 @@ def additive(space, seed):
     return lambda walk: sum(table[at, tokens.index(token)] for at, token in enumerate(walk))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("acquisition", ["ucb", "ei", "thompson"])
 def test_increasing_transformations_of_the_reward_change_no_proposal(acquisition):
     options = BayesianOptions(acquisition=acquisition)
@@ -458,6 +459,7 @@ def test_signals_that_tell_the_reward_save_trainings_whatever_their_sign(sign):
     assert np.mean(leads) > 3 * np.std(leads, ddof=1) / np.sqrt(len(leads))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("acquisition", ["ucb", "ei", "thompson"])
 def test_restored_with_signals_equals_uninterrupted(acquisition):
     score = additive(MACRO, 5)
@@ -504,6 +506,7 @@ def test_who_wants_signals_must_be_told_them():
         search(agent, MACRO, additive(MACRO, 0), 6)
 
 
+@pytest.mark.slow
 def test_a_run_tells_them_where_networks_are_trained_and_else_says_so(invoke):
     result = invoke(
         *("run", "--agent", "bayesian", "--zero-cost", "--budget", "7", "--epochs", "1"),

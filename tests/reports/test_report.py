@@ -326,6 +326,7 @@ def test_watching_ends_with_the_search_and_a_last_page(tmp_path, monkeypatch):
     assert ">not running</span>" in target.read_text()
 
 
+@pytest.mark.slow
 def test_an_interrupted_watch_leaves_a_page_that_is_not_loaded_again(tmp_path, monkeypatch):
     run = record_run(tmp_path / "r", [])
 

@@ -157,6 +157,7 @@ def again(search):
     return search.memory.frame().query("confirmation > 0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agent", AGENTS)
 def test_the_budget_counts_confirmations_and_agents_are_not_told(tmp_path, agent):
     jobs = []

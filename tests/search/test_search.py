@@ -287,6 +287,7 @@ class Threads:
         return wait(futures, return_when=FIRST_COMPLETED).done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agent", AGENTS)
 def test_with_several_slots_no_network_is_trained_twice_and_none_is_lost(path, agent):
     trained = []

@@ -33,7 +33,18 @@ class Role(NamedTuple):
         """The name among the options of a run, or a part that a program has made itself."""
         if self.name == "stopper":  # is an option of its own
             return next((name for name in STOPPERS if given.get(name) is True), "")
-        return given.get(self.name, self.default)
+        return given.get(self.name, self.usual(given))
+
+    def usual(self, given: Mapping[str, Any]) -> str:
+        """The name where none is among the options; a data set may know its evaluator.
+
+        Raises:
+            MetaqnnError: There is no such data set.
+        """
+        dataset = given.get("dataset")
+        if self.name == "evaluator" and isinstance(dataset, str):
+            return find_dataset(dataset)[0].evaluator
+        return self.default
 
     def section(self, chosen: str) -> type[Section]:
         """The options of the part of a name.
@@ -102,10 +113,9 @@ def chosen_sections(
     asked = given.get("workers", 1) not in (1, None) or given.get("network_timeout") is not None
     if "executor" not in given and asked:
         given["executor"] = "processes"
-    if "evaluator" not in given and isinstance(dataset := given.get("dataset"), str):
-        usual = find_dataset(dataset)[0].evaluator
-        if usual != ROLES[0].default:
-            given["evaluator"] = usual
+    for role in ROLES:
+        if role.name not in given and (usual := role.usual(given)) != role.default:
+            given[role.name] = usual
     sections = dict(COMMON)
     for role in ROLES:
         name = role.chosen(given)

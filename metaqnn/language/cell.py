@@ -68,7 +68,6 @@ class RecurrentCell(nn.Module):
         self.units = units
         self.states = len(cell.outputs)
         self.outputs = cell.outputs
-        self.nodes = cell.nodes
         self.blocks, joined = _blocks(cell)
         self.maps: dict[int, list[int]] = {INPUT: [], HIDDEN: []}
         for block in self.blocks:

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -132,5 +133,7 @@ def read_lines(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise MetaqnnError(f"{path} is no text in UTF-8: {error}") from None
+    except (EOFError, zlib.error) as error:  # of a file that was cut off
+        raise MetaqnnError(f"{packed} cannot be read: {error}") from None
     except OSError as error:
         raise MetaqnnError(f"{path} cannot be read: {error.strerror or error}") from None

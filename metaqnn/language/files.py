@@ -19,8 +19,8 @@ from state_space.recurrent import LINEAR, MEMORY
 
 KIND = "language model"
 
-MOST = 1 << 32
-"""Weights of a model that is read."""
+FLOAT = 4
+"""Bytes of a weight."""
 
 
 def save_model(
@@ -66,8 +66,9 @@ def load_model(path: Path) -> tuple[LanguageModel, tuple[str, ...], str]:
                 raise MetaqnnError("its dimensions make no sense")
             if len(vocabulary) != dimensions.tokens or facts["unit"] not in UNITS:
                 raise MetaqnnError("its vocabulary makes no sense")
-            if parameters(cell, dimensions) > MOST:
-                raise MetaqnnError("it is too large")
+            # before anything so large is made
+            if FLOAT * parameters(cell, dimensions) > path.stat().st_size:
+                raise MetaqnnError("it has fewer weights than its dimensions say")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         model = LanguageModel(cell, dimensions, torch.Generator())
         model.load_state_dict(tensors)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from metaqnn import budget
-from metaqnn.config import RunConfig, chosen_sections, homes_of, read_time
+from metaqnn.config import ROLES, RunConfig, chosen_sections, homes_of, read_time
 from metaqnn.data.datasets import find_dataset
 from metaqnn.evaluators.base import find_evaluator
 from metaqnn.options import fields_of
@@ -40,9 +40,7 @@ def defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     limit = given.get("time_limit") or _usual_time(given)
     if limit is None:
         return {}
-    dataset = given.get("dataset")
-    usual = find_dataset(dataset)[0].evaluator if isinstance(dataset, str) else "train"
-    evaluator = given.get("evaluator", usual)
+    evaluator = ROLES[0].chosen(given)
     options = fields_of(find_evaluator(evaluator).Options) if isinstance(evaluator, str) else {}
     chosen = DEFAULTS if RECIPE in options else {key: DEFAULTS[key] for key in ("agent", "budget")}
     return {**chosen, "time_limit": limit}

@@ -18,6 +18,7 @@ from metaqnn.evaluators.base import Job
 from metaqnn.evaluators.language import LanguageEvaluator, LanguageOptions, TextOptions, read
 from metaqnn.executors.base import Place
 from metaqnn.language.corpus import END, UNKNOWN, make_corpus, read_ptb, read_text
+from metaqnn.language.files import load_model, save_model
 from metaqnn.language.model import Dimensions, LanguageModel
 from metaqnn.language.named import CELLS
 from metaqnn.language.recipe import LanguageRecipe
@@ -79,6 +80,10 @@ def test_packed_files_are_read_as_others(tmp_path):
         and corpus.validation.tolist().count(corpus.vocabulary.index(UNKNOWN)) == 1
     )
     assert corpus.test is None  # whose file is not even there
+    whole = (tmp_path / "ptb.train.txt.gz").read_bytes()
+    (tmp_path / "ptb.train.txt.gz").write_bytes(whole[:-9])
+    with pytest.raises(MetaqnnError, match="txt.gz cannot be read"):
+        read_ptb(tmp_path, "words")
 
 
 @pytest.mark.skipif(not PTB.is_dir(), reason="needs Penn Treebank beside the project")
@@ -202,6 +207,17 @@ def test_a_text_of_ones_own_is_searched_for(tmp_path, agent):
     refused(call("generate", file), "cannot be read")
     file.write_text("other words\n" * 100)
     refused(call("resume", run, "--budget", 3), "has another text than that of the run")
+
+
+def test_a_file_that_claims_to_be_larger_than_it_is_is_not_made(tmp_path):
+    model = LanguageModel("rnn", Dimensions(3, 4, 1), torch.Generator().manual_seed(0))
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(save_model(model, "rnn", ("a", "b", "c"), "words"))
+    assert load_model(path)[0].size == model.size
+    model.dimensions = Dimensions(3, 400_000, 1)
+    path.write_bytes(save_model(model, "rnn", ("a", "b", "c"), "words"))
+    with pytest.raises(MetaqnnError, match="fewer weights than its dimensions say"):
+        load_model(path)
 
 
 def test_images_and_texts_are_not_taken_for_each_other(tmp_path):

@@ -23,7 +23,8 @@ from metaqnn.reports.view import View
 from metaqnn.runs.assembly import Parts, assemble
 from metaqnn.runs.clock import Clock
 from metaqnn.runs.creation import create_run, plan_run
-from metaqnn.runs.finals import finalize, plan_finals
+from metaqnn.runs.finalizing import finalize
+from metaqnn.runs.finals import plan_finals
 from metaqnn.runs.keywords import keywords, own_task, split_objects
 from metaqnn.runs.run import Run, open_run
 from metaqnn.runs.session import open_search, search_with_bar, teach

@@ -107,7 +107,7 @@ def finalize(
     from metaqnn.cli.drive import INTERRUPTED
     from metaqnn.reports.finals import render, summarise
     from metaqnn.reports.top_k import best_networks
-    from metaqnn.runs.finals import finalize as train_and_test
+    from metaqnn.runs.finalizing import finalize as train_and_test
     from metaqnn.runs.finals import plan_finals
     from metaqnn.runs.published import with_published
     from metaqnn.runs.run import open_run

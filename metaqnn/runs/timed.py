@@ -25,7 +25,8 @@ from metaqnn.metrics.base import METRICS
 from metaqnn.networks.cost import total_cost
 from metaqnn.runs.assembly import Parts, make_evaluator
 from metaqnn.runs.clock import SHARE, Clock
-from metaqnn.runs.finals import Finals, finalize, plan_finals
+from metaqnn.runs.finalizing import finalize
+from metaqnn.runs.finals import Finals, plan_finals
 from metaqnn.runs.results import FINAL
 from metaqnn.runs.run import Run
 from metaqnn.stopping.base import Progress

@@ -212,7 +212,7 @@ def plan_finals(
         raise MetaqnnError(
             f"{run.path}: only what metaqnn has trained on images it trains in the end"
         )
-    searched = {**options.recipe.model_dump(), "train_limit": None}
+    searched = {**options.recipe.model_dump(), "train_limit": None, "epoch_images": None}
     asked = preset(recipe, searched, run.task.shape[1], changes)
     sizes = [f"{key}-{value}" for key, value in (scale or {}).items()]
     path = named_folder(run.path / FINAL, name or "-".join([recipe, *sizes]))

@@ -132,7 +132,7 @@ def finalize(
     click.echo(render(summarise(results, score), score, form))
     for network, reason in results.dropna(subset=["error"])[["network", "error"]].values:
         click.echo(printable(f"{network} failed: {reason}"), err=True)
-    if results["test_error"].isna().all() and results["error"].isna().any():
-        name = printable(run.config.parts["evaluator"].data.dataset)
+    if results[score.tested].isna().all() and results["error"].isna().any():
+        name = printable(run.config.values()["dataset"])
         click.echo(f"{name} has no test images: no test error is known", err=True)
     click.echo(f"\nThe weights, and the results of every training, are in {finals.path}", err=True)

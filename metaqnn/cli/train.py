@@ -240,11 +240,11 @@ def _test(
     import torch
 
     from metaqnn.device import resolve_device
+    from metaqnn.metrics.tested import test_results
     from metaqnn.models.network import probabilities
-    from metaqnn.runs.results import test_results
 
     device = torch.device(resolve_device(config.run.device))
     found = probabilities(network, facts, images.images, device)
-    error, low, high, *others = test_results(found, images.labels, metric).values()
+    error, low, high, *others = test_results(found, images.labels.numpy(), metric).values()
     told = f"test error {error:.2%} on {len(images)} images, 95 % interval {low:.2%} to {high:.2%}"
     return ", ".join([told, *(f"test {metric.name} {value:.2%}" for value in others)])

@@ -5,9 +5,6 @@ from contextlib import nullcontext
 
 import pandas as pd
 
-from metaqnn.data.check import differences_in_scale
-from metaqnn.data.fingerprint import fingerprint
-from metaqnn.data.parts import load, load_split
 from metaqnn.environment import keep_test, read_data
 from metaqnn.runs.assembly import make_executor, make_trainer
 from metaqnn.runs.finals import Finals
@@ -33,7 +30,7 @@ def finalize(
         seeds: Trainings of each.
         ensemble: How many of the best are tested together.
         quiet: Show no bar.
-        warn: Told what looks wrong about the test images.
+        warn: Told what looks wrong about the test part.
 
     Raises:
         MetaqnnError: See `Finals.train` and `Finals.test`.
@@ -54,11 +51,10 @@ def _finalize(
     run = finals.run
     evaluator = make_trainer(run)
     evaluator.check(run.task, read_data(run.path))
-    images = load(evaluator.images, "test")  # else they are found missing after hours
-    if images is not None:
-        keep_test(run.path, fingerprint(images))
-        training, _ = load_split(evaluator.images)
-        for text in differences_in_scale(training, images, "the test images"):
+    examination = evaluator.examination()  # else it is found missing after hours
+    if examination is not None:
+        keep_test(run.path, examination.fingerprint)
+        for text in examination.warnings():
             warn(text)
     done = 0
     with finals.lock():
@@ -66,7 +62,7 @@ def _finalize(
         with make_bar(quiet=quiet) as progress:
             total = seeds * len(networks)
             # of one training nothing else is known meanwhile
-            seconds = evaluator.recipe.seconds if total == 1 else None
+            seconds = run.config.values()["seconds"] if total == 1 else None
             task = progress.add_task(f"final: {finals.path.name}", total=total, state="")
 
             def observe(event: Event) -> None:
@@ -83,4 +79,4 @@ def _finalize(
                     done = (seed + 1) * len(networks)  # some may have been trained before
             finally:
                 executor.shutdown()
-        return finals.test(networks, range(seeds), ensemble, images)
+        return finals.test(networks, range(seeds), ensemble, examination)

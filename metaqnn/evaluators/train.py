@@ -124,6 +124,7 @@ class TrainEvaluator(Trainer):
 
     Options = TrainOptions
     recipes = NAMES
+    search_recipes = (PRACTICAL,)
     anew = ("data_dir", "train_limit", *fields_of(Recipe))
 
     images: DataOptions

@@ -52,13 +52,15 @@ class Trainer(Evaluator):
     """Trains networks on a data set.
 
     Attributes:
-        recipes: By which they can be trained in the end; the first is the usual one.
-        anew: Options that may be others then.
+        recipes: By which they can be trained in the end.
+        search_recipes: Values of the option `recipe` of searches that are of use to others.
+        anew: Options that may be others in the end.
     """
 
     trains = True
     uses_gpu = True
     recipes: ClassVar[tuple[str, ...]]
+    search_recipes: ClassVar[tuple[str, ...]] = ()
     anew: ClassVar[tuple[str, ...]]
 
     @classmethod

@@ -111,9 +111,9 @@ def as_text(summary: pd.DataFrame, score: Score) -> pd.DataFrame:
             "rank": format_column(summary["rank"], "{}".format),
             score.tested.replace("_", " "): errors,
             "95 % interval": [low + high for low, high in zip(lows, highs, strict=True)],
-            **{f"test {score.header}": format_column(summary[name], score.show) for name in also},
+            **{f"test {score.header}": format_column(summary[name], score.format) for name in also},
             score.name if also_tested(score) else "validation": format_column(
-                summary[score.column], score.show
+                summary[score.column], score.format
             ),
             "parameters": format_column(summary["parameters"], "{:,}".format),
             "multiply-adds": format_column(summary["multiply_adds"], "{:,}".format),

@@ -126,8 +126,8 @@ class Finals:
         Returns:
             The columns of RESULTS, where the rows of other networks and seeds stay.
         """
-        score, rows = self.run.task.score.column, list[dict[str, Any]]()
-        names = columns_of(self.run.task.score)
+        score, rows = self.run.task.score, list[dict[str, Any]]()
+        names = columns_of(score)
         for seed in seeds:
             with closing(self._memory(self._seeded(seed), seed)) as memory:
                 # by walk, for on another scale the network is another one
@@ -135,7 +135,8 @@ class Finals:
             members: list[np.ndarray] = []
             for network in networks.to_dict("records"):
                 final = trained[network["walk"]]
-                row = {name: network.get(name) for name in names} | {score: network["score"]}
+                row = {name: network.get(name) for name in names}
+                row |= {score.column: score.read(network["score"])}
                 failed = not pd.isna(final["error"])
                 sizes = {name: final[name] for name in SIZES if name in final}
                 row |= {"seed": seed, "seconds": final.get("seconds"), **sizes}

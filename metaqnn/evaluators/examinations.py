@@ -1,5 +1,6 @@
 """The test parts of images and of texts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,13 @@ class ImageExamination(Examination):
         counts = pd.DataFrame(pairs).value_counts(sort=False)
         return counts.rename("images").reset_index()
 
+    def tell(self, measured: Mapping[str, float]) -> str:
+        """The error, and the metric if that is another."""
+        error, low, high, *others = measured.values()
+        told = [f"test error {error:.2%} on {len(self.images)} images, "]
+        told[0] += f"95 % interval {low:.2%} to {high:.2%}"
+        return ", ".join([*told, *(f"test {self.metric.name} {value:.2%}" for value in others)])
+
     def warnings(self) -> list[str]:
         """Where they lie elsewhere than the training images."""
         training, _ = load_split(self.data)
@@ -108,3 +116,10 @@ class TextExamination(Examination):
         ends = sorted(float(self.score.read(mean + step)) for step in (-spread, spread))
         low, high = ends
         return {self.score.tested: float(self.score.read(mean)), "low": low, "high": high}
+
+    def tell(self, measured: Mapping[str, float]) -> str:
+        """The perplexity or bits, and the interval."""
+        assert self.corpus.test is not None, "a corpus without is none"
+        value, low, high = (self.score.show_tested(value) for value in measured.values())
+        name = self.score.tested.replace("_", " ")
+        return f"{name} {value} on {len(self.corpus.test):,} tokens, 95 % interval {low} to {high}"

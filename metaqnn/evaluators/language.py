@@ -14,7 +14,7 @@ from metaqnn.data.datasets import at_home, find_dataset
 from metaqnn.data.options import DataSetOptions
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Job
-from metaqnn.evaluators.trainer import Examination, Trainer
+from metaqnn.evaluators.trainer import Examination, Lesson, Trainer
 from metaqnn.executors.base import Place
 from metaqnn.language.presets import NAMES, preset
 from metaqnn.language.recipe import CHARACTERS, UNITS, WORDS, LanguageRecipe
@@ -95,7 +95,7 @@ class LanguageEvaluator(Trainer):
     def task(cls, options: LanguageOptions, made_for: Task, *, trains: bool = True) -> Task:
         """To tell the next token of a text."""
         tokens = len(read(options.text).vocabulary) if trains else made_for.shape[0]
-        score = replace(_score(options.text), chance=-log(tokens), high=0.0)
+        score = replace(score_of(options.text), chance=-log(tokens), high=0.0)
         return Task((tokens,), ("next token",), score)
 
     @classmethod
@@ -113,6 +113,21 @@ class LanguageEvaluator(Trainer):
         searched = {**options.recipe.model_dump(), "token_limit": None}
         return preset(recipe, searched, given)
 
+    @classmethod
+    def lesson(
+        cls,
+        options: LanguageOptions,
+        network: str | None,
+        init_from: Path | None,
+        place: Place,
+        *,
+        final: bool,
+    ) -> Lesson:
+        """The model of a cell."""
+        from metaqnn.evaluators.text_lesson import text_lesson
+
+        return text_lesson(options, network, init_from, place)
+
     def in_full(self) -> Self:
         """The same: what is tested is the model of the best epoch on the validation part."""
         return self
@@ -121,7 +136,7 @@ class LanguageEvaluator(Trainer):
         """The test part."""
         from metaqnn.evaluators.examinations import TextExamination
 
-        return TextExamination(read(self.text, test=True), _score(self.text))
+        return TextExamination(read(self.text, test=True), score_of(self.text))
 
     @property
     def epochs(self) -> int:  # type: ignore[override]  # read-only, as all of it
@@ -178,7 +193,7 @@ class LanguageEvaluator(Trainer):
         return options.text.stem
 
 
-def _score(options: TextOptions) -> Score:
+def score_of(options: TextOptions) -> Score:
     """What people read, whatever the number of different tokens."""
     if options.tokens == CHARACTERS:
         return Score("bits a character", "bits", scale="bits", digits=3)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
@@ -11,7 +12,7 @@ from metaqnn.data.datasets import find_dataset
 from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Job
-from metaqnn.evaluators.trainer import Examination, Trainer
+from metaqnn.evaluators.trainer import Examination, Lesson, Trainer
 from metaqnn.executors.base import Place
 from metaqnn.metrics.base import METRICS
 from metaqnn.options import Section, fields_of, make
@@ -168,6 +169,21 @@ class TrainEvaluator(Trainer):
         """That of images of the task's size, on all of them."""
         searched = {**options.recipe.model_dump(), "train_limit": None}
         return preset(recipe, searched, task.shape[1], given)
+
+    @classmethod
+    def lesson(
+        cls,
+        options: TrainOptions,
+        network: str | None,
+        init_from: Path | None,
+        place: Place,
+        *,
+        final: bool,
+    ) -> Lesson:
+        """A network that may begin with the weights of another."""
+        from metaqnn.evaluators.image_lesson import image_lesson
+
+        return image_lesson(options, network, init_from, place, final=final)
 
     def in_full(self) -> Self:
         """On the validation images too."""

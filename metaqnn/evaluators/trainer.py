@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from metaqnn.evaluators.base import Evaluator
+from metaqnn.evaluators.base import Evaluator, Job
+from metaqnn.executors.base import Place
 from metaqnn.task import Task
+from replay import Outcome
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +49,68 @@ class Examination(ABC):
         """What looks wrong about it, beside what the networks learn from."""
         return []
 
+    @abstractmethod
+    def tell(self, measured: Mapping[str, float]) -> str:
+        """What `measure` gave, in words."""
+
+
+class Lesson(ABC):
+    """A network that is trained by itself.
+
+    Attributes:
+        name: What people call the network.
+        epochs: How many it takes in full.
+        notes: What a person should know beforehand, a line each.
+    """
+
+    name: str
+    epochs: int
+    notes: tuple[str, ...]
+
+    @abstractmethod
+    def train(self, job: Job) -> Outcome:
+        """Train it.
+
+        Args:
+            job: Whose architecture counts for nothing.
+        """
+
+    @abstractmethod
+    def tell(self, outcome: Outcome) -> str:
+        """How large it is, and what the training took."""
+
+    def warnings(self, outcome: Outcome) -> list[str]:
+        """What went wrong, and what to try."""
+        return []
+
+    @abstractmethod
+    def examination(self) -> Examination | None:
+        """As `Trainer.examination`."""
+
+    @abstractmethod
+    def show(self, score: float) -> str:
+        """A score on the validation part for people, with what it is."""
+
+    @abstractmethod
+    def check_target(self, target: Path) -> None:
+        """See whether the network could be written to a file, before it is trained for hours.
+
+        Raises:
+            MetaqnnError: It cannot.
+        """
+
+    @abstractmethod
+    def write(self, weights: Path, target: Path) -> None:
+        """Write the trained network in the format of the target's suffix.
+
+        Args:
+            weights: The file with the weights of the outcome.
+            target: The file to write.
+
+        Raises:
+            MetaqnnError: It cannot be written.
+        """
+
 
 class Trainer(Evaluator):
     """Trains networks on a data set.
@@ -75,6 +139,30 @@ class Trainer(Evaluator):
             task: Of the search.
             recipe: Its name.
             given: What is to be different.
+        """
+
+    @classmethod
+    @abstractmethod
+    def lesson(
+        cls,
+        options: Any,
+        network: str | None,
+        init_from: Path | None,
+        place: Place,
+        *,
+        final: bool,
+    ) -> Lesson:
+        """A network of somebody's own, to be trained by itself.
+
+        Args:
+            options: With those of the recipe.
+            network: Its text or name; None is that of the file.
+            init_from: A file of weights to begin with.
+            place: Where.
+            final: It is tested in the end, and learns from all that it may.
+
+        Raises:
+            MetaqnnError: There is no such network, or it does not fit the data set.
         """
 
     @abstractmethod

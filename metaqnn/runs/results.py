@@ -23,9 +23,9 @@ def columns_of(score: Score) -> tuple[str, ...]:
 
     `test_error` is the share of the test images that are classified wrong, `low` and `high` its
     95 % interval (Wilson's); then the score on the test images, where it is another one, and under
-    its own name that on the validation images in the search, as people read it; `seconds` are those of the final
-    training, `weights` is the file in the folder, `error` why the training failed. Of texts
-    `test_perplexity` or `test_bits` stand in the place of `test_error`.
+    its own name that on the validation images in the search, as people read it; `seconds` are those
+    of the final training, `weights` is the file in the folder, `error` why the training failed. Of
+    texts `test_perplexity` or `test_bits` stand in the place of `test_error`.
 
     Args:
         score: Of the search.

@@ -147,18 +147,11 @@ class Memory:
             note = {**note, CONFIRMATION: confirmation}
         with self.transaction():
             trial = Trial(self._next("number"), walk, stage, digest, seed, dict(note), imported)
+            written = json.dumps(trial.note, default=lambda number: number.item())  # of numpy
             self._connection.execute(
                 "INSERT INTO trials (number, walk, stage, digest, seed, note, imported) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    trial.number,
-                    json.dumps(walk),
-                    stage,
-                    digest,
-                    seed,
-                    json.dumps(trial.note, default=lambda number: number.item()),  # of numpy
-                    imported,
-                ),
+                (trial.number, json.dumps(walk), stage, digest, seed, written, imported),
             )
         return trial
 
@@ -188,10 +181,8 @@ class Memory:
     def begin(self, trial: Trial) -> int:
         """Record that a trial's training begins; returns how often it had begun and never ended."""
         key = f"begun {trial.number}"
-        with self.transaction():
-            rows = self._rows("SELECT value FROM run WHERE key = ?", key)
-            before = int(rows[0][0]) if rows else 0
-            self._connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (key, before + 1))
+        before = int(self._kept(key) or 0)
+        self._keep(key, before + 1)
         return before
 
     def end(self, trial: Trial) -> None:
@@ -210,9 +201,8 @@ class Memory:
     def refuse(self, trial: Trial, reason: str) -> None:
         """Record that a trial is not to be trained, and that the agent is not told of it."""
         with self.transaction():
-            self._connection.execute(
-                "UPDATE trials SET refused = ? WHERE number = ?", (reason, trial.number)
-            )
+            query = "UPDATE trials SET refused = ? WHERE number = ?"
+            self._connection.execute(query, (reason, trial.number))
 
     def refused(self) -> list[Trial]:
         """The trials that were refused."""
@@ -220,23 +210,26 @@ class Memory:
 
     def refusals(self) -> dict[str, str]:
         """Why each refused network is refused, by its digest."""
-        return dict(
-            self._rows(
-                "SELECT digest, refused FROM trials WHERE refused IS NOT NULL ORDER BY number"
-            )
-        )
+        query = "SELECT digest, refused FROM trials WHERE refused IS NOT NULL ORDER BY number"
+        return dict(self._rows(query))
+
+    def keep_measured(self, name: str, digest: str, value: float) -> None:
+        """Record what was measured of a network, whether it is trained or not."""
+        self._keep(f"{name} {digest}", value)
+
+    def measured(self, name: str, digest: str) -> float | None:
+        """What was measured of a network; None where nothing was."""
+        known: float | None = self._kept(f"{name} {digest}")
+        return known
 
     def keep_snapshot(self, snapshot: bytes) -> None:
         """Record what the agent is now, in place of what it was."""
-        with self.transaction():
-            self._connection.execute(
-                "INSERT OR REPLACE INTO run VALUES ('snapshot', ?)", (snapshot,)
-            )
+        self._keep("snapshot", snapshot)
 
     def snapshot(self) -> bytes | None:
         """The agent's last snapshot; None before the first trial."""
-        rows = self._rows("SELECT value FROM run WHERE key = 'snapshot'")
-        return rows[0][0] if rows else None
+        snapshot: bytes | None = self._kept("snapshot")
+        return snapshot
 
     def history(self) -> Iterator[tuple[Trial, float]]:
         """Every finished trial but confirmations, and its reward, in the order they were told."""
@@ -286,14 +279,20 @@ class Memory:
         query = f"SELECT {ROWS} FROM trials WHERE NOT imported {condition}"
         return make_frame(self._rows(f"{query} ORDER BY number"))
 
+    def _keep(self, key: str, value: Any) -> None:
+        with self.transaction():
+            self._connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (key, value))
+
+    def _kept(self, key: str) -> Any:
+        rows = self._rows("SELECT value FROM run WHERE key = ?", key)
+        return rows[0][0] if rows else None
+
     def _next(self, column: str) -> int:
         return int(self._rows(f"SELECT COALESCE(MAX({column}), 0) + 1 FROM trials")[0][0])
 
     def _trials(self, condition: str) -> list[Trial]:
-        rows = self._rows(
-            "SELECT number, walk, stage, digest, seed, note, imported FROM trials "
-            f"WHERE {condition} ORDER BY number"
-        )
+        columns = "number, walk, stage, digest, seed, note, imported"
+        rows = self._rows(f"SELECT {columns} FROM trials WHERE {condition} ORDER BY number")
         return [read_trial(row) for row in rows]
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:

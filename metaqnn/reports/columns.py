@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from metaqnn.registry import check_name
+from metaqnn.search.rewards import LATENCY, show_latency
 from metaqnn.task import Score
 
 
@@ -37,6 +38,7 @@ COLUMNS = {
     "reward": Column("reward", "{:.4f}".format, lowest_first=False),
     "parameters": Column("parameters", "{:,}".format, whole=True),
     "multiply_adds": Column("multiply-adds", "{:,}".format, whole=True),
+    LATENCY: Column("latency", show_latency),
     "seconds": Column("seconds", "{:.1f}".format),
     "found": Column("found", whole=True),
     "epsilon": Column("epsilon", "{:g}".format),
@@ -44,12 +46,12 @@ COLUMNS = {
 }
 """By their names in csv and json; `predicted` stands there too, in tables as an asterisk.
 
-`trainings` is left out where no network was trained again."""
+`trainings` is left out where no network was trained again, and the latency where none was measured."""
 
 SORTS = {column.header: name for name, column in COLUMNS.items() if column.lowest_first is not None}
 """By what the networks can be sorted; see `sort_column`."""
 
-COSTS = {COLUMNS[name].header: name for name in ("parameters", "multiply_adds")}
+COSTS = {COLUMNS[name].header: name for name in ("parameters", "multiply_adds", LATENCY)}
 """Against what there is a front of scores."""
 
 

@@ -18,6 +18,7 @@ from metaqnn.runs.results import (
     read_results,
 )
 from metaqnn.runs.run import Run
+from metaqnn.search.rewards import LATENCY, show_latency
 from metaqnn.task import Score
 
 
@@ -76,13 +77,15 @@ def summarise(results: pd.DataFrame, score: Score) -> pd.DataFrame:
         The columns rank (empty for ensembles), test_error, deviation (standard deviation over the
         seeds, empty for one), low and high (means of the intervals), the score on the test images,
         where it is not the accuracy, such as test_macro_f1, and on the validation images in the
-        search (accuracy, macro_f1), parameters, multiply_adds, seconds, seeds and network. Of texts
-        it is test_perplexity or test_bits in the place of test_error.
+        search (accuracy, macro_f1), parameters, multiply_adds, latency (where it was measured),
+        seconds, seeds and network. Of texts it is test_perplexity or test_bits in the place of
+        test_error.
     """
     tested = [name for name in also_tested(score) if name in results]
     groups = results.groupby("network", sort=False)
     first = ["rank", score.tested, "low", "high", *tested, score.column]
-    means = groups[[*first, "parameters", "multiply_adds", "seconds"]].mean()
+    latency = [LATENCY] if LATENCY in results else []
+    means = groups[[*first, "parameters", "multiply_adds", *latency, "seconds"]].mean()
     means.insert(2, "deviation", groups[score.tested].std())
     seeds = groups[score.tested].count()
     means["seeds"] = seeds.where(seeds > 0, groups["weights"].count())
@@ -117,6 +120,11 @@ def as_text(summary: pd.DataFrame, score: Score) -> pd.DataFrame:
             ),
             "parameters": format_column(summary["parameters"], "{:,}".format),
             "multiply-adds": format_column(summary["multiply_adds"], "{:,}".format),
+            **(
+                {"latency": format_column(summary[LATENCY], show_latency)}
+                if LATENCY in summary
+                else {}
+            ),
             "seconds": format_column(summary["seconds"], "{:.1f}".format),
             "network": summary["network"],
         }

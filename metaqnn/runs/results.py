@@ -8,6 +8,7 @@ import pandas as pd
 from metaqnn.errors import MetaqnnError
 from metaqnn.metrics.tested import test_column
 from metaqnn.runs.run import Run
+from metaqnn.search.rewards import LATENCY
 from metaqnn.storage import write_file
 from metaqnn.task import Score
 
@@ -32,7 +33,8 @@ def columns_of(score: Score) -> tuple[str, ...]:
     """
     return (
         *("seed", "rank", score.tested, "low", "high", *also_tested(score), score.column),
-        *("parameters", "multiply_adds", "seconds", "network", "digest", "weights", "error"),
+        *("parameters", "multiply_adds", LATENCY, "seconds", "network", "digest", "weights"),
+        "error",
     )
 
 

@@ -1,4 +1,4 @@
-"""The score against parameters and multiply-adds."""
+"""The score against parameters, multiply-adds and, where it was measured, latency."""
 
 from textwrap import wrap
 
@@ -11,8 +11,16 @@ from metaqnn.reports.figures.findings import Findings, NothingToShow
 from metaqnn.reports.figures.percent import stretch
 from metaqnn.reports.figures.style import COLOURS, GREY, make_figure
 from metaqnn.reports.pareto import pareto_front
+from metaqnn.search.rewards import LATENCY
 
-COSTS = {"parameters": "parameters", "multiply_adds": "multiply-adds an image"}
+COSTS = {
+    "parameters": "parameters",
+    "multiply_adds": "multiply-adds an image",
+    LATENCY: "latency (ms)",
+}
+
+UNITS = {LATENCY: 1e-3}
+"""Of costs in the panels, where it is not 1."""
 
 NAMED = 15
 """So many networks at most are named."""
@@ -49,7 +57,8 @@ def draw(findings: Findings) -> Figure:
     parts = figure.subfigures(2, 1, height_ratios=[3.3, height], squeeze=False)[:, 0]
     panels = parts[0].subplots(1, len(costs), sharey=True, squeeze=False)[0]
     for axes, cost in zip(panels, costs, strict=True):
-        _draw_front(axes, found[cost], findings.score.draw(found["score"]), fronts[cost], numbers)
+        values = found[cost] / UNITS.get(cost, 1)
+        _draw_front(axes, values, findings.score.draw(found["score"]), fronts[cost], numbers)
         axes.set_xlabel(COSTS[cost])
     panels[0].set_ylabel(findings.score.label)
     stretch(panels[0], findings.score)

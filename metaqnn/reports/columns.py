@@ -46,7 +46,7 @@ COLUMNS = {
 }
 """By their names in csv and json; `predicted` stands there too, in tables as an asterisk.
 
-`trainings` is left out where no network was trained again, and the latency where none was measured."""
+`trainings` is left out where no network was trained again, `latency` where none was measured."""
 
 SORTS = {column.header: name for name, column in COLUMNS.items() if column.lowest_first is not None}
 """By what the networks can be sorted; see `sort_column`."""

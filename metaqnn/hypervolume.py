@@ -47,8 +47,5 @@ def hypervolume(points: Floats) -> float:
     heights = points[:, -1] - np.append(points[1:, -1], 0.0)
     if points.shape[1] == 2:  # on the front the other coordinate grows where this one falls
         return float(points[:, 0] @ heights)
-    return sum(
-        height * hypervolume(points[: count + 1, :-1])
-        for count, height in enumerate(heights.tolist())
-        if height
-    )
+    slices = enumerate(heights.tolist(), start=1)
+    return float(sum(height * hypervolume(points[:count, :-1]) for count, height in slices))

@@ -3,9 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from metaqnn.registry import check_name
 from state_space import Architecture
 
@@ -31,7 +28,7 @@ OBJECTIVES: Mapping[str, Objective] = {
 }
 """By the names that people give them."""
 
-METRICS: Mapping[str, str] = {one.metric: one.label for one in OBJECTIVES.values()}
+LABELS: Mapping[str, str] = {one.metric: one.label for one in OBJECTIVES.values()}
 """The label of each by its metric."""
 
 

@@ -15,7 +15,7 @@ from metaqnn.evaluators.base import EVALUATORS, Evaluator, FunctionEvaluator
 from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.executors.base import EXECUTORS, Executor, Place
 from metaqnn.networks.cost import known_costs
-from metaqnn.objectives import Costs, metrics_of
+from metaqnn.objectives import Costs
 from metaqnn.runs.run import Run
 from metaqnn.search.rules import Rules
 from metaqnn.search.told import Told
@@ -123,7 +123,7 @@ def make_agent(run: Run, space: Space[Any]) -> Agent:
         agent = made.from_options(chosen, space, run.config.run.seed)
     if agent.wants_signals:
         agent.signals = make_evaluator(run, space).signals()
-    if agent.weighs_costs and (wanted := metrics_of(run.config.rewards.objective)):
+    if agent.weighs_costs and (wanted := run.config.rewards.costs):
         agent.costs = _costs(run, space, wanted)
     return agent
 
@@ -213,7 +213,7 @@ def trained_agent(run: Run) -> Agent:
     memory = run.memory()
     agent = make_agent(run, run.space())
     with memory.moment():  # else the history may be longer than what the snapshot knows
-        told = Told(metrics_of(run.config.rewards.objective), agent)
+        told = Told(run.config.rewards.costs, agent)
         restore_agent(agent, memory.snapshot(), told.history(memory))
     memory.close()
     return agent

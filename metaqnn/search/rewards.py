@@ -95,6 +95,11 @@ class RewardOptions(Section):
         preset = REWARD_PRESETS.get(str(given.get("reward")), {})
         return {**preset, **given}
 
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """The metrics of the objectives."""
+        return metrics_of(self.objective)
+
     @field_validator("objective", mode="before")
     @classmethod
     def _are_known(cls, value: Any) -> Any:

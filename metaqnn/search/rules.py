@@ -11,7 +11,7 @@ from typing import Any, Self
 from metaqnn.budget import reserved
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import known_costs, total_cost
-from metaqnn.objectives import Costs, metrics_of
+from metaqnn.objectives import Costs
 from metaqnn.search.rewards import FLOPS_A_MULTIPLY_ADD, REWARDS, Reward, RewardOptions
 from metaqnn.task import Score, Shape, Task
 from replay import Outcome
@@ -100,7 +100,7 @@ class Rules:
             grow_every=grow_every,
             score=task.score,
             confirm=confirm,
-            objectives=metrics_of(options.objective),
+            objectives=options.costs,
             costs=partial(known_costs, task.shape) if space.trainable else lambda architecture: {},
         )
 

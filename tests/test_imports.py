@@ -48,6 +48,8 @@ FLOORS = (
         "terminal",
         "notebook",
         "budget",
+        "objectives",
+        "hypervolume",
     },
     {"environment", "metrics", "networks"},
     {"data"},

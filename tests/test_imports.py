@@ -49,7 +49,6 @@ FLOORS = (
         "notebook",
         "budget",
         "objectives",
-        "hypervolume",
     },
     {"environment", "metrics", "networks"},
     {"data"},

@@ -4,10 +4,10 @@
     python benchmarks/peers.py --table
 
 FOLDER has cifar10.npz and mnist.npz (x_train, y_train, x_test, y_test); 6,000 of their images are
-to train on, or all for the tasks cifar10-full and mnist-full; all of the test part are tested. Every entrant has the same seconds of processor time
-of one thread, its search and its last training included. Each call adds a line to
-results/published/peers.csv; --table makes peers.md of all of them. KerasTuner wants
-`pip install keras keras-tuner six`.
+to train on, or all for the tasks cifar10-full and mnist-full; all of the test part are tested.
+Every entrant has the same seconds of processor time of one thread, its search and its last training
+included. Each call adds a line to results/published/peers.csv; --table makes peers.md of all of
+them. KerasTuner wants `pip install keras keras-tuner six`.
 """
 
 import argparse

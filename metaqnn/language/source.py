@@ -163,7 +163,7 @@ def _layer(cell: Architecture) -> str:
         sizes={weights_name(source): len(own) for source, own in made.maps.items() if own},
         before=", ".join(before),
         steps="\n".join(f"        {line}" for line in equations(cell, made)),
-        after=f"[{', '.join(_value(made, output) for output in cell.outputs)}]",
+        after=f"[{', '.join(results_of(cell, made))}]",
     )
 
 
@@ -211,6 +211,11 @@ def equations(cell: Architecture, made: RecurrentCell) -> list[str]:
         lines.append(f"v{position} = {line}")
         maps(position)
     return lines
+
+
+def results_of(cell: Architecture, made: RecurrentCell) -> list[str]:
+    """What `equations` call what a step hands on."""
+    return [_value(made, output) for output in cell.outputs]
 
 
 def _map(source: int, place: int) -> str:

@@ -29,6 +29,9 @@ from metaqnn.task import Shape
 def show(network: str, input_shape: Shape, space: str | None, svg: Path | None) -> None:
     """Describe NETWORK, such as "[C(64,3,1), P(2,2), SM(10)]" or, by its name, nasnet-a.
 
+    NETWORK may be a recurrent cell too: nascell, enas, lstm, gru, rnn, or the text of one that a
+    search has found. Then its equations are printed, and a drawing has one step.
+
     Prints every layer with the shape of its output, its parameters and its multiply-adds an image;
     or what is wrong, and where. A layer that does not read the one before it has the positions of
     those that it reads behind an @; the first column counts them. Cells are written out; a drawing
@@ -37,6 +40,7 @@ def show(network: str, input_shape: Shape, space: str | None, svg: Path | None) 
     from tabulate import tabulate
 
     from metaqnn.errors import MetaqnnError
+    from metaqnn.language.description import describe_cell, is_cell
     from metaqnn.networks.cost import check_scores, layer_costs, total_cost
     from metaqnn.networks.notation import find_network
     from metaqnn.reports.drawing import draw
@@ -45,6 +49,14 @@ def show(network: str, input_shape: Shape, space: str | None, svg: Path | None) 
     from metaqnn.training.settings import check_settings
     from state_space.notation import NotationError
 
+    if is_cell(network):
+        cell, lines = describe_cell(network)
+        if svg:
+            if isinstance(cell, str):
+                raise MetaqnnError(f"{cell} is PyTorch's own, of which there is no drawing")
+            write_output(svg, draw(cell, None))
+        click.echo("\n".join(lines))
+        return
     try:
         if space is None:
             architecture = find_network(network)

@@ -30,7 +30,8 @@ def columns_of(score: str) -> tuple[str, ...]:
     `test_error` is the share of the test images that are classified wrong, `low` and `high` its
     95 % interval (Wilson's); then the score on the test images, where it is another one, and under
     its own name that on the validation images in the search; `seconds` are those of the final
-    training, `weights` is the file in the folder, `error` why the training failed.
+    training, `weights` is the file in the folder, `error` why the training failed. Where networks
+    were quantised there are those of `metaqnn.runs.quantising.quantise_finals` too.
 
     Args:
         score: Its column.
@@ -50,14 +51,24 @@ def test_column(score: str) -> str | None:
 COUNTS = dict.fromkeys(("rank", "parameters", "multiply_adds"), "Int64")
 """Columns of whole numbers, some of which are missing."""
 
+BYTES = dict.fromkeys(("bytes", "int8_bytes"), "Int64")
+"""Likewise, of networks that were quantised too."""
+
+KEY = ["seed", "network"]
+"""The columns that tell the rows apart."""
 
 NEEDED = ("rank", "test_error", "seed", "network", "digest", "weights", "error")
 """Columns without which nothing is known; the first are of numbers."""
 
 
 def write_results(folder: Path, results: pd.DataFrame) -> None:
-    """Write RESULTS of a folder; the rows of other networks and seeds stay."""
-    _write(folder / RESULTS, results, read_results)
+    """Write RESULTS of a folder; the rows of other networks and seeds stay, and other columns."""
+    path = folder / RESULTS
+    if path.exists():
+        before = read_results(path)
+        others = [name for name in before if name not in results]
+        results = results.merge(before[[*KEY, *others]], how="left", on=KEY)
+    _write(path, results, read_results)
 
 
 def keep_answers(
@@ -80,9 +91,8 @@ def keep_answers(
 
 def _write(path: Path, rows: pd.DataFrame, read: Callable[[Path], pd.DataFrame]) -> None:
     if path.exists():
-        key = ["seed", "network"]
         before = read(path)
-        known = before.set_index(key).index.isin(rows.set_index(key).index)
+        known = before.set_index(KEY).index.isin(rows.set_index(KEY).index)
         rows = pd.concat([rows, before[~known]])
     write_file(path, rows.to_csv(index=False, lineterminator="\n"))
 
@@ -107,7 +117,7 @@ def read_results(path: Path) -> pd.DataFrame:
         MetaqnnError: It is something else.
     """
     try:
-        found = pd.read_csv(path, dtype=COUNTS)
+        found = pd.read_csv(path, dtype={**COUNTS, **BYTES})
         missing = [name for name in NEEDED if name not in found]
         if missing:
             raise ValueError(f"it has no column {', '.join(missing)}")

@@ -53,7 +53,7 @@ def quantise(model: bytes, facts: Facts, images: Images) -> bytes:
     """
     need_int8()
     import onnx
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
         """The images, some at a time."""
@@ -75,6 +75,7 @@ def quantise(model: bytes, facts: Facts, images: Images) -> bytes:
                 path,
                 Reader(),
                 quant_format=QuantFormat.QDQ,
+                activation_type=QuantType.QUInt8,  # three times as fast as QInt8 on x86
                 per_channel=True,
                 extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm", "MatMul"]},
             )

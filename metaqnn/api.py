@@ -24,7 +24,7 @@ from metaqnn.runs.clock import Clock
 from metaqnn.runs.creation import create_run, plan_run
 from metaqnn.runs.finalizing import finalize
 from metaqnn.runs.finals import plan_finals
-from metaqnn.runs.keywords import keywords, own_task, split_objects
+from metaqnn.runs.keywords import keywords, own_task, split_objects, with_arrays
 from metaqnn.runs.run import Run, open_run
 from metaqnn.runs.session import open_search, search_with_bar, teach
 from metaqnn.runs.timed import plan_search, train_last, with_deadline
@@ -69,13 +69,13 @@ class Search(View):
             shape: Of examples that only you have, such as (channels, size, size) of images.
             classes: How many classes they have, or the names of these.
             score: What your function's scores are, or those that you tell.
-            options: Those of `metaqnn run`, with _ for -; name and results_dir among them.
+            options: Those of `metaqnn run`, _ for -; arrays are a dataset too: `keep_arrays`.
 
         Raises:
             MetaqnnError: An option is unknown or impossible, or the name is taken.
         """
         objects, given = split_objects(space=space, agent=agent, evaluator=evaluator)
-        given |= keywords(options)
+        given = with_arrays(given | keywords(options))
         own = shape is not None or classes is not None
         if own and given.setdefault("dataset", "own") != "own" and "evaluator" not in objects:
             raise MetaqnnError(f"shape and classes are those of {given['dataset']} already")

@@ -30,7 +30,15 @@ from metaqnn.cli.options import trust_option
     "architecture as metadata), .onnx, .pt2 (torch.export) or .py (PyTorch source that needs "
     "nothing of metaqnn; its weights are written beside it as .safetensors).",
 )
-def export(source: Path, trust: bool, rank: int | None, final: str | None, target: Path) -> None:
+@click.option(
+    "--int8",
+    is_flag=True,
+    help="In whole numbers of 8 bits: a quarter of the bytes. SOURCE is the run's folder, whose "
+    "images for training tell how far the values in the network go; FILE is .onnx.",
+)
+def export(
+    source: Path, trust: bool, rank: int | None, final: str | None, target: Path, int8: bool
+) -> None:
     """Write a trained network of SOURCE, a run's folder or a .safetensors file, to a file.
 
     A .pt2 or .py file, which can run code when it is read, is never read here.
@@ -41,15 +49,19 @@ def export(source: Path, trust: bool, rank: int | None, final: str | None, targe
     before has handed on, it makes the scores of the next token, and what it hands on itself.
     """
     from metaqnn.errors import MetaqnnError
+    from metaqnn.models.network import load_network
     from metaqnn.reports.export import write_network
     from metaqnn.reports.finals import final_weights
     from metaqnn.reports.top_k import weights_file
+    from metaqnn.runs.quantising import write_int8
     from metaqnn.runs.results import find_results
     from metaqnn.runs.run import open_run
 
     if source.is_file():
         if rank is not None or final is not None:
             raise MetaqnnError(f"{source} is one network: --rank and --final are of a run's folder")
+        if int8:
+            raise MetaqnnError(f"{source} has no images, which --int8 needs: a run's folder")
         path = source
     elif final is None:
         run = open_run(source, trust=trust)
@@ -58,4 +70,8 @@ def export(source: Path, trust: bool, rank: int | None, final: str | None, targe
             click.echo(f"of the search; --final {finals[0]} has what was trained anew", err=True)
     else:
         path = final_weights(open_run(source, trust=trust), rank, final)
-    click.echo(f"{write_network(path, target)} is in {target}")
+    if int8:
+        write_int8(open_run(source, trust=trust), path, target)
+        click.echo(f"{load_network(path)[1].architecture} is in {target}")
+    else:
+        click.echo(f"{write_network(path, target)} is in {target}")

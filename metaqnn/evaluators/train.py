@@ -167,7 +167,7 @@ class TrainEvaluator(Trainer):
         cls, options: TrainOptions, task: Task, recipe: str, given: Mapping[str, Any]
     ) -> dict[str, Any]:
         """That of images of the task's size, on all of them."""
-        searched = {**options.recipe.model_dump(), "train_limit": None}
+        searched = {**options.recipe.model_dump(), "train_limit": None, "epoch_images": None}
         return preset(recipe, searched, task.shape[1], given)
 
     @classmethod

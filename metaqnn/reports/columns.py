@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from metaqnn.objectives.names import OBJECTIVES
 from metaqnn.registry import check_name
 from metaqnn.task import Score
 
@@ -49,7 +50,7 @@ COLUMNS = {
 SORTS = {column.header: name for name, column in COLUMNS.items() if column.lowest_first is not None}
 """By what the networks can be sorted; see `sort_column`."""
 
-COSTS = {COLUMNS[name].header: name for name in ("parameters", "multiply_adds")}
+COSTS = {name: objective.metric for name, objective in OBJECTIVES.items()}
 """Against what there is a front of scores."""
 
 

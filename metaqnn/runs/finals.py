@@ -165,17 +165,7 @@ class Finals:
         return replace(self.run, config=self.run.config.changed({"seed": seed}, self.run.objects))
 
     def _memory(self, run: Run, seed: int) -> Memory:
-        path = self.path / f"seed-{seed}.sqlite"
-        try:
-            if not path.exists():
-                # whole or not at all
-                partial = path.with_name(f"{path.name}.partial")
-                partial.unlink(missing_ok=True)
-                Memory.create(partial, run.identity).close()
-                partial.replace(path)
-            return run.memory(path)
-        except MetaqnnError as error:
-            raise MetaqnnError(f"{error}; --name chooses another folder") from None
+        return open_memory(self.path / f"seed-{seed}.sqlite", run)
 
     def _weights(self, seed: int) -> Path:
         return self.path / f"seed-{seed}"
@@ -185,6 +175,28 @@ class Finals:
             return torch.device(resolve_device(self.run.config.run.device))
         except MetaqnnError:  # a cluster's machines may have GPUs that this one has not
             return torch.device(resolve_device("auto"))
+
+
+def open_memory(path: Path, run: Run) -> Memory:
+    """The memory of trainings, made if need be.
+
+    Args:
+        path: Of the file.
+        run: Whose identity it has.
+
+    Raises:
+        MetaqnnError: It is damaged, or belongs to another configuration.
+    """
+    try:
+        if not path.exists():
+            # whole or not at all
+            partial = path.with_name(f"{path.name}.partial")
+            partial.unlink(missing_ok=True)
+            Memory.create(partial, run.identity).close()
+            partial.replace(path)
+        return run.memory(path)
+    except MetaqnnError as error:
+        raise MetaqnnError(f"{error}; --name chooses another folder") from None
 
 
 def plan_finals(

@@ -22,13 +22,14 @@ from metaqnn.reports.top_k import best_networks
 from metaqnn.reports.view import View
 from metaqnn.runs.assembly import Parts, assemble
 from metaqnn.runs.clock import Clock
-from metaqnn.runs.creation import create_run, plan_run
+from metaqnn.runs.creation import create_run
 from metaqnn.runs.finalizing import finalize
 from metaqnn.runs.finals import plan_finals
-from metaqnn.runs.keywords import keywords, own_task, split_objects
+from metaqnn.runs.keywords import keywords, split_objects
+from metaqnn.runs.program import plan_program
 from metaqnn.runs.run import Run, open_run
 from metaqnn.runs.session import open_search, search_with_bar, teach
-from metaqnn.runs.timed import plan_search, train_last, with_deadline
+from metaqnn.runs.timed import train_last, with_deadline
 from metaqnn.search.asked import Asked
 from metaqnn.search.loop import Search as Loop
 from metaqnn.storage import as_path, going_on
@@ -76,20 +77,13 @@ class Search(View):
         Raises:
             MetaqnnError: An option is unknown or impossible, or the name is taken.
         """
-        objects, given = split_objects(space=space, agent=agent, evaluator=evaluator)
-        given |= keywords(options)
-        own = shape is not None or classes is not None
-        if own and given.setdefault("dataset", "own") != "own" and "evaluator" not in objects:
-            raise MetaqnnError(f"shape and classes are those of {given['dataset']} already")
-        if "evaluator" in objects:
-            given.pop("dataset", None)
-        metric = {"metric": given["metric"]} if "metric" in given else {}
-        task = own_task(shape, classes, score, **metric) if own else None
-        settings = {"space": given["space"]} if "space" in objects else None
-        run, _ = plan_run(given, objects, task, settings)
-        run = plan_search(run, given)
-        if task is None and score is not None:
-            run = replace(run, task=replace(run.task, score=score))
+        run, given = plan_program(
+            options,
+            {"space": space, "agent": agent, "evaluator": evaluator},
+            shape=shape,
+            classes=classes,
+            score=score,
+        )
         if run.path.exists():
             raise MetaqnnError(
                 f"{run.path} exists: Search.open({str(run.path)!r}) goes on with it, name='...' "
@@ -98,7 +92,7 @@ class Search(View):
         command = ["metaqnn.Search", *(f"{name}={value!r}" for name, value in given.items())]
         parts = assemble(run)
         make_observers(run, parts.space)
-        create_run(parts, command, reads_data=not own)
+        create_run(parts, command, reads_data=shape is None and classes is None)
         parts.executor.shutdown()
         self._take(run)
 

@@ -24,7 +24,7 @@ from metaqnn.runs.assembly import Parts, assemble
 from metaqnn.runs.clock import Clock
 from metaqnn.runs.creation import create_run
 from metaqnn.runs.finalizing import finalize
-from metaqnn.runs.finals import plan_finals
+from metaqnn.runs.grid import choose_setting, plan_grid
 from metaqnn.runs.keywords import keywords, split_objects
 from metaqnn.runs.program import plan_program
 from metaqnn.runs.run import Run, open_run
@@ -77,13 +77,8 @@ class Search(View):
         Raises:
             MetaqnnError: An option is unknown or impossible, or the name is taken.
         """
-        run, given = plan_program(
-            options,
-            {"space": space, "agent": agent, "evaluator": evaluator},
-            shape=shape,
-            classes=classes,
-            score=score,
-        )
+        named = {"space": space, "agent": agent, "evaluator": evaluator}
+        run, given = plan_program(options, named, shape, classes, score)
         if run.path.exists():
             raise MetaqnnError(
                 f"{run.path} exists: Search.open({str(run.path)!r}) goes on with it, name='...' "
@@ -264,6 +259,8 @@ class Search(View):
         recipe: str = "short",
         seeds: int = 1,
         scale: Mapping[str, int] | None = None,
+        grid: Mapping[str, Sequence[Any]] | None = None,
+        int8: bool = False,
         name: str | None = None,
         quiet: bool = False,
         **options: Any,
@@ -276,6 +273,9 @@ class Search(View):
             recipe: Its name.
             seeds: Trainings of each.
             scale: How large to make the networks, by the keys of the space's scale.
+            grid: Values of options of the recipe, of which the best are found first; the table of
+                all is grid.csv in the folder of the trainings.
+            int8: Write the networks in whole numbers of 8 bits too.
             name: Of the folder of the trainings; the recipe's unless given.
             quiet: Show no progress.
             options: Those of `metaqnn finalize`, with _ for -.
@@ -289,6 +289,7 @@ class Search(View):
         given = keywords(options)
         check_name("recipe", NAMES, recipe)
         networks = best_networks(self._run, k)
-        finals = plan_finals(self._run, recipe, name, given, scale)
-        results = finalize(finals, networks, seeds, ensemble, quiet=quiet)
+        plan = plan_grid(self._run, recipe, name, given, scale, keywords(grid or {}))
+        finals, _ = choose_setting(plan, networks, quiet=quiet)
+        results = finalize(finals, networks, seeds, ensemble, int8=int8, quiet=quiet)
         return summarise(results, self._run.task.score)

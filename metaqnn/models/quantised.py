@@ -53,7 +53,12 @@ def quantise(model: bytes, facts: Facts, images: Images) -> bytes:
     """
     need_int8()
     import onnx
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
         """The images, some at a time."""

@@ -15,7 +15,6 @@ from metaqnn.task import Score
 def plan_program(
     options: Mapping[str, Any],
     parts: Mapping[str, Any],
-    *,
     shape: Sequence[int] | None,
     classes: int | Sequence[str] | None,
     score: Score | None,

@@ -15,6 +15,7 @@ from replay.schema import (
     NOT_AGAIN,
     OUTCOMES,
     SCHEMA,
+    TRIALS,
     Connection,
     check_names,
     connect,
@@ -233,11 +234,13 @@ class Memory:
 
     def history(self) -> Iterator[tuple[Trial, float]]:
         """Every finished trial but confirmations, and its reward, in the order they were told."""
-        for row in self._rows(
-            "SELECT number, walk, stage, digest, seed, note, imported, reward FROM trials "
-            f"WHERE finished IS NOT NULL AND {NOT_AGAIN} ORDER BY finished"
-        ):
+        told = f"finished IS NOT NULL AND {NOT_AGAIN} ORDER BY finished"
+        for row in self._rows(f"SELECT {TRIALS}, reward FROM trials WHERE {told}"):
             yield read_trial(row[:-1]), row[-1]
+
+    def told(self) -> Iterator[tuple[Trial, Outcome, float]]:
+        """The same with the outcomes: every finished trial but confirmations."""
+        return self._finished(f"{NOT_AGAIN} ORDER BY finished")
 
     def trained(self) -> Iterator[tuple[Trial, Outcome, float]]:
         """Every distinct network of this run that has finished, with its outcome and reward.
@@ -245,16 +248,18 @@ class Memory:
         In the order in which the agent was told.
         """
         # SQLite takes the other columns from the row that has the minimum
-        for row in self._rows(
-            f"SELECT {OUTCOMES}, MIN(finished) FROM trials "
-            "WHERE finished IS NOT NULL AND NOT imported GROUP BY digest ORDER BY MIN(finished)"
-        ):
-            yield read_trial(row[:7]), read_outcome(*row[7:10]), row[10]
+        first = "NOT imported GROUP BY digest ORDER BY MIN(finished)"
+        return self._finished(first, f"{OUTCOMES}, MIN(finished)")
 
     def confirmations(self) -> Iterator[tuple[Trial, Outcome, float]]:
         """Every training of a known network that has finished, likewise."""
-        again = f"finished IS NOT NULL AND NOT {NOT_AGAIN}"
-        for row in self._rows(f"SELECT {OUTCOMES} FROM trials WHERE {again} ORDER BY finished"):
+        return self._finished(f"NOT {NOT_AGAIN} ORDER BY finished")
+
+    def _finished(
+        self, condition: str, columns: str = OUTCOMES
+    ) -> Iterator[tuple[Trial, Outcome, float]]:
+        query = f"SELECT {columns} FROM trials WHERE finished IS NOT NULL AND {condition}"
+        for row in self._rows(query):
             yield read_trial(row[:7]), read_outcome(*row[7:10]), row[10]
 
     def unfinished(self) -> list[Trial]:
@@ -263,11 +268,8 @@ class Memory:
 
     def outcome(self, digest: str) -> Outcome | None:
         """The known outcome of a network trained in this run; None where there is none."""
-        rows = self._rows(
-            "SELECT metrics, curve, error FROM trials "
-            f"WHERE digest = ? AND finished IS NOT NULL AND NOT imported AND {NOT_AGAIN} LIMIT 1",
-            digest,
-        )
+        known = f"digest = ? AND finished IS NOT NULL AND NOT imported AND {NOT_AGAIN} LIMIT 1"
+        rows = self._rows(f"SELECT metrics, curve, error FROM trials WHERE {known}", digest)
         return read_outcome(*rows[0]) if rows else None
 
     def frame(self, *, refused: bool = False) -> pd.DataFrame:
@@ -291,8 +293,7 @@ class Memory:
         return int(self._rows(f"SELECT COALESCE(MAX({column}), 0) + 1 FROM trials")[0][0])
 
     def _trials(self, condition: str) -> list[Trial]:
-        columns = "number, walk, stage, digest, seed, note, imported"
-        rows = self._rows(f"SELECT {columns} FROM trials WHERE {condition} ORDER BY number")
+        rows = self._rows(f"SELECT {TRIALS} FROM trials WHERE {condition} ORDER BY number")
         return [read_trial(row) for row in rows]
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:

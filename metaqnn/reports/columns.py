@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from metaqnn.objectives.names import LATENCY, OBJECTIVES
 from metaqnn.registry import check_name
-from metaqnn.search.rewards import LATENCY, show_latency
+from metaqnn.search.rewards import show_latency
 from metaqnn.task import Score
 
 
@@ -51,7 +52,7 @@ COLUMNS = {
 SORTS = {column.header: name for name, column in COLUMNS.items() if column.lowest_first is not None}
 """By what the networks can be sorted; see `sort_column`."""
 
-COSTS = {COLUMNS[name].header: name for name in ("parameters", "multiply_adds", LATENCY)}
+COSTS = {name: objective.metric for name, objective in OBJECTIVES.items()}
 """Against what there is a front of scores."""
 
 

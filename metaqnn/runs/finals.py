@@ -16,6 +16,7 @@ from metaqnn.device import resolve_device
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.trainer import Examination
 from metaqnn.executors.base import Executor
+from metaqnn.objectives.names import LATENCY
 from metaqnn.registry import check_name
 from metaqnn.runs.assembly import make_trainer, trainer_of
 from metaqnn.runs.limits import Limits, find_limits
@@ -30,7 +31,6 @@ from metaqnn.runs.run import Run
 from metaqnn.search.events import Event
 from metaqnn.search.kept_weights import KeptWeights, weights_path
 from metaqnn.search.loop import Search
-from metaqnn.search.rewards import LATENCY
 from metaqnn.search.rules import Rules
 from metaqnn.storage import lock_folder, named_folder
 from replay import Memory
@@ -91,7 +91,7 @@ class Finals:
             MetaqnnError: The folder is that of another recipe.
             SearchStopped: See `Search.run`.
         """
-        run = self._seeded(seed)
+        run = self.seeded(seed)
         space = run.space()
         evaluator = make_trainer(run)
         limits = self._limits(networks)
@@ -141,7 +141,7 @@ class Finals:
         score, rows = self.run.task.score, list[dict[str, Any]]()
         names, refused = columns_of(score), self._limits(networks).refused
         for seed in seeds:
-            with closing(self._memory(self._seeded(seed), seed)) as memory:
+            with closing(self._memory(self.seeded(seed), seed)) as memory:
                 # by walk, for on another scale the network is another one
                 trained = {final["walk"]: final for final in memory.frame().to_dict("records")}
             members: list[np.ndarray] = []
@@ -178,10 +178,11 @@ class Finals:
         return results
 
     def _limits(self, networks: pd.DataFrame) -> Limits:
-        run = self._seeded(0)
+        run = self.seeded(0)
         return find_limits(run, networks, lambda: self._memory(run, 0), self.known)
 
-    def _seeded(self, seed: int) -> Run:
+    def seeded(self, seed: int) -> Run:
+        """The run with the seed of the trainings."""
         return replace(self.run, config=self.run.config.changed({"seed": seed}, self.run.objects))
 
     def _memory(self, run: Run, seed: int) -> Memory:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from metaqnn.objectives.names import LATENCY
 from metaqnn.runs.assembly import make_rules
 from metaqnn.runs.run import Run
 from metaqnn.search.latency import Latencies
-from metaqnn.search.rewards import LATENCY
 from metaqnn.search.rules import Timing
 from replay import Memory
 
@@ -41,7 +41,7 @@ def find_limits(
         memory: Opens the memory that keeps what is measured, once each.
         known: Latencies by digest, as far as they were measured before.
     """
-    if run.config.rewards.target is None:
+    if not run.config.rewards.measures_latency:
         return Limits({}, None)
     space = run.space()
     # networks to start from may be of another space

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from metaqnn.search.rewards import LATENCY
+from metaqnn.objectives.names import LATENCY
 from metaqnn.search.rules import Rules
 from replay import Memory, Outcome
 from state_space import Architecture

@@ -17,6 +17,7 @@ from metaqnn.search.failures import Failures
 from metaqnn.search.kept_weights import KeptWeights
 from metaqnn.search.latency import Latencies
 from metaqnn.search.rules import Rules, digest_of
+from metaqnn.search.told import Told
 from metaqnn.search.trainings import NEVER_ENDED, Trainings
 from metaqnn.stopping.base import Stopper
 from replay import Memory, Outcome, Trial
@@ -71,9 +72,9 @@ class Search:
         self.kept = kept
         self.stopper = stopper
         self.observe = observe
-        history = list(memory.history())
-        restore_agent(agent, memory.snapshot(), history)
-        own = [(trial, reward) for trial, reward in history if not trial.imported]
+        self._told = Told(rules.objectives, agent)
+        restore_agent(agent, memory.snapshot(), self._told.history(memory))
+        own = [(trial, reward) for trial, reward in memory.history() if not trial.imported]
         known = list(memory.trained())
         self.trained = {trial.digest for trial, *_ in known}
         self.confirmation = Confirmation(rules.confirm, rules.reserve)
@@ -85,13 +86,12 @@ class Search:
         if stopper:
             for trial, outcome, _ in known:
                 stopper.tell(trial, outcome)
-        refused, unfinished = memory.refused(), memory.unfinished()
+        refused, self._left = memory.refused(), memory.unfinished()
         self.refused = {trial.digest for trial in refused}
-        self._proposed = len(own) + len(refused) + sum(not one.confirmation for one in unfinished)
+        self._proposed = len(own) + len(refused) + sum(not one.confirmation for one in self._left)
         self._repeats = count_repeats([trial for trial, _ in own], refused)
         self.latencies = Latencies(memory, rules)
         self._failures = Failures(rules, (reward for _, reward in own))
-        self._left = unfinished
         self._asked: dict[str, list[Trial]] = {}  # by digest: to be trained, then what equals it
         self._waits = 0
 
@@ -101,7 +101,7 @@ class Search:
             for walk, outcome in experiences:
                 digest, stage = digest_of(self.space, walk), stage_of(self.space, walk)
                 trial = self.memory.add(walk, stage, digest, 0, {}, imported=True)
-                self._tell(trial, outcome)
+                self._tell(trial, self.rules.with_costs(self.space, walk, outcome))
             self.memory.keep_snapshot(self.agent.snapshot())
 
     def run(self) -> str:
@@ -169,6 +169,7 @@ class Search:
         if trial not in (*self._asked.get(trial.digest, ())[:1], *running):
             known = "told already" if trial.digest in self.trained else "never asked for here"
             raise MetaqnnError(f"network {trial.number} was {known}")
+        outcome = self.rules.with_costs(self.space, trial.walk, outcome)
         outcome = self.latencies.add(trial.digest, outcome)
         reward = self._failures.reward(outcome)
         number = self.confirmation.first(trial).number
@@ -197,8 +198,7 @@ class Search:
     @property
     def stage(self) -> int:
         """How far the space has grown, unless the agent decides that."""
-        every = self.rules.grow_every
-        return 0 if every is None else len(self.trained) // every
+        return len(self.trained) // self.rules.grow_every if self.rules.grow_every else 0
 
     @property
     def ending(self) -> str | None:
@@ -295,6 +295,6 @@ class Search:
         """Remember what came of a trial, and tell the agent; not of what it cannot know."""
         reward = self._failures.reward(outcome)
         if not trial.confirmation:
-            self.agent.tell(trial, reward)
+            self.agent.tell(trial, self._told.of(outcome, reward))
         self.memory.finish(trial, outcome, reward)
         return reward

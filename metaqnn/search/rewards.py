@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt, field_validator
 from pydantic_core import PydanticCustomError
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.objectives.names import LATENCY, OBJECTIVES, metrics_of
 from metaqnn.options import NotNegative, Section, read_duration
 from metaqnn.registry import Table
 from replay import Outcome
@@ -17,9 +18,6 @@ BEST = "score"
 
 OLDER = "accuracy"
 """Likewise, when all scores were accuracies."""
-
-LATENCY = "latency"
-"""The metric: seconds for an example, measured before the training."""
 
 LAST_EPOCHS = 5
 FLOPS_A_MULTIPLY_ADD = 2
@@ -95,6 +93,11 @@ class RewardOptions(Section):
         description="Of block-qnn: density of all of a network, or of its cells, each counted "
         "once. Default: network, cells (v1, v3).",
     )
+    objective: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        (),
+        description=f"Search for networks that have little of it, too: {', '.join(OBJECTIVES)}. "
+        "May be given several times; `metaqnn top-k --pareto` shows what is found.",
+    )
     max_parameters: PositiveInt | None = Field(
         None, description="Refuse networks with more weights and biases before they are trained."
     )
@@ -137,6 +140,19 @@ class RewardOptions(Section):
         preset = REWARD_PRESETS.get(str(given.get("reward")), {})
         return {**preset, **given}
 
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """The metrics of the objectives."""
+        return metrics_of(self.objective)
+
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _are_known(cls, value: Any) -> Any:
+        names = (value,) if isinstance(value, str) else value
+        if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
+            metrics_of(tuple(names))
+        return names
+
     @field_validator("reward", mode="before")
     @classmethod
     def _by_its_name(cls, value: Any) -> Any:
@@ -156,6 +172,11 @@ class RewardOptions(Section):
     def limit(self) -> float | None:
         """The longest latency that is allowed, in seconds."""
         return None if self.max_latency is None else read_latency(self.max_latency)
+
+    @property
+    def measures_latency(self) -> bool:
+        """Whether the latency of networks is asked for."""
+        return self.target is not None or LATENCY in self.costs
 
     @property
     def target(self) -> float | None:

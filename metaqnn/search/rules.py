@@ -3,17 +3,17 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from typing import Any, Self
 
 from metaqnn.budget import reserved
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import total_cost
+from metaqnn.networks.cost import known_costs, total_cost
+from metaqnn.objectives.names import LATENCY, Costs
 from metaqnn.search.rewards import (
     FLOPS_A_MULTIPLY_ADD,
-    LATENCY,
     REWARDS,
     Reward,
     RewardOptions,
@@ -62,6 +62,8 @@ class Rules:
         deadline: On `time.monotonic`; no training begins after it, but for the first.
         confirm: So many of the best networks are trained again.
         confirm_from: On `time.monotonic`; after it no network is new, but for the first.
+        objectives: Metrics of which less is better, beside the reward.
+        costs: What is known of these before a network is scored.
     """
 
     seed: int
@@ -76,6 +78,8 @@ class Rules:
     deadline: float = inf
     confirm: int = 0
     confirm_from: float = inf
+    objectives: tuple[str, ...] = ()
+    costs: Costs = lambda architecture: {}
 
     @classmethod
     def make(
@@ -109,11 +113,11 @@ class Rules:
             MetaqnnError: There are limits, but the space's networks have no known size; the reward
                 needs an option that is not given; or a network to start from is not in the space.
         """
-        limited = (options.max_parameters, options.max_flops, options.target)
+        limited = (options.max_parameters, options.max_flops, options.measures_latency)
         if not space.trainable and any(limited):
             raise MetaqnnError(
-                "max-parameters, max-flops, max-latency and target-latency need networks that can "
-                "be built, not only looked up"
+                "max-parameters, max-flops and latencies need networks that can be built, not only "
+                "looked up"
             )
         reward = partial(_reward, REWARDS.find(options.reward), options)
         chance = task.score.chance or 0.0
@@ -134,7 +138,16 @@ class Rules:
             grow_every=grow_every,
             score=task.score,
             confirm=confirm,
+            objectives=options.costs,
+            costs=partial(known_costs, task.shape) if space.trainable else lambda architecture: {},
         )
+
+    def with_costs(self, space: Space[Any], walk: tuple[Token, ...], outcome: Outcome) -> Outcome:
+        """An outcome with what its network is known to cost, where that is an objective."""
+        if not self.objectives:
+            return outcome
+        known = self.costs(space.architecture(walk))
+        return replace(outcome, metrics={**known, **outcome.metrics})
 
     @property
     def time_is_over(self) -> bool:

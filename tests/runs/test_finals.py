@@ -259,7 +259,7 @@ def test_networks_that_are_too_slow_on_a_larger_scale_are_not_trained(tmp_path, 
         assert sorted(trained["latency"]) == pytest.approx(sorted(takes)[:2])
         (reason,) = one["error"].dropna()
         assert f"more than {show_latency(sorted(takes)[1])}" in reason
-        assert reason in output.output and "latency" in output.output
+        assert reason in output.output and "ms an image" in output.output
         assert len(measured) == len(set(measured)) == 6
 
 

@@ -17,10 +17,11 @@ from metaqnn.config.run import RunConfig
 from metaqnn.errors import MetaqnnError
 from metaqnn.models import latency
 from metaqnn.networks.cost import total_cost
+from metaqnn.objectives.names import LATENCY
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.gallery import draw_figure
 from metaqnn.runs.run import open_run
-from metaqnn.search.rewards import LATENCY, read_latency, show_latency
+from metaqnn.search.rewards import read_latency, show_latency
 from metaqnn.search.rules import Timing
 from replay import Outcome
 from tests.helpers.commands import refused
@@ -162,7 +163,7 @@ def test_a_failure_is_no_better_than_any_network_whatever_latency_costs():
 
 def test_networks_that_are_only_looked_up_have_no_latency():
     for options in ({"max_latency": "5ms"}, {"reward": "tunas", "target_latency": "5ms"}):
-        with pytest.raises(MetaqnnError, match="max-latency and target-latency need networks that"):
+        with pytest.raises(MetaqnnError, match="latencies need networks that can be built"):
             rules_of(make_space("macro"), image_task(), **options)
 
 
@@ -342,7 +343,7 @@ def test_tables_and_figures_show_latency_where_a_run_has_it(invoke, monkeypatch,
     assert "latency" in header.split(",")
     assert invoke("plot", "results/a", "--to", "figures").exit_code == 0
     figure = draw_figure("pareto", Findings.of(open_run(tmp_path / "results" / "a")))
-    assert "latency (ms)" in {axes.get_xlabel() for axes in figure.axes}
+    assert "latency in seconds" in {axes.get_xlabel() for axes in figure.axes}
     page = invoke("report", "results/a", "--html", "a.html")
     assert page.exit_code == 0 and "latency" in (tmp_path / "a.html").read_text()
     # more networks of the same run; what was measured is not measured again

@@ -7,20 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
+from metaqnn.objectives.names import LABELS, LATENCY
 from metaqnn.reports.figures.findings import Findings, NothingToShow
 from metaqnn.reports.figures.percent import stretch
 from metaqnn.reports.figures.style import COLOURS, GREY, make_figure
 from metaqnn.reports.pareto import pareto_front
-from metaqnn.search.rewards import LATENCY
 
-COSTS = {
-    "parameters": "parameters",
-    "multiply_adds": "multiply-adds an image",
-    LATENCY: "latency (ms)",
-}
-
-UNITS = {LATENCY: 1e-3}
-"""Of costs in the panels, where it is not 1."""
+UNITS = {LATENCY: "s"}
+"""Of costs that have one."""
 
 NAMED = 15
 """So many networks at most are named."""
@@ -36,14 +30,15 @@ LINE_HEIGHT = 0.12
 
 
 def draw(findings: Findings) -> Figure:
-    """The score of the networks against what they cost, with the fronts.
+    """The score of the networks against what they cost, or the run's objectives, with the fronts.
 
     On a front are the networks that no other one beats in both. The list below names them in the
     order of size, where they are many only the best; the numbers in the panels are those
     of the list.
     """
     found = findings.measured()
-    costs = [cost for cost in COSTS if cost in found and (found[cost] > 0).any()]
+    wanted = findings.objectives or LABELS
+    costs = [cost for cost in wanted if cost in found and (found[cost] > 0).any()]
     if not costs:
         raise NothingToShow("the networks' parameters are not known")
     found = found.dropna(subset=costs)
@@ -57,9 +52,9 @@ def draw(findings: Findings) -> Figure:
     parts = figure.subfigures(2, 1, height_ratios=[3.3, height], squeeze=False)[:, 0]
     panels = parts[0].subplots(1, len(costs), sharey=True, squeeze=False)[0]
     for axes, cost in zip(panels, costs, strict=True):
-        values = found[cost] / UNITS.get(cost, 1)
-        _draw_front(axes, values, findings.score.draw(found["score"]), fronts[cost], numbers)
-        axes.set_xlabel(COSTS[cost])
+        _draw_front(axes, found[cost], findings.score.draw(found["score"]), fronts[cost], numbers)
+        axes.set_xlabel(LABELS[cost])
+        axes.xaxis.set_major_formatter(EngFormatter(UNITS.get(cost, ""), sep=""))
     panels[0].set_ylabel(findings.score.label)
     stretch(panels[0], findings.score)
     for row, cells in enumerate(lines, start=1):
@@ -97,7 +92,6 @@ def _draw_front(
     axes.set_xscale("log")
     narrow = costs.max() < 100 * costs.min()
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,)))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.25, linewidth=0.6)
 

@@ -50,9 +50,9 @@ def top_k(
         people read it, under its own name (a validation accuracy is 0 to 1), trainings, test_error
         (after the final training), reward, parameters, multiply_adds (an image), latency (in
         seconds, where it was measured), seconds (of training), found (its place among the distinct
-        networks), epsilon (empty for agents without) and network; and behind the score predicted (whether it is, since the training was stopped).
-        Score and reward are means over the trainings, which are left out where no network was
-        trained again.
+        networks), epsilon (empty for agents without) and network; and behind the score predicted
+        (whether it is, since the training was stopped). Score and reward are means over the
+        trainings, which are left out where no network was trained again.
 
     Raises:
         MetaqnnError: No network has what they are to be sorted or chosen by.

@@ -41,7 +41,7 @@ def test_what_a_busy_machine_does_now_and_then_is_left_out(tmp_path, monkeypatch
 
     def tell():
         calls[0] += 1
-        usual = 0.002 if 40 < calls[0] < 90 else 0.003
+        usual = 0.002 if 16 < calls[0] < 28 else 0.003
         clock[0] += 0.0 if calls[0] % 2 else (10.0 if calls[0] % 6 == 0 else usual)
         return clock[0]
 

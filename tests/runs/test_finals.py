@@ -226,6 +226,7 @@ def test_another_recipe_in_the_same_folder_is_refused(folder):
     refused(result, "epochs is 2 there and 3 here", "--name chooses another")
 
 
+@pytest.mark.slow
 def test_networks_that_are_too_slow_on_a_larger_scale_are_not_trained(tmp_path, monkeypatch):
     """A multiply-add takes a nanosecond; what was measured in the search is not measured again."""
     measured = []
@@ -246,7 +247,7 @@ def test_networks_that_are_too_slow_on_a_larger_scale_are_not_trained(tmp_path, 
     run = open_run(folder)
     wide = [run.space().architecture(walk, {"width": 9}) for walk in networks["walk"]]
     takes = [total_cost(each, (1, 8, 8)).multiply_adds * 1e-9 for each in wide]
-    limit = f"{1e6 * sorted(takes)[1]:.6f}us"
+    limit = f"{1e6 * sorted(takes)[1] + 1e-3:.6f}us"
     config = (folder / "config.toml").read_text()
     (folder / "config.toml").write_text(config.replace('"10s"', f'"{limit}"'))
     with closing(sqlite3.connect(folder / "memory.sqlite")) as memory, memory:

@@ -323,6 +323,7 @@ def test_a_search_whose_time_is_over_looks_for_no_network_that_is_fast_enough(pa
     assert len(search.memory.refused()) == 1
 
 
+@pytest.mark.slow
 def test_tables_and_figures_show_latency_where_a_run_has_it(invoke, monkeypatch, tmp_path):
     def measure(architecture, facts):
         return total_cost(architecture, facts.input_shape).multiply_adds / 1e8

@@ -144,6 +144,7 @@ def test_the_target_is_the_limit_unless_it_is_given_and_one_of_them_must_be(rewa
     both = {"max_latency": "9ms", "target_latency": "5ms"}
     aimed = rules_of(make_space("digits"), image_task(), reward=reward, **both)
     assert aimed.reward(Outcome({LATENCY: 0.005}, (0.8,))) == pytest.approx(0.8)
+    assert rules_of(make_space("digits"), image_task(), objective="latency").timing.limit is None
     with pytest.raises(MetaqnnError, match=f"{reward} needs .* target-latency or max-latency"):
         rules_of(make_space("digits"), image_task(), reward=reward)
 
@@ -286,6 +287,25 @@ def test_the_reward_of_a_job_can_be_sent_to_workers(monkeypatch, path):
     search.memory.keep_measured(LATENCY, "a", 0.010)
     sent = pickle.loads(pickle.dumps(search.latencies.reward("a")))
     assert sent(Outcome(curve=(0.8,))) == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("agent", ["evolution", "bayesian"])
+def test_latency_may_be_an_objective(path, agent):
+    told = []
+    counted = Counted()
+    search = make_search(path, agent, budget=8, timing=Timing(counted), objectives=(LATENCY,))
+    tell = search.agent.tell
+    search.agent.tell = lambda trial, gain: told.append((trial, gain)) or tell(trial, gain)
+    search.run()
+    assert len(counted.digests) == 8 and not search.memory.refused()
+    front = []  # of what is told is how far a network is above all that are as fast
+    for trial, gain in told:
+        outcome = search.memory.outcome(trial.digest)
+        reward, latency = max(outcome.curve), outcome.metrics[LATENCY]
+        faster = [known for cost, known in front if cost <= latency]
+        if faster:
+            assert gain == pytest.approx(reward - max(faster))
+        front.append((latency, reward))
 
 
 def test_a_latency_that_the_evaluator_tells_counts(path):

@@ -48,8 +48,6 @@ FLOORS = (
         "terminal",
         "notebook",
         "budget",
-        "objectives",
-        "hypervolume",
     },
     {"environment", "metrics", "networks"},
     {"data"},

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from metaqnn.comparison.costs import SEARCH
 from metaqnn.comparison.plan import Comparison, Entrant
 from metaqnn.comparison.statistics import Measure, mean_interval, serving
-from metaqnn.objectives import metrics_of
+from metaqnn.networks.objectives import metrics_of
 from metaqnn.reports.pareto import Box
 
 
@@ -49,7 +50,7 @@ def with_volumes(
         volumes = pd.Series({search: box.volume(networks) for search, networks in own})
         volumes.index.names = SEARCH
         for agent, row in zip(at["agent"], at.index, strict=True):
-            values = volumes.xs(agent, level="agent").to_numpy()
+            values = np.array(volumes.xs(agent, level="agent"), dtype=np.float64)
             low, high = mean_interval(values)
             parts.append(
                 {"row": row, "hypervolume": values.mean(), "hypervolume_low": float(low)}

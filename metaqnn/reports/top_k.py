@@ -1,6 +1,6 @@
 """The best networks of a run."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ def top_k(
     *,
     sort: str = "reward",
     max_parameters: int | None = None,
-    pareto: Collection[str] = (),
+    pareto: Sequence[str] = (),
 ) -> pd.DataFrame:
     """The first k distinct networks by a column; equals in the order of their ranks.
 

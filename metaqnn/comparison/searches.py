@@ -11,7 +11,7 @@ from metaqnn.comparison.timed import TimedAgent
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.in_process import InProcess
-from metaqnn.networks.objectives import LABELS
+from metaqnn.objectives.names import LABELS
 from metaqnn.reports.distinct import scores
 from metaqnn.runs.assembly import make_agent, make_experiences, make_rules, make_stopper
 from metaqnn.runs.run import Run

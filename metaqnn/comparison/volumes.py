@@ -10,7 +10,7 @@ from metaqnn.comparison.costs import SEARCH
 from metaqnn.comparison.plan import Comparison, Entrant
 from metaqnn.comparison.statistics import Measure, mean_interval, serving
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.objectives import metrics_of
+from metaqnn.objectives.names import metrics_of
 from metaqnn.reports.pareto import Box
 
 

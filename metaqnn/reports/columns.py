@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from metaqnn.networks.objectives import OBJECTIVES
+from metaqnn.objectives.names import OBJECTIVES
 from metaqnn.registry import check_name
 from metaqnn.task import Score
 

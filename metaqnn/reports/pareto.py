@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from metaqnn.networks.objectives import LABELS
-from metaqnn.reports.hypervolume import Floats, hypervolume, non_dominated
+from metaqnn.objectives.hypervolume import Floats, hypervolume, non_dominated
+from metaqnn.objectives.names import LABELS
 from metaqnn.task import Score
 
 

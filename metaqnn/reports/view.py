@@ -9,7 +9,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.models.formats import export, load
 from metaqnn.models.model import Model
 from metaqnn.models.network import load_network
-from metaqnn.networks.objectives import metrics_of
+from metaqnn.objectives.names import metrics_of
 from metaqnn.reports.distinct import distinct
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.gallery import Figures, draw_figure, draw_figures

@@ -15,7 +15,7 @@ from metaqnn.evaluators.base import EVALUATORS, Evaluator, FunctionEvaluator
 from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.executors.base import EXECUTORS, Executor, Place
 from metaqnn.networks.cost import known_costs
-from metaqnn.networks.objectives import Costs
+from metaqnn.objectives.names import Costs
 from metaqnn.runs.run import Run
 from metaqnn.search.rules import Rules
 from metaqnn.search.told import Told

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
-from metaqnn.networks.objectives import OBJECTIVES, metrics_of
+from metaqnn.objectives.names import OBJECTIVES, metrics_of
 from metaqnn.options import NotNegative, Section
 from metaqnn.registry import Table
 from replay import Outcome

@@ -11,7 +11,7 @@ from typing import Any, Self
 from metaqnn.budget import reserved
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import known_costs, total_cost
-from metaqnn.networks.objectives import Costs
+from metaqnn.objectives.names import Costs
 from metaqnn.search.rewards import FLOPS_A_MULTIPLY_ADD, REWARDS, Reward, RewardOptions
 from metaqnn.task import Score, Shape, Task
 from replay import Outcome

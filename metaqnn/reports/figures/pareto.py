@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from metaqnn.networks.objectives import LABELS
+from metaqnn.objectives.names import LABELS
 from metaqnn.reports.figures.findings import Findings, NothingToShow
 from metaqnn.reports.figures.percent import stretch
 from metaqnn.reports.figures.style import COLOURS, GREY, make_figure

@@ -14,7 +14,7 @@ from metaqnn.agents.cost_bounds import CostBounds
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import known_costs, size_metrics
-from metaqnn.networks.objectives import OBJECTIVES
+from metaqnn.objectives.names import OBJECTIVES
 from metaqnn.runs.assembly import make_agent, trained_agent
 from metaqnn.runs.run import open_run
 from metaqnn.testing import sample_walks

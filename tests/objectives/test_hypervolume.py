@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaqnn.reports.hypervolume import hypervolume, non_dominated
+from metaqnn.objectives.hypervolume import hypervolume, non_dominated
 
 FEW = settings(max_examples=50, deadline=None)
 

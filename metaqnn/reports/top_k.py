@@ -8,7 +8,7 @@ import pandas as pd
 
 from metaqnn.environment import NETWORKS
 from metaqnn.errors import MetaqnnError
-from metaqnn.reports.columns import COLUMNS, SCORE, columns_of
+from metaqnn.reports.columns import COLUMNS, SCORE, TESTED, columns_of
 from metaqnn.reports.distinct import by_standing, distinct
 from metaqnn.reports.formats import Format, format_column, render_cells, render_exactly
 from metaqnn.reports.pareto import measured, pareto_front
@@ -59,10 +59,10 @@ def top_k(
     ranked = ranking(networks)
     ranked = ranked.assign(rank=range(1, len(ranked) + 1))
     shown = ranked.reindex(columns=[*COLUMNS, "predicted", "walk"])
+    named = dict(zip(COLUMNS, columns_of(score).values(), strict=True))
     for asked in (sort, *pareto, None if max_parameters is None else "parameters"):
         if asked and len(shown) and shown[asked].isna().all():
-            header = score.header if asked == SCORE else COLUMNS[asked].header
-            raise MetaqnnError(f"the networks of this run have no {header}")
+            raise MetaqnnError(f"the networks of this run have no {named[asked].header}")
     if max_parameters is not None:
         shown = shown[shown["parameters"] <= max_parameters]
     if pareto:
@@ -80,7 +80,7 @@ def top_k(
     shown[SCORE] = score.read(shown[SCORE])
     if (networks["trainings"] == 1).all():
         del shown["trainings"]
-    return shown.rename(columns={SCORE: score.column})
+    return shown.rename(columns={SCORE: score.column, TESTED: score.tested})
 
 
 def weights_file(run: Run, rank: int) -> Path:
@@ -160,6 +160,6 @@ def as_text(best: pd.DataFrame, score: Score) -> pd.DataFrame:
     ]
     if (best["reward"] == best[score.column]).all():
         del table["reward"]
-    if best["test_error"].isna().all():
-        del table[COLUMNS["test_error"].header]
+    if best[score.tested].isna().all():
+        del table[columns_of(score)[score.tested].header]
     return table

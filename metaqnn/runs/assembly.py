@@ -11,8 +11,8 @@ from metaqnn.agents.base import AGENTS, Agent, Signals, restore_agent
 from metaqnn.agents.experience import Experience, read_experiences
 from metaqnn.config.trust import check_read
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.base import EVALUATORS, Evaluator, FunctionEvaluator
-from metaqnn.evaluators.train import TrainEvaluator
+from metaqnn.evaluators.base import EVALUATORS, Evaluator, FunctionEvaluator, find_evaluator
+from metaqnn.evaluators.trainer import Trainer
 from metaqnn.executors.base import EXECUTORS, Executor, Place
 from metaqnn.networks.cost import known_costs
 from metaqnn.objectives.names import Costs
@@ -93,16 +93,29 @@ def make_evaluator(run: Run, space: Space[Any]) -> Evaluator:
     return made.from_options(config.parts["evaluator"], space, run.task, place)
 
 
-def make_trainer(run: Run) -> TrainEvaluator:
+def make_trainer(run: Run) -> Trainer:
     """What trains the networks of a run.
 
     Raises:
         MetaqnnError: Nothing does, or not on this device.
     """
     evaluator = make_evaluator(run, run.space())
-    if not isinstance(evaluator, TrainEvaluator):
+    if not isinstance(evaluator, Trainer):
         raise MetaqnnError(f"{run.path}: its networks are not trained on a data set")
     return evaluator
+
+
+def trainer_of(run: Run) -> type[Trainer]:
+    """The class of what trains the networks of a run.
+
+    Raises:
+        MetaqnnError: Nothing does.
+    """
+    given = run.objects.get("evaluator")
+    found = find_evaluator(run.config.run.evaluator) if given is None else type(given)
+    if not issubclass(found, Trainer):
+        raise MetaqnnError(f"{run.path}: only what metaqnn has trained it trains in the end")
+    return found
 
 
 def make_agent(run: Run, space: Space[Any]) -> Agent:

@@ -15,7 +15,6 @@ from metaqnn.environment import check_content
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
 from metaqnn.notebook import show_live
-from metaqnn.registry import check_name
 from metaqnn.reports.finals import summarise
 from metaqnn.reports.observers import make_observers
 from metaqnn.reports.top_k import best_networks
@@ -34,7 +33,6 @@ from metaqnn.search.asked import Asked
 from metaqnn.search.loop import Search as Loop
 from metaqnn.storage import as_path, going_on
 from metaqnn.task import Score
-from metaqnn.training.presets import NAMES
 from state_space import Space
 from state_space.settings import suggestion
 
@@ -72,7 +70,7 @@ class Search(View):
             shape: Of examples that only you have, such as (channels, size, size) of images.
             classes: How many classes they have, or the names of these.
             score: What your function's scores are, or those that you tell.
-            options: Those of `metaqnn run`, with _ for -; name and results_dir among them.
+            options: Those of `metaqnn run`, _ for -; arrays are a dataset too: `keep_arrays`.
 
         Raises:
             MetaqnnError: An option is unknown or impossible, or the name is taken.
@@ -287,7 +285,6 @@ class Search(View):
             MetaqnnError: No network is trained yet, or something is impossible.
         """
         given = keywords(options)
-        check_name("recipe", NAMES, recipe)
         networks = best_networks(self._run, k)
         plan = plan_grid(self._run, recipe, name, given, scale, keywords(grid or {}))
         finals, _ = choose_setting(plan, networks, quiet=quiet)

@@ -6,13 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from metaqnn.data.check import differences_in_scale
-from metaqnn.data.fingerprint import fingerprint
-from metaqnn.data.images import Images
-from metaqnn.data.parts import load, load_split
 from metaqnn.environment import keep_test, read_data
 from metaqnn.evaluators.base import Evaluator
-from metaqnn.evaluators.train import TrainEvaluator
+from metaqnn.evaluators.trainer import Examination, Trainer
 from metaqnn.executors.base import Executor
 from metaqnn.runs.assembly import make_executor, make_trainer
 from metaqnn.runs.finals import Finals
@@ -45,7 +41,7 @@ def finalize(
         ensemble: How many of the best are tested together.
         int8: Quantise the networks too, see `quantise_finals`.
         quiet: Show no bar.
-        warn: Told what looks wrong about the test images.
+        warn: Told what looks wrong about the test part.
 
     Raises:
         MetaqnnError: See `Finals.train`, `Finals.test`, `find_images` and `quantise_finals`.
@@ -68,12 +64,12 @@ def _finalize(
     quiet: bool,
     warn: Callable[[str], None],
 ) -> pd.DataFrame:
-    evaluator, images = prepare(finals.run, warn)
+    evaluator, examination = prepare(finals.run, warn)
     done = 0
     with finals.lock():
         total = seeds * len(networks)
         # of one training nothing else is known meanwhile
-        seconds = evaluator.recipe.seconds if total == 1 else None
+        seconds = finals.run.config.values()["seconds"] if total == 1 else None
         title = f"final: {finals.path.name}"
         with executor_and_bar(finals.run, evaluator, title, total, quiet) as (executor, bar):
 
@@ -88,32 +84,31 @@ def _finalize(
                 with ticking(*bar, seconds) if seconds else nullcontext():
                     finals.train(networks, seed, executor, observe)
                 done = (seed + 1) * len(networks)  # some may have been trained before
-        return finals.test(networks, range(seeds), ensemble, images)
+        return finals.test(networks, range(seeds), ensemble, examination)
 
 
 def prepare(
     run: Run, warn: Callable[[str], None] = lambda text: None
-) -> tuple[TrainEvaluator, Images | None]:
-    """What trains the networks of a run, and the images for testing, None where there are none.
+) -> tuple[Trainer, Examination | None]:
+    """What trains the networks of a run, and what tests them, None where there is nothing.
 
     Both are looked for before anything is trained, else they are found missing after hours.
 
     Args:
         run: Of the final trainings.
-        warn: Told what looks wrong about the test images.
+        warn: Told what looks wrong about the test part.
 
     Raises:
-        MetaqnnError: The images are not there, or not those of the run.
+        MetaqnnError: The data are not there, or not those of the run.
     """
     evaluator = make_trainer(run)
     evaluator.check(run.task, read_data(run.path))
-    images = load(evaluator.images, "test")
-    if images is not None:
-        keep_test(run.path, fingerprint(images))
-        training, _ = load_split(evaluator.images)
-        for text in differences_in_scale(training, images, "the test images"):
+    examination = evaluator.examination()
+    if examination is not None:
+        keep_test(run.path, examination.fingerprint)
+        for text in examination.warnings():
             warn(text)
-    return evaluator, images
+    return evaluator, examination
 
 
 class Bar(NamedTuple):

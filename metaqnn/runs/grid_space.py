@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from metaqnn.evaluators.base import Job
-from metaqnn.evaluators.train import TrainEvaluator
+from metaqnn.evaluators.trainer import Trainer
 from replay import Outcome
 from state_space import Architecture, Decision, Space, Token, legal_walk
 from state_space.notation import NotationError
@@ -74,14 +74,14 @@ class GridSpace(Space[GridState]):
 
 @dataclass(frozen=True)
 class GridEvaluator:
-    """Trains the networks of a `GridSpace`; the score is that on validation images.
+    """Trains the networks of a `GridSpace`; the score is that on the validation part.
 
     Attributes:
         trainer: By some recipe.
         recipes: In the order of the space's settings.
     """
 
-    trainer: TrainEvaluator
+    trainer: Trainer
     recipes: tuple[Any, ...]
 
     def __call__(self, job: Job) -> Outcome:
@@ -89,8 +89,8 @@ class GridEvaluator:
         own = dict(job.architecture.settings)
         recipe = self.recipes[int(own.pop(SETTING))]
         network = replace(job.architecture, settings=own)
-        return replace(self.trainer, recipe=recipe)(replace(job, architecture=network))
+        return self.trainer.by(recipe)(replace(job, architecture=network))
 
     def with_data(self) -> "GridEvaluator":
-        """The same, with its images, for a machine that does not have them."""
+        """The same, with its data, for a machine that does not have them."""
         return replace(self, trainer=self.trainer.with_data())

@@ -6,7 +6,7 @@ from typing import Any
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.runs.creation import plan_run
-from metaqnn.runs.keywords import keywords, own_task, split_objects
+from metaqnn.runs.keywords import keywords, own_task, split_objects, with_arrays
 from metaqnn.runs.run import Run
 from metaqnn.runs.timed import plan_search
 from metaqnn.task import Score
@@ -32,7 +32,7 @@ def plan_program(
         MetaqnnError: An option is unknown or impossible.
     """
     objects, given = split_objects(**parts)
-    given |= keywords(options)
+    given = with_arrays(given | keywords(options))
     own = shape is not None or classes is not None
     if own and given.setdefault("dataset", "own") != "own" and "evaluator" not in objects:
         raise MetaqnnError(f"shape and classes are those of {given['dataset']} already")

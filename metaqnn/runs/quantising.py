@@ -12,6 +12,7 @@ from metaqnn.data.parts import load, load_split
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.metrics.base import METRICS
+from metaqnn.metrics.tested import test_column, test_results
 from metaqnn.models.formats import load as load_model
 from metaqnn.models.formats import to_onnx
 from metaqnn.models.latency import median_latency
@@ -19,7 +20,7 @@ from metaqnn.models.network import load_network
 from metaqnn.models.quantised import SUFFIX, need_int8, pixels, quantise
 from metaqnn.runs.assembly import make_trainer
 from metaqnn.runs.finals import Finals
-from metaqnn.runs.results import BYTES, test_column, test_results, write_results
+from metaqnn.runs.results import BYTES, write_results
 from metaqnn.runs.run import Run
 from metaqnn.storage import write_file, write_output
 from metaqnn.terminal import make_bar
@@ -92,7 +93,9 @@ def quantise_finals(
                 model, row = _quantise(path, training)
                 row["int8_weights"] = str(model.relative_to(finals.path))
                 if testing is not None:
-                    tested = test_results(_probabilities(model, testing), testing.labels, metric)
+                    tested = test_results(
+                        _probabilities(model, testing), testing.labels.numpy(), metric
+                    )
                     row |= {f"int8_{name}": tested[name] for name in tested if name in told}
             rows.append(row)
             progress.advance(task)

@@ -185,6 +185,10 @@ class TrainEvaluator(Trainer):
 
         return image_lesson(options, network, init_from, place, final=final)
 
+    def with_recipe(self, recipe: Any) -> Self:
+        """The same with another recipe."""
+        return replace(self, recipe=recipe)
+
     def in_full(self) -> Self:
         """On the validation images too."""
         return replace(self, whole=True)

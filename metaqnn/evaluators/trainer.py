@@ -119,6 +119,7 @@ class Trainer(Evaluator):
         recipes: By which they can be trained in the end.
         search_recipes: Values of the option `recipe` of searches that are of use to others.
         anew: Options that may be others in the end.
+        recipe: By which it trains.
     """
 
     trains = True
@@ -126,6 +127,7 @@ class Trainer(Evaluator):
     recipes: ClassVar[tuple[str, ...]]
     search_recipes: ClassVar[tuple[str, ...]] = ()
     anew: ClassVar[tuple[str, ...]]
+    recipe: Any
 
     @classmethod
     @abstractmethod
@@ -164,6 +166,14 @@ class Trainer(Evaluator):
         Raises:
             MetaqnnError: There is no such network, or it does not fit the data set.
         """
+
+    @abstractmethod
+    def with_data(self) -> "Trainer":
+        """As of every evaluator."""
+
+    @abstractmethod
+    def with_recipe(self, recipe: Any) -> Self:
+        """The same with another recipe."""
 
     @abstractmethod
     def in_full(self) -> Self:

@@ -30,7 +30,7 @@ from peers_tuned import keras_tuner, optuna_template
 from torch import Tensor
 
 import metaqnn
-from metaqnn.runs.results import wilson
+from metaqnn.metrics.tested import wilson
 
 PUBLISHED = Path(__file__).parents[1] / "results" / "published"
 NOTE = """# What is handed over

@@ -15,7 +15,6 @@ from metaqnn.environment import check_content
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
 from metaqnn.notebook import show_live
-from metaqnn.registry import check_name
 from metaqnn.reports.finals import summarise
 from metaqnn.reports.observers import make_observers
 from metaqnn.reports.top_k import best_networks
@@ -33,7 +32,6 @@ from metaqnn.search.asked import Asked
 from metaqnn.search.loop import Search as Loop
 from metaqnn.storage import as_path, going_on
 from metaqnn.task import Score
-from metaqnn.training.presets import NAMES
 from state_space import Space
 from state_space.settings import suggestion
 
@@ -293,7 +291,6 @@ class Search(View):
             MetaqnnError: No network is trained yet, or something is impossible.
         """
         given = keywords(options)
-        check_name("recipe", NAMES, recipe)
         networks = best_networks(self._run, k)
         finals = plan_finals(self._run, recipe, name, given, scale)
         results = finalize(finals, networks, seeds, ensemble, quiet=quiet)

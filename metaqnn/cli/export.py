@@ -40,7 +40,8 @@ def export(source: Path, trust: bool, rank: int | None, final: str | None, targe
     scores of the classes before the softmax.
     """
     from metaqnn.errors import MetaqnnError
-    from metaqnn.language.files import copy_model, is_model
+    from metaqnn.language.files import is_model
+    from metaqnn.language.formats import export as write_language_model
     from metaqnn.models.formats import export as write
     from metaqnn.models.network import load_network
     from metaqnn.reports.finals import final_weights
@@ -60,7 +61,7 @@ def export(source: Path, trust: bool, rank: int | None, final: str | None, targe
     else:
         path = final_weights(open_run(source, trust=trust), rank, final)
     if is_model(path):
-        copy_model(path, target)
+        write_language_model(path, target)
         click.echo(f"the language model is in {target}")
         return
     network, facts = load_network(path)

@@ -7,14 +7,12 @@ from typing import Any
 
 import click
 
-from metaqnn.cli.help import WIDE, GroupedCommand
+from metaqnn.cli.help import WIDE
 from metaqnn.cli.options import format_option, given, run_folder, section_options, trust_option
+from metaqnn.cli.trainers import FinalCommand
 from metaqnn.config import RunOptions
-from metaqnn.data.options import DataOptions
 from metaqnn.executors.ray import RayOptions
 from metaqnn.reports.formats import Format
-from metaqnn.training.presets import NAMES
-from metaqnn.training.recipe import Recipe
 
 
 def parse_scale(
@@ -30,8 +28,14 @@ def parse_scale(
     return found
 
 
+class FinalizeCommand(FinalCommand):
+    """Names the recipes."""
+
+    recipe = "short", "short: the search's recipe for twice as many epochs, images with shifts."
+
+
 @click.command(
-    cls=GroupedCommand,
+    cls=FinalizeCommand,
     first=(
         *("k", "recipe", "seeds", "scales", "ensemble", "epochs", "seconds"),
         *("device", "executor", "name", "form", "trust"),
@@ -49,13 +53,6 @@ def parse_scale(
     show_default=True,
     type=click.IntRange(1),
     help="So many of the best are also tested together; 1 for none.",
-)
-@click.option(
-    "--recipe",
-    type=click.Choice(NAMES),
-    default="short",
-    show_default=True,
-    help="short: the search's recipe for twice as many epochs, with shifts.",
 )
 @click.option(
     "--seeds", default=1, show_default=True, type=click.IntRange(1), help="Trainings of each."
@@ -80,9 +77,7 @@ def parse_scale(
 @click.option("--name", help="Folder of the trainings, in FOLDER/final.  [default: the recipe's]")
 @format_option
 @section_options(RunOptions, "device", "executor", has_default=False)
-@section_options(DataOptions, "data_dir", "train_limit", has_default=False)
 @section_options(RayOptions, has_default=False)
-@section_options(Recipe, has_default=False)
 def finalize(
     folder: Path,
     trust: bool,
@@ -100,7 +95,9 @@ def finalize(
 
     They are trained on all training images, those of validation included, for longer; then the
     test images are opened, and the error of each network and of the ensemble is measured, once.
-    What is interrupted goes on when called again; more networks and seeds may be added.
+    Models of texts are trained on the training part alone, the whole of it; the one of the epoch
+    that does best on the validation part is tested. What is interrupted goes on when called again;
+    more networks and seeds may be added.
 
     The options of training change the recipe; their defaults are those of the recipe.
     """
@@ -132,7 +129,7 @@ def finalize(
     click.echo(render(summarise(results, score), score, form))
     for network, reason in results.dropna(subset=["error"])[["network", "error"]].values:
         click.echo(printable(f"{network} failed: {reason}"), err=True)
-    if results["test_error"].isna().all() and results["error"].isna().any():
-        name = printable(run.config.parts["evaluator"].data.dataset)
+    if results[score.tested].isna().all() and results["error"].isna().any():
+        name = printable(run.config.values()["dataset"])
         click.echo(f"{name} has no test images: no test error is known", err=True)
     click.echo(f"\nThe weights, and the results of every training, are in {finals.path}", err=True)

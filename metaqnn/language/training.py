@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -23,6 +24,9 @@ from state_space import Architecture
 
 if TYPE_CHECKING:
     from metaqnn.evaluators.base import Job
+
+PIECE = 100
+"""Tokens of a text that are scored at once."""
 
 
 def train(
@@ -160,6 +164,19 @@ def log_likelihood(model: LanguageModel, tokens: Tensor, recipe: LanguageRecipe)
         scores, state = model(read, state)
         total -= cross_entropy(scores.flatten(0, 1), following.flatten(), reduction="sum").double()
     return total.item() / ((len(text) - 1) * text.shape[1])
+
+
+@torch.inference_mode()
+def token_probabilities(model: LanguageModel, tokens: Tensor) -> np.ndarray:
+    """The probability of every token of a text but the first, float64, shape (tokens - 1,)."""
+    model.eval()
+    state = model.start(1)
+    found = []
+    for read, following in pieces(tokens[:, None], PIECE):
+        scores, state = model(read, state)
+        losses = cross_entropy(scores.flatten(0, 1), following.flatten(), reduction="none")
+        found.append(losses.double().neg().exp().cpu())
+    return torch.cat(found).numpy()
 
 
 def _detached(state: State) -> State:

@@ -148,14 +148,27 @@ def _read_pt2(path: Path, trust: bool) -> tuple[Facts, Scores]:
     return facts, _torch_scores(program.module())
 
 
-def _write_onnx(network: Network, facts: Facts, path: Path) -> None:
+def to_onnx(network: Network, facts: Facts) -> bytes:
+    """A file of ONNX; the layers say nothing of the programs that made them, and where these lie.
+
+    Raises:
+        MetaqnnError: A package is missing.
+    """
     _check_onnx()
     program = torch.onnx.export(
         _program(network, facts), input_names=["images"], output_names=["scores"], verbose=False
     )
     assert program is not None, "only the old exporter returns nothing"
     program.model.metadata_props.update(facts.metadata)
-    write_file(path, program.model_proto.SerializeToString())
+    model = program.model_proto
+    for part in (*model.graph.node, *model.graph.value_info):
+        del part.metadata_props[:]
+    written: bytes = model.SerializeToString()
+    return written
+
+
+def _write_onnx(network: Network, facts: Facts, path: Path) -> None:
+    write_file(path, to_onnx(network, facts))
 
 
 def _check_onnx() -> None:

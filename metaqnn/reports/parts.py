@@ -20,6 +20,7 @@ from metaqnn.reports.figures.gallery import draw_figures
 from metaqnn.reports.figures.inline import inline_svg
 from metaqnn.reports.finals import as_text as finals_text
 from metaqnn.reports.finals import summarise
+from metaqnn.reports.pareto import Box, measured
 from metaqnn.reports.state import describe_data, trains
 from metaqnn.reports.top_k import as_text, ranking
 from metaqnn.runs.results import find_results
@@ -106,6 +107,7 @@ def list_facts(run: Run, findings: Findings, environment: Mapping[str, Any]) -> 
         "agent": config.run.agent,
         "scored by": f"{config.run.evaluator} ({findings.score.name})",
         "reward": reward,
+        **({"objectives": ", ".join(config.rewards.objective)} if config.rewards.objective else {}),
         "seed": str(config.run.seed),
         "started": f"{datetime.fromisoformat(environment['started']):%Y-%m-%d %H:%M:%S UTC}",
     }
@@ -133,8 +135,18 @@ def list_counts(findings: Findings, best: pd.DataFrame, refused: int) -> list[tu
         (f"{failed:,}", "failed"),
         (f"{refused:,}", "refused"),
         *([(f"{again:,}", "trainings of the best again, part of the budget")] if again else []),
+        *_list_volume(findings),
         *([(taken, "time of training")] if is_trained or seconds else []),
     ]
+
+
+def _list_volume(findings: Findings) -> list[tuple[str, str]]:
+    """The hypervolume, where the run has objectives and networks."""
+    found = measured(findings.networks, findings.objectives)
+    box = Box.around(found, findings.objectives, findings.score)
+    if not findings.objectives or box is None:
+        return []
+    return [(f"{box.volume(found):.4f}", f"hypervolume of {box.describe(findings.score)}")]
 
 
 def list_best(best: pd.DataFrame, score: Score) -> dict[str, list[Cell]]:

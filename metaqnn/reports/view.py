@@ -9,6 +9,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.models.formats import export, load
 from metaqnn.models.model import Model
 from metaqnn.models.network import load_network
+from metaqnn.objectives.names import metrics_of
 from metaqnn.reports.distinct import distinct
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.gallery import Figures, draw_figure, draw_figures
@@ -40,6 +41,19 @@ class View:
         """The best k networks, as `metaqnn top-k` has them."""
         networks = add_test_errors(distinct(self._frame()), self._run)
         return top_k(networks, self._run.space(), k, self._run.task.score)
+
+    def front(self, *costs: str) -> pd.DataFrame:
+        """The networks that no other one beats, as `metaqnn top-k --pareto` has them.
+
+        Args:
+            costs: Such as "parameters"; none are the run's objectives, or parameters.
+
+        Raises:
+            MetaqnnError: There is no such cost, or the networks have none.
+        """
+        wanted = metrics_of(costs) or self._run.config.rewards.costs or ("parameters",)
+        networks = add_test_errors(distinct(self._frame()), self._run)
+        return top_k(networks, self._run.space(), None, self._run.task.score, pareto=wanted)
 
     def figures(self, *names: str) -> Figures:
         """The figures of these names, or all that have something to show; a dict.

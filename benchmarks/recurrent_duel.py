@@ -3,7 +3,7 @@
     python benchmarks/recurrent_duel.py FOLDER --data-dir DIR --cell nascell
     python benchmarks/recurrent_duel.py FOLDER --data-dir DIR --cell nascell --tokens characters
 
-DIR has Penn Treebank's three files. CELL is a cell with a name, or the text of any. Each is trained
+DIR has Penn Treebank's three files. CELL is what `metaqnn train` takes. Each is trained
 with several learning rates, and the better one of its own counts, chosen on the validation part.
 Writes TOKENS.jsonl, a line a training, which is not made again, and the table TOKENS.md. All other
 processes of the machine slow these trainings down: leave a core to each of --jobs.
@@ -27,14 +27,12 @@ from tabulate import tabulate
 from metaqnn.evaluators.base import Job
 from metaqnn.evaluators.language import TextOptions, read
 from metaqnn.executors.base import Place
-from metaqnn.language.cell import OPS
 from metaqnn.language.files import load_model
-from metaqnn.language.named import CELLS
+from metaqnn.language.notation import find_cell
 from metaqnn.language.recipe import CHARACTERS, UNITS, WORDS, LanguageRecipe
 from metaqnn.language.training import log_likelihood, train
 from metaqnn.storage import write_file
-from state_space import Architecture, notation
-from state_space.recurrent import LINEAR, MEMORY
+from state_space import Architecture
 
 SIDES = FOUND, LSTM = "cell", "lstm"
 
@@ -145,17 +143,10 @@ def interval(values: "pd.Series[float]", sign: str = "") -> str:
     return f"[{values.mean() - half:{sign}.3f}, {values.mean() + half:{sign}.3f}]"
 
 
-def read_cell(text: str) -> Architecture:
-    """The cell of a name, or of the text of its nodes."""
-    if text in CELLS:
-        return CELLS[text]()
-    return notation.read(text, dict.fromkeys((LINEAR, *OPS), ()), inputs=-MEMORY)
-
-
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--data-dir", required=True, help="Where Penn Treebank lies.")
-@click.option("--cell", required=True, help="A name, or the text of its nodes.")
+@click.option("--cell", required=True, help="As for `metaqnn train`.")
 @click.option("--tokens", type=click.Choice(UNITS), default=WORDS, show_default=True)
 @click.option("--token-limit", type=int, help="Of the text.  [default: all of it]")
 @click.option("--minutes", default=10.0, show_default=True, help="Of a training.")
@@ -167,7 +158,10 @@ def main(
 ) -> None:
     """Train both, and write the table."""
     text = TextOptions(dataset="ptb", data_dir=data_dir, tokens=tokens, token_limit=token_limit)
-    click.echo(duel(folder, text, read_cell(cell), **options))
+    found = find_cell(cell)
+    if isinstance(found, str):
+        raise click.BadParameter(f"{cell} is torch's own, not a cell that is built")
+    click.echo(duel(folder, text, found, **options))
 
 
 if __name__ == "__main__":

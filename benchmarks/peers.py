@@ -4,10 +4,10 @@
     python benchmarks/peers.py --table
 
 FOLDER has cifar10.npz and mnist.npz (x_train, y_train, x_test, y_test); 6,000 of their images are
-to train on, all of the test part are tested. Every entrant has the same seconds of processor time
-of one thread, its search and its last training included. Each call adds a line to
-results/published/peers.csv; --table makes peers.md of all of them. KerasTuner wants
-`pip install keras keras-tuner six`.
+to train on, or all for the tasks cifar10-full and mnist-full; all of the test part are tested.
+Every entrant has the same seconds of processor time of one thread, its search and its last training
+included. Each call adds a line to results/published/peers.csv; --table makes peers.md of all of
+them. KerasTuner wants `pip install keras keras-tuner six`.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import pandas as pd
 import psutil
 import torch
 from handwritten import EPOCHS, accuracy, handwritten, probabilities, standardised
-from peers_task import LIMITS, TESTED, Handed, Task
+from peers_task import FULL, LIMITS, TESTED, Handed, Task
 from peers_tuned import keras_tuner, optuna_template
 from torch import Tensor
 
@@ -165,11 +165,12 @@ def write_table() -> None:
     rows = pd.read_csv(PUBLISHED / "peers.csv")
     text = [f"{NOTE}\n"]
     for (name, limit), group in rows.groupby(["task", "limit"], sort=False):
-        text.append(f"## {name}, {limit / 60:g} minutes, {TESTED[name]:,} test images\n")
+        tested = TESTED[str(name).removesuffix(FULL)]
+        text.append(f"## {name}, {limit / 60:g} minutes, {tested:,} test images\n")
         table = []
         for entrant, own in group.groupby("entrant"):
             mean = own["error"].mean()
-            low, high = wilson(round(mean * TESTED[name]), TESTED[name])
+            low, high = wilson(round(mean * tested), tested)
             together = own["ensemble"].mean()
             table.append(
                 {

@@ -37,7 +37,7 @@ class FinalizeCommand(FinalCommand):
 @click.command(
     cls=FinalizeCommand,
     first=(
-        *("k", "recipe", "seeds", "scales", "ensemble", "epochs", "seconds"),
+        *("k", "recipe", "seeds", "scales", "ensemble", "int8", "epochs", "seconds"),
         *("device", "executor", "name", "form", "trust"),
     ),
     **WIDE,
@@ -74,6 +74,12 @@ class FinalizeCommand(FinalCommand):
     help="Train this published network in the place of the run's best, such as nasnet-a; may be "
     "given several times.",
 )
+@click.option(
+    "--int8",
+    is_flag=True,
+    help="Write the networks in whole numbers of 8 bits too, as ONNX, and show their test error, "
+    "size and latency (of one image, on one thread) beside those of the float networks.",
+)
 @click.option("--name", help="Folder of the trainings, in FOLDER/final.  [default: the recipe's]")
 @format_option
 @section_options(RunOptions, "device", "executor", has_default=False)
@@ -87,6 +93,7 @@ def finalize(
     seeds: int,
     scales: dict[str, int],
     published: tuple[str, ...],
+    int8: bool,
     name: str | None,
     form: Format,
     **options: Any,
@@ -121,7 +128,7 @@ def finalize(
         networks = best_networks(run, k)
     finals = plan_finals(run, recipe, name, given(options), scales)
     try:
-        results = train_and_test(finals, networks, seeds, ensemble, warn=warn)
+        results = train_and_test(finals, networks, seeds, ensemble, int8=int8, warn=warn)
     except KeyboardInterrupt:
         click.echo("stopped; the same command goes on", err=True)
         sys.exit(INTERRUPTED)

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import Field, PositiveInt, field_validator
 from pydantic_core import PydanticCustomError
 
-from metaqnn.data.datasets import at_home, find_dataset
+from metaqnn.data.datasets import TEXT, at_home, find_dataset
 from metaqnn.data.options import DataSetOptions
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Job
 from metaqnn.evaluators.trainer import Examination, Lesson, Trainer
 from metaqnn.executors.base import Place
 from metaqnn.language.presets import NAMES, preset
-from metaqnn.language.recipe import CHARACTERS, UNITS, WORDS, LanguageRecipe
+from metaqnn.language.recipe import SCORES, UNITS, WORDS, LanguageRecipe
 from metaqnn.options import Section, fields_of
 from metaqnn.registry import resolve
-from metaqnn.task import Score, Task
+from metaqnn.task import Task
 from replay import Outcome
 from state_space import Space
 
@@ -95,7 +95,7 @@ class LanguageEvaluator(Trainer):
     def task(cls, options: LanguageOptions, made_for: Task, *, trains: bool = True) -> Task:
         """To tell the next token of a text."""
         tokens = len(read(options.text).vocabulary) if trains else made_for.shape[0]
-        score = replace(score_of(options.text), chance=-log(tokens), high=0.0)
+        score = replace(SCORES[options.text.tokens], chance=-log(tokens), high=0.0)
         return Task((tokens,), ("next token",), score)
 
     @classmethod
@@ -136,7 +136,7 @@ class LanguageEvaluator(Trainer):
         """The test part."""
         from metaqnn.evaluators.examinations import TextExamination
 
-        return TextExamination(read(self.text, test=True), score_of(self.text))
+        return TextExamination(read(self.text, test=True), SCORES[self.text.tokens])
 
     @property
     def epochs(self) -> int:  # type: ignore[override]  # read-only, as all of it
@@ -193,13 +193,6 @@ class LanguageEvaluator(Trainer):
         return options.text.stem
 
 
-def score_of(options: TextOptions) -> Score:
-    """What people read, whatever the number of different tokens."""
-    if options.tokens == CHARACTERS:
-        return Score("bits a character", "bits", scale="bits", digits=3)
-    return Score("validation perplexity", "perplexity", "perplexity", digits=2)
-
-
 def read(options: TextOptions, *, test: bool = False) -> "Corpus":
     """The text that options name, as far as they say, with its test part if that is asked for.
 
@@ -207,7 +200,7 @@ def read(options: TextOptions, *, test: bool = False) -> "Corpus":
         MetaqnnError: It is not there, is no text, or too short.
     """
     entry, path = find_dataset(options.dataset)
-    if entry.evaluator != "language":
+    if entry.holds != TEXT:
         raise MetaqnnError(f"{options.dataset} has images, and a text is wanted, such as text:FILE")
     place = path or options.data_dir
     if place is None:

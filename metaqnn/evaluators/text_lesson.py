@@ -5,11 +5,12 @@ from pathlib import Path
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Job
-from metaqnn.evaluators.language import LanguageEvaluator, LanguageOptions, read, score_of
+from metaqnn.evaluators.language import LanguageEvaluator, LanguageOptions, read
 from metaqnn.evaluators.trainer import Examination, Lesson
 from metaqnn.executors.base import Place
 from metaqnn.language.formats import check_target, export
 from metaqnn.language.notation import find_cell
+from metaqnn.language.recipe import SCORES
 from metaqnn.language.training import train
 from replay import Outcome
 from state_space import Architecture
@@ -52,7 +53,7 @@ class TextLesson(Lesson):
 
     def show(self, score: float) -> str:
         """Perplexity, or bits a character."""
-        known = score_of(self.options.text)
+        known = SCORES[self.options.text.tokens]
         return f"validation {known.name.removeprefix('validation ')} {known.show(score)}"
 
     def examination(self) -> Examination:

@@ -85,7 +85,7 @@ class RecurrentCell(nn.Module):
         }
         self.weights = nn.ParameterDict(
             {
-                _name(source): nn.Parameter(
+                weights_name(source): nn.Parameter(
                     torch.empty(len(own) * units, inputs if source == INPUT else units)
                 )
                 for source, own in self.maps.items()
@@ -109,7 +109,7 @@ class RecurrentCell(nn.Module):
             state: Of the step before the first, each of shape (texts, units).
         """
         weights = dict(self.weights)
-        mapped = inputs @ weights[_name(INPUT)].t()
+        mapped = inputs @ weights[weights_name(INPUT)].t()
         outputs = []
         for step in mapped.unbind(0):
             state = self._step(step, state, weights)
@@ -123,7 +123,7 @@ class RecurrentCell(nn.Module):
         values: dict[int, Tensor] = {HIDDEN - place: value for place, value in enumerate(state)}
         products = {INPUT: mapped}
         if self.maps[HIDDEN]:
-            products[HIDDEN] = state[0] @ weights[_name(HIDDEN)].t()
+            products[HIDDEN] = state[0] @ weights[weights_name(HIDDEN)].t()
         for block in self.blocks:
             columns = slice(block.start * units, (block.start + len(block.nodes)) * units)
             pair = (products[source][:, columns] for source in (INPUT, HIDDEN))
@@ -138,7 +138,7 @@ class RecurrentCell(nn.Module):
                 return values[position]
             source, place = self.places[position]
             if source not in products:
-                products[source] = values[source] @ weights[_name(source)].t()
+                products[source] = values[source] @ weights[weights_name(source)].t()
             return products[source][:, place * units : (place + 1) * units]
 
         for position, node in self.rest:
@@ -146,7 +146,7 @@ class RecurrentCell(nn.Module):
         return tuple(value(position) for position in self.outputs)
 
 
-def _name(source: int) -> str:
+def weights_name(source: int) -> str:
     """Of the weights of all maps of a node."""
     return {INPUT: "input", HIDDEN: "hidden"}.get(source, f"node{source}")
 

@@ -44,6 +44,17 @@ def is_model(path: Path) -> bool:
         return False
 
 
+def metadata_of(path: Path) -> dict[str, str]:
+    """What the file of a model that `load_model` reads says of it beside the weights."""
+    with safe_open(path, "pt") as file:
+        return dict(file.metadata())
+
+
+def cell_of(path: Path) -> Architecture | str:
+    """The cell of such a file."""
+    return read_cell(metadata_of(path)["cell"])
+
+
 def load_model(path: Path) -> tuple[LanguageModel, tuple[str, ...], str]:
     """The model of a file that `save_model` made, its vocabulary, and what its tokens are.
 

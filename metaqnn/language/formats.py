@@ -1,11 +1,18 @@
 """The formats of exported language models."""
 
+import json
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from metaqnn.errors import MetaqnnError
-from metaqnn.language.files import load_model
+from metaqnn.language.files import cell_of, load_model, metadata_of
+from metaqnn.language.source import write_source
+from metaqnn.language.step import Step, program
+from metaqnn.registry import need
 from metaqnn.storage import why, write_file
 
 
@@ -43,6 +50,44 @@ def _write_safetensors(weights: Path, target: Path) -> None:
     write_file(target, weights.read_bytes())
 
 
+def _write_source(weights: Path, target: Path) -> None:
+    beside = target.with_suffix(".safetensors")
+    if beside.resolve() != weights.resolve():
+        _write_safetensors(weights, beside)
+    model, _, unit = load_model(weights)
+    text = write_source(cell_of(weights), model.dimensions, unit, beside.name)
+    write_file(target, text)
+
+
+def _write_pt2(weights: Path, target: Path) -> None:
+    model, _, _ = load_model(weights)
+    written = BytesIO()
+    extra = {"metaqnn.json": json.dumps(metadata_of(weights))}
+    torch.export.save(program(Step(model)), written, extra_files=extra)
+    write_file(target, written.getvalue())
+
+
+def _write_onnx(weights: Path, target: Path) -> None:
+    _check_onnx()
+    step = Step(load_model(weights)[0])
+    made = torch.onnx.export(
+        program(step),
+        input_names=["tokens", *step.names],
+        output_names=["scores", *(f"next_{name}" for name in step.names)],
+        verbose=False,
+    )
+    assert made is not None, "only the old exporter returns nothing"
+    made.model.metadata_props.update(metadata_of(weights))
+    model = made.model_proto
+    for part in (*model.graph.node, *model.graph.value_info):  # where its maker's programs lie
+        del part.metadata_props[:]
+    write_file(target, model.SerializeToString())
+
+
+def _check_onnx() -> None:
+    need("ONNX", "onnx", "onnx", "onnxscript", "onnxruntime")
+
+
 class Format(NamedTuple):
     """What writes a file, and what sees whether the packages for it are there."""
 
@@ -50,7 +95,12 @@ class Format(NamedTuple):
     check: Callable[[], None] = lambda: None
 
 
-FORMATS = {".safetensors": Format(_write_safetensors)}
+FORMATS = {
+    ".safetensors": Format(_write_safetensors),
+    ".onnx": Format(_write_onnx, _check_onnx),
+    ".pt2": Format(_write_pt2),
+    ".py": Format(_write_source),
+}
 """The formats by their suffixes."""
 
 

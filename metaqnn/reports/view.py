@@ -18,6 +18,7 @@ from metaqnn.reports.state import describe_state, render_state
 from metaqnn.reports.top_k import top_k, weights_file
 from metaqnn.reports.trials import list_trials
 from metaqnn.runs.assembly import trained_agent
+from metaqnn.runs.quantising import write_int8
 from metaqnn.runs.run import Run
 from metaqnn.storage import as_path
 
@@ -91,13 +92,24 @@ class View:
         """
         return load(self._weights(rank, final))
 
-    def export(self, path: str | Path, rank: int | None = None, final: str | None = None) -> None:
+    def export(
+        self,
+        path: str | Path,
+        rank: int | None = None,
+        final: str | None = None,
+        *,
+        int8: bool = False,
+    ) -> None:
         """Write a network of `model` in the format of the path's suffix, as `metaqnn export` does.
 
         Raises:
             MetaqnnError: See `model`; or the suffix is unknown, or the file cannot be written.
         """
-        export(*load_network(self._weights(rank, final)), as_path(path, "the file to write"))
+        weights, target = self._weights(rank, final), as_path(path, "the file to write")
+        if int8:
+            write_int8(self._run, weights, target)
+        else:
+            export(*load_network(weights), target)
 
     def _weights(self, rank: int | None, final: str | None) -> Path:
         if final is None:

@@ -12,6 +12,7 @@ from metaqnn.evaluators.trainer import Examination, Trainer
 from metaqnn.executors.base import Executor
 from metaqnn.runs.assembly import make_executor, make_trainer
 from metaqnn.runs.finals import Finals
+from metaqnn.runs.quantising import find_images, quantise_finals
 from metaqnn.runs.run import Run
 from metaqnn.search.events import Event
 from metaqnn.storage import going_on
@@ -27,6 +28,7 @@ def finalize(
     seeds: int,
     ensemble: int,
     *,
+    int8: bool = False,
     quiet: bool = False,
     warn: Callable[[str], None] = lambda text: None,
 ) -> pd.DataFrame:
@@ -37,15 +39,21 @@ def finalize(
         networks: `metaqnn.reports.top_k.best_networks`.
         seeds: Trainings of each.
         ensemble: How many of the best are tested together.
+        int8: Quantise the networks too, see `quantise_finals`.
         quiet: Show no bar.
         warn: Told what looks wrong about the test part.
 
     Raises:
-        MetaqnnError: See `Finals.train` and `Finals.test`.
+        MetaqnnError: See `Finals.train`, `Finals.test`, `find_images` and `quantise_finals`.
     """
     run = finals.run
     with going_on(run.path, "metaqnn finalize"):
-        return _finalize(finals, networks, seeds, ensemble, quiet, warn)
+        calibration = find_images(run) if int8 else None
+        results = _finalize(finals, networks, seeds, ensemble, quiet, warn)
+        if calibration is None:
+            return results
+        with finals.lock():
+            return quantise_finals(finals, results, calibration, quiet=quiet)
 
 
 def _finalize(

@@ -25,7 +25,8 @@ def columns_of(score: Score) -> tuple[str, ...]:
     95 % interval (Wilson's); then the score on the test images, where it is another one, and under
     its own name that on the validation images in the search, as people read it; `seconds` are those
     of the final training, `weights` is the file in the folder, `error` why the training failed. Of
-    texts `test_perplexity` or `test_bits` stand in the place of `test_error`.
+    texts `test_perplexity` or `test_bits` stand in the place of `test_error`. Where networks were
+    quantised there are those of `metaqnn.runs.quantising.quantise_finals` too.
 
     Args:
         score: Of the search.
@@ -45,14 +46,24 @@ def also_tested(score: Score) -> list[str]:
 COUNTS = dict.fromkeys(("rank", "parameters", "multiply_adds"), "Int64")
 """Columns of whole numbers, some of which are missing."""
 
+BYTES = dict.fromkeys(("bytes", "int8_bytes"), "Int64")
+"""Likewise, of networks that were quantised too."""
+
+KEY = ["seed", "network"]
+"""The columns that tell the rows apart."""
 
 NEEDED = ("rank", "seed", "network", "digest", "weights", "error")
 """Columns without which nothing is known, beside `Score.tested`."""
 
 
 def write_results(folder: Path, results: pd.DataFrame) -> None:
-    """Write RESULTS of a folder; the rows of other networks and seeds stay."""
-    _write(folder / RESULTS, results, read_results)
+    """Write RESULTS of a folder; the rows of other networks and seeds stay, and other columns."""
+    path = folder / RESULTS
+    if path.exists():
+        before = read_results(path)
+        others = [name for name in before if name not in results]
+        results = results.merge(before[[*KEY, *others]], how="left", on=KEY)
+    _write(path, results, read_results)
 
 
 def keep_answers(folder: Path, counts: pd.DataFrame, seed: int, network: str) -> None:
@@ -69,9 +80,8 @@ def keep_answers(folder: Path, counts: pd.DataFrame, seed: int, network: str) ->
 
 def _write(path: Path, rows: pd.DataFrame, read: Callable[[Path], pd.DataFrame]) -> None:
     if path.exists():
-        key = ["seed", "network"]
         before = read(path)
-        known = before.set_index(key).index.isin(rows.set_index(key).index)
+        known = before.set_index(KEY).index.isin(rows.set_index(KEY).index)
         rows = pd.concat([rows, before[~known]])
     write_file(path, rows.to_csv(index=False, lineterminator="\n"))
 
@@ -96,7 +106,7 @@ def read_results(path: Path) -> pd.DataFrame:
         MetaqnnError: It is something else.
     """
     try:
-        found = pd.read_csv(path, dtype=COUNTS)
+        found = pd.read_csv(path, dtype={**COUNTS, **BYTES})
         tested = [name for name in map(str, found) if name.startswith("test_")]
         missing = [name for name in (*NEEDED, *(tested or ["test_error"])) if name not in found]
         if missing:

@@ -42,7 +42,8 @@ where it has several. Seconds are of processor time. An entrant by hand is train
 other seeds as often as its time allows, and the best by validation is handed over; A, B and C are
 in `benchmarks/handwritten.py`, the template of Optuna and KerasTuner in
 `benchmarks/peers_tuned.py`. `metaqnn` is `metaqnn run --dataset ... --time-limit ...`;
-`metaqnn-2-workers` has two cores for as long as the clock says; `metaqnn-paper` is the paper's
+`metaqnn-zero-cost` is that with `--zero-cost`; `metaqnn-2-workers` has two cores for as long as the
+clock says; `metaqnn-paper` is the paper's
 space and recipe, ended when the time was over.
 """
 
@@ -106,6 +107,11 @@ def _timed(task: Task, seed: int, work: Path, *options: str) -> Handed:
     return tested, None, str(finals["network"].iloc[0])
 
 
+def run_zero_cost(task: Task, seed: int, work: Path) -> Handed:
+    """The same, where the agent looks at networks before they are trained."""
+    return _timed(task, seed, work, "--zero-cost")
+
+
 def run_paper(task: Task, seed: int, work: Path) -> Handed:
     """Metaqnn without a time, in the paper's space by its recipe, ended when the time is over."""
     folder = work / "run"
@@ -145,6 +151,7 @@ def _tested(folder: Path, work: Path, task: Task, *which: str) -> Tensor:
 ENTRANTS: dict[str, Callable[[Task, int, Path], Handed]] = {
     "metaqnn": run_metaqnn,
     "metaqnn-2-workers": run_workers,
+    "metaqnn-zero-cost": run_zero_cost,
     "metaqnn-paper": run_paper,
     "A": by_hand("A"),
     "B": by_hand("B"),

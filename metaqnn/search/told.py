@@ -1,6 +1,6 @@
 """What the agent is told of networks where they have several objectives."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from math import inf
 
 from metaqnn.agents.base import Agent
@@ -23,11 +23,12 @@ class Told:
         self._front: list[tuple[tuple[float, ...], float]] = []
         self._lowest = inf
 
-    def history(self, memory: Memory) -> Iterator[tuple[Trial, float]]:
+    def history(self, memory: Memory) -> Iterable[tuple[Trial, float]]:
         """The trials of a memory with what the agent was told of them, in that order."""
         if not self.objectives:
             return memory.history()
-        return ((trial, self.of(outcome, reward)) for trial, outcome, reward in memory.told())
+        # a list, for the front is to be known to whoever does not look at it
+        return [(trial, self.of(outcome, reward)) for trial, outcome, reward in memory.told()]
 
     def of(self, outcome: Outcome, reward: float) -> float:
         """What the agent is told of an outcome that has this reward.

@@ -55,7 +55,7 @@ TOKENS, FREQUENT = 100_000, 2000
 
 SEARCHED: Mapping[str, Any] = {
     **{"space": "recurrent-small", "dataset": "ptb", "units": 64, "layers": 1, "tied": True},
-    **{"optimizer": "adam", "learning-rate": 0.004, "epochs": 3},
+    **{"optimizer": "adam", "learning-rate": 0.004, "epochs": 2},
 }
 
 CHARACTERS_LIMIT = 1_000_000

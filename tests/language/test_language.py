@@ -203,7 +203,8 @@ def test_a_text_of_ones_own_is_searched_for(tmp_path, agent, space, form):
     assert call("report", run).exit_code == 0
     model = tmp_path / "model.safetensors"
     assert call("export", run, "--to", model).exit_code == 0
-    refused(call("export", run, "--to", tmp_path / "a.onnx"), "are written as .safetensors")
+    refused(call("export", run, "--to", tmp_path / "a.pth"), "the suffix of a language model is")
+    assert call("export", run, "--to", tmp_path / "own.py").exit_code == 0
     written = call("generate", model, "--length", 12, "--start", "the quick")
     assert written.stdout.startswith("the quick ") and len(written.stdout.split()) <= 14
     assert call("generate", model, "--length", 12, "--start", "the quick").stdout == written.stdout
@@ -235,5 +236,6 @@ def test_images_and_texts_are_not_taken_for_each_other(tmp_path):
     assert checked.stdout == "words: 81 to train on, 5 to validate; 3 different ones\n"
     refused(call("run", "--dataset", "digits", "--evaluator", "language"), "a text is wanted")
     refused(call("run", "--dataset", "ptb"), "--data-dir must say")
-    refused(call("train", "[SM(10)]", "--dataset", file), "images are wanted")
+    refused(call("train", "[SM(10)]", "--dataset", file), "unknown layer 'SM'")
+    refused(call("train", "nascell", "--dataset", "digits"), "there is no network 'nascell'")
     refused(call("run", "--dataset", file, "--time-limit", "1m"), "is for runs that train networks")

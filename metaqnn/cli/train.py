@@ -42,7 +42,8 @@ class TrainCommand(TrainerCommand):
     type=click.Path(path_type=Path),
     help="Begin with the weights of this .safetensors file, but for its heads; files that can run "
     "code, such as .pt2 and .py, are never read. Without NETWORK the network is that of the file "
-    "too, with its dropout.",
+    "too, with its dropout. Of texts: that of a model with the same cell and --units; embeddings "
+    "and softmax go along where the different tokens are the same.",
 )
 @click.option(
     "--to",

@@ -181,17 +181,24 @@ def test_the_score_is_read_as_perplexity_or_bits(tmp_path):
 SMALL = ["--epochs", 1, "--units", 8, "--layers", 1, "--device", "cpu", "--quiet"]
 
 
-@pytest.mark.parametrize("agent", ["q-learning"])
-def test_a_text_of_ones_own_is_searched_for(tmp_path, agent):
+@pytest.mark.parametrize(
+    ("agent", "space", "form"),
+    [
+        ("q-learning", "recurrent-small", r"(\w+ \w+, ){3}.*memory \d"),
+        ("reinforce", "enas-small", r"\w+(, \w+@\d){3}"),
+    ],
+)
+def test_a_text_of_ones_own_is_searched_for(tmp_path, agent, space, form):
     file = tmp_path / "my text.txt"
     file.write_text("the quick brown fox jumps over the lazy dog\n" * 40)
     options = ["--dataset", file, "--agent", agent, "--budget", 2, "--results-dir", tmp_path]
-    done = call("run", *options, *SMALL)
+    done = call("run", *options, "--space", space, *SMALL)
     assert done.exit_code == 0, done.output
     run = tmp_path / "my-text-1"
     shown = json.loads(call("top-k", run, "--format", "json").output)
     assert len(shown) == 2
-    assert re.fullmatch(r"(\w+ \w+, ){3}.*memory \d", shown[0]["network"])
+    assert re.fullmatch(form, shown[0]["network"])
+    assert "next h" in call("show", shown[0]["network"]).output
     assert shown[0]["perplexity"] <= shown[1]["perplexity"]
     assert call("report", run).exit_code == 0
     model = tmp_path / "model.safetensors"

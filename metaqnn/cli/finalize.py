@@ -133,7 +133,8 @@ def finalize(
     that does best on the validation part is tested. What is interrupted goes on when called again;
     more networks and seeds may be added.
 
-    The options of training change the recipe; their defaults are those of the recipe.
+    The options of training change the recipe; their defaults are those of the recipe. `metaqnn
+    finalize FOLDER --help` has those of the run in FOLDER.
     """
     from metaqnn.cli.drive import INTERRUPTED
     from metaqnn.reports.finals import render, summarise

@@ -43,15 +43,14 @@ def export(
 
     A .pt2 or .py file, which can run code when it is read, is never read here.
 
-    Language models are written as .safetensors. A network of pictures, whatever the format, reads
-    images in the units of those that it was trained on, 0 to 255 for pictures, and returns the
-    scores of the classes before the softmax.
+    A network of pictures, whatever the format, reads images in the units of those that it was
+    trained on, 0 to 255 for pictures, and returns the scores of the classes before the softmax. A
+    language model as .onnx or .pt2 is one step: of a token of each text, and of what the step
+    before has handed on, it makes the scores of the next token, and what it hands on itself.
     """
     from metaqnn.errors import MetaqnnError
-    from metaqnn.language.files import is_model
-    from metaqnn.language.formats import export as write_language_model
-    from metaqnn.models.formats import export as write
     from metaqnn.models.network import load_network
+    from metaqnn.reports.export import write_network
     from metaqnn.reports.finals import final_weights
     from metaqnn.reports.top_k import weights_file
     from metaqnn.runs.quantising import write_int8
@@ -71,13 +70,8 @@ def export(
             click.echo(f"of the search; --final {finals[0]} has what was trained anew", err=True)
     else:
         path = final_weights(open_run(source, trust=trust), rank, final)
-    if is_model(path):
-        write_language_model(path, target)
-        click.echo(f"the language model is in {target}")
-        return
-    network, facts = load_network(path)
     if int8:
         write_int8(open_run(source, trust=trust), path, target)
+        click.echo(f"{load_network(path)[1].architecture} is in {target}")
     else:
-        write(network, facts, target)
-    click.echo(f"{facts.architecture} is in {target}")
+        click.echo(f"{write_network(path, target)} is in {target}")

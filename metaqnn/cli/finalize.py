@@ -28,6 +28,23 @@ def parse_scale(
     return found
 
 
+def parse_grid(
+    context: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, list[str]]:
+    """The values by key of texts such as learning-rate=0.1,0.05; a callback of click."""
+    found: dict[str, list[str]] = {}
+    for value in values:
+        key, _, several = value.partition("=")
+        # RATE:EPOCHS,... is one value
+        own = [several] if ":" in several else several.split(",")
+        if not key or not all(own):
+            raise click.BadParameter(
+                f"{value!r} is not KEY=VALUE,VALUE,..., such as learning-rate=0.1,0.05"
+            )
+        found.setdefault(key, []).extend(own)
+    return found
+
+
 class FinalizeCommand(FinalCommand):
     """Names the recipes."""
 
@@ -37,7 +54,7 @@ class FinalizeCommand(FinalCommand):
 @click.command(
     cls=FinalizeCommand,
     first=(
-        *("k", "recipe", "seeds", "scales", "ensemble", "int8", "epochs", "seconds"),
+        *("k", "recipe", "seeds", "scales", "ensemble", "grid", "int8", "epochs", "seconds"),
         *("device", "executor", "name", "form", "trust"),
     ),
     **WIDE,
@@ -75,6 +92,15 @@ class FinalizeCommand(FinalCommand):
     "given several times.",
 )
 @click.option(
+    "--grid",
+    multiple=True,
+    metavar="KEY=VALUE,...",
+    callback=parse_grid,
+    help="First find the best values of an option of training, such as learning-rate=0.1,0.05: the "
+    "best network is trained by every combination and judged on the validation part; then all "
+    "-k are trained by the best one. Given once an option.",
+)
+@click.option(
     "--int8",
     is_flag=True,
     help="Write the networks in whole numbers of 8 bits too, as ONNX, and show their test error, "
@@ -93,6 +119,7 @@ def finalize(
     seeds: int,
     scales: dict[str, int],
     published: tuple[str, ...],
+    grid: dict[str, list[str]],
     int8: bool,
     name: str | None,
     form: Format,
@@ -106,13 +133,15 @@ def finalize(
     that does best on the validation part is tested. What is interrupted goes on when called again;
     more networks and seeds may be added.
 
-    The options of training change the recipe; their defaults are those of the recipe.
+    The options of training change the recipe; their defaults are those of the recipe. `metaqnn
+    finalize FOLDER --help` has those of the run in FOLDER.
     """
     from metaqnn.cli.drive import INTERRUPTED
     from metaqnn.reports.finals import render, summarise
+    from metaqnn.reports.grid import render_grid
     from metaqnn.reports.top_k import best_networks
     from metaqnn.runs.finalizing import finalize as train_and_test
-    from metaqnn.runs.finals import plan_finals
+    from metaqnn.runs.grid import choose_setting, plan_grid
     from metaqnn.runs.published import with_published
     from metaqnn.runs.run import open_run
     from metaqnn.terminal import printable
@@ -123,16 +152,19 @@ def finalize(
     run = open_run(folder, trust=trust)
     if published:
         run, networks = with_published(run, published)
-        name = name or "-".join([recipe, *published])
+        name = name or "-".join([recipe, *published, *(["grid"] if grid else [])])
     else:
         networks = best_networks(run, k)
-    finals = plan_finals(run, recipe, name, given(options), scales)
+    score = run.task.score
     try:
+        plan = plan_grid(run, recipe, name, given(options), scales, grid)
+        finals, table = choose_setting(plan, networks)
+        if grid:
+            click.echo(f"{render_grid(table, score)}\n", err=True)
         results = train_and_test(finals, networks, seeds, ensemble, int8=int8, warn=warn)
     except KeyboardInterrupt:
         click.echo("stopped; the same command goes on", err=True)
         sys.exit(INTERRUPTED)
-    score = run.task.score
     click.echo(render(summarise(results, score), score, form))
     for network, reason in results.dropna(subset=["error"])[["network", "error"]].values:
         click.echo(printable(f"{network} failed: {reason}"), err=True)

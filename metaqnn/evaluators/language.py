@@ -128,6 +128,10 @@ class LanguageEvaluator(Trainer):
 
         return text_lesson(options, network, init_from, place)
 
+    def by(self, recipe: Any) -> Self:
+        """The same by another recipe."""
+        return replace(self, recipe=recipe)
+
     def in_full(self) -> Self:
         """The same: what is tested is the model of the best epoch on the validation part."""
         return self

@@ -127,6 +127,7 @@ class TrainEvaluator(Trainer):
     recipes = NAMES
     search_recipes = (PRACTICAL,)
     anew = ("data_dir", "train_limit", *fields_of(Recipe))
+    keeps_last = True
 
     images: DataOptions
     recipe: Recipe
@@ -184,6 +185,10 @@ class TrainEvaluator(Trainer):
         from metaqnn.evaluators.image_lesson import image_lesson
 
         return image_lesson(options, network, init_from, place, final=final)
+
+    def by(self, recipe: Any) -> Self:
+        """The same by another recipe."""
+        return replace(self, recipe=recipe)
 
     def in_full(self) -> Self:
         """On the validation images too."""

@@ -119,6 +119,8 @@ class Trainer(Evaluator):
         recipes: By which they can be trained in the end.
         search_recipes: Values of the option `recipe` of searches that are of use to others.
         anew: Options that may be others in the end.
+        keeps_last: What counts in the end are the weights of the last epoch, not of the best.
+        recipe: How it trains.
     """
 
     trains = True
@@ -126,6 +128,8 @@ class Trainer(Evaluator):
     recipes: ClassVar[tuple[str, ...]]
     search_recipes: ClassVar[tuple[str, ...]] = ()
     anew: ClassVar[tuple[str, ...]]
+    keeps_last: ClassVar[bool] = False
+    recipe: Any
 
     @classmethod
     @abstractmethod
@@ -164,6 +168,14 @@ class Trainer(Evaluator):
         Raises:
             MetaqnnError: There is no such network, or it does not fit the data set.
         """
+
+    @abstractmethod
+    def by(self, recipe: Any) -> Self:
+        """The same by another recipe of its kind."""
+
+    @abstractmethod
+    def with_data(self) -> "Trainer":
+        """The same, with its data, to be sent to other machines."""
 
     @abstractmethod
     def in_full(self) -> Self:

@@ -21,7 +21,8 @@ from metaqnn.reports.figures.inline import inline_svg
 from metaqnn.reports.finals import as_text as finals_text
 from metaqnn.reports.finals import summarise
 from metaqnn.reports.pareto import Box, measured
-from metaqnn.reports.state import describe_data, trains
+from metaqnn.reports.recurrent_drawing import is_recurrent
+from metaqnn.reports.state import can_finalize, describe_data, trains
 from metaqnn.reports.top_k import as_text, ranking
 from metaqnn.runs.results import find_results
 from metaqnn.runs.run import Run
@@ -66,6 +67,7 @@ class Drawing:
     network: str
     svg: str
     has_cells: bool
+    is_recurrent: bool
 
 
 def draw_pictures(findings: Findings) -> dict[str, Picture]:
@@ -183,7 +185,8 @@ def draw_best(run: Run, findings: Findings, best: pd.DataFrame) -> list[Drawing]
     for rank, (score, walk) in enumerate(zip(scores, walks, strict=True), start=1):
         architecture = space.architecture(walk)
         svg, has_cells = draw(architecture, shape, reads), bool(architecture.cells)
-        drawings.append(Drawing(rank, score, space.text(walk), svg, has_cells))
+        kind = has_cells, is_recurrent(architecture)
+        drawings.append(Drawing(rank, score, space.text(walk), svg, *kind))
     return drawings
 
 
@@ -205,9 +208,10 @@ def list_commands(run: Run, environment: Mapping[str, Any]) -> list[tuple[str, s
     }
     if trains(run):
         export = ["metaqnn", "export", folder, "--rank", "1", "--to", "model.onnx"]
-        if reads_images(run):
+        if can_finalize(run):
             final = ["metaqnn", "finalize", folder, "-k", "5", "--ensemble", "5"]
-            commands["Its best networks trained anew, on all images, and tested:"] = final
+            on_all = ", on all images," if reads_images(run) else ""
+            commands[f"Its best networks trained anew{on_all} and tested:"] = final
         commands["The best network, trained, as a file:"] = export
     commands["This page:"] = ["metaqnn", "report", folder]
     return [(what, shlex.join(command)) for what, command in commands.items()]

@@ -6,11 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.models.formats import export, load
+from metaqnn.language.files import is_model
+from metaqnn.models.formats import load
 from metaqnn.models.model import Model
-from metaqnn.models.network import load_network
 from metaqnn.objectives.names import metrics_of
 from metaqnn.reports.distinct import distinct
+from metaqnn.reports.export import write_network
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.gallery import Figures, draw_figure, draw_figures
 from metaqnn.reports.finals import add_test_errors, final_weights
@@ -88,9 +89,15 @@ class View:
             final: As it was trained in the end: the name of a folder in `folder`/final.
 
         Raises:
-            MetaqnnError: There are fewer networks, or its weights are not kept.
+            MetaqnnError: There are fewer networks, its weights are not kept, or it reads texts.
         """
-        return load(self._weights(rank, final))
+        weights = self._weights(rank, final)
+        if is_model(weights):
+            raise MetaqnnError(
+                f"{weights} is a language model: export writes it to a file of PyTorch, which "
+                "`metaqnn generate` and `metaqnn predict` use too"
+            )
+        return load(weights)
 
     def export(
         self,
@@ -109,7 +116,7 @@ class View:
         if int8:
             write_int8(self._run, weights, target)
         else:
-            export(*load_network(weights), target)
+            write_network(weights, target)
 
     def _weights(self, rank: int | None, final: str | None) -> Path:
         if final is None:

@@ -85,7 +85,7 @@ class Finals:
             MetaqnnError: The folder is that of another recipe.
             SearchStopped: See `Search.run`.
         """
-        run = self._seeded(seed)
+        run = self.seeded(seed)
         space = run.space()
         evaluator = make_trainer(run)
         with closing(self._memory(run, seed)) as memory:
@@ -129,7 +129,7 @@ class Finals:
         score, rows = self.run.task.score, list[dict[str, Any]]()
         names = columns_of(score)
         for seed in seeds:
-            with closing(self._memory(self._seeded(seed), seed)) as memory:
+            with closing(self._memory(self.seeded(seed), seed)) as memory:
                 # by walk, for on another scale the network is another one
                 trained = {final["walk"]: final for final in memory.frame().to_dict("records")}
             members: list[np.ndarray] = []
@@ -161,7 +161,8 @@ class Finals:
         write_results(self.path, results)
         return results
 
-    def _seeded(self, seed: int) -> Run:
+    def seeded(self, seed: int) -> Run:
+        """The run with the seed of the trainings."""
         return replace(self.run, config=self.run.config.changed({"seed": seed}, self.run.objects))
 
     def _memory(self, run: Run, seed: int) -> Memory:

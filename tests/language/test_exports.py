@@ -130,9 +130,8 @@ def test_the_equations_of_nascell_are_readable():
     assert sum(" + c)" in line for line in step) == 1
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_program_of_any_cell_computes_the_same(seed):
     space = SPACES[seed % 2]
     cell = space.architecture(random_walk(space, np.random.default_rng(seed)))
@@ -144,10 +143,8 @@ def test_a_program_of_any_cell_computes_the_same(seed):
     agree(step_by_step(texts(), start, program(step).module()).detach(), wanted)
 
 
-@pytest.mark.parametrize(
-    "cell",
-    ["rnn", *(pytest.param(cell, marks=pytest.mark.slow) for cell in ("lstm", "gru", *CELLS))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", [*CELLS, *TORCH])
 def test_pt2_and_onnx_compute_the_same_for_any_number_of_texts(tmp_path, cell):
     onnxruntime = pytest.importorskip("onnxruntime")
     model, path = written(tmp_path, cell)

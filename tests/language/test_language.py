@@ -217,6 +217,27 @@ def test_a_text_of_ones_own_is_searched_for(tmp_path, agent, space, form):
     refused(call("resume", run, "--budget", 3), "has another text than that of the run")
 
 
+def test_agents_are_compared_on_a_text(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("the quick brown fox jumps over the lazy dog\n" * 40)
+    done = call(
+        *(
+            "compare",
+            tmp_path / "c",
+            "--agent",
+            "random",
+            "--agent",
+            "evolution",
+            "--budgets",
+            "1,2",
+        ),
+        *("--seeds", 1, "--jobs", 1, "--dataset", file, "--space", "enas-small", *SMALL[:-1]),
+    )
+    assert done.exit_code == 0, done.output
+    assert "perplexity, lower is better" in done.stdout
+    assert (tmp_path / "c" / "comparison.svg").exists()
+
+
 def test_a_file_that_claims_to_be_larger_than_it_is_is_not_made(tmp_path):
     model = LanguageModel("rnn", Dimensions(3, 4, 1), torch.Generator().manual_seed(0))
     path = tmp_path / "model.safetensors"

@@ -9,8 +9,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.language.cell import OPS
 from metaqnn.language.model import TORCH, Dimensions, LanguageModel, parameters
+from metaqnn.language.ops import OPS
 from metaqnn.language.recipe import UNITS
 from metaqnn.storage import why, write_file
 from state_space import Architecture

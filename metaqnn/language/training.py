@@ -132,11 +132,8 @@ def epochs(
         model.train()
         state = model.start(recipe.batch_size)
         for read, following in pieces(training, recipe.bptt):
-            state = _detached(state)
-            scores, state = model(read, state)
-            loss = cross_entropy(scores.flatten(0, 1), following.flatten())
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+            loss, state = _back_propagate(model, read, following, state)
             if recipe.clip_norm is not None:
                 clip_grad_norm_(learnt, recipe.clip_norm)
             optimizer.step()
@@ -147,6 +144,16 @@ def epochs(
         yield log_likelihood(model, corpus.validation, recipe)
         if time.perf_counter() > ends:
             return
+
+
+def _back_propagate(
+    model: LanguageModel, read: Tensor, following: Tensor, state: State
+) -> tuple[Tensor, State]:
+    """The loss of a piece of text, and the state after it; what led to them is let go."""
+    scores, after = model(read, state)
+    loss = cross_entropy(scores.flatten(0, 1), following.flatten())
+    loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+    return loss.detach(), tuple(tuple(value.detach() for value in own) for own in after)
 
 
 @torch.inference_mode()
@@ -160,7 +167,3 @@ def log_likelihood(model: LanguageModel, tokens: Tensor, recipe: LanguageRecipe)
         scores, state = model(read, state)
         total -= cross_entropy(scores.flatten(0, 1), following.flatten(), reduction="sum").double()
     return total.item() / ((len(text) - 1) * text.shape[1])
-
-
-def _detached(state: State) -> State:
-    return tuple(tuple(value.detach() for value in own) for own in state)

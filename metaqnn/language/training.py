@@ -1,6 +1,7 @@
 """Language models are trained by truncated back-propagation through time."""
 
 import math
+import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -24,6 +25,9 @@ from state_space import Architecture
 if TYPE_CHECKING:
     from metaqnn.evaluators.base import Job
 
+LOWEST = -math.log(sys.float_info.max)
+"""The perplexity of a lower log-likelihood is no number."""
+
 
 def train(
     cell: Architecture | str, corpus: Corpus, recipe: LanguageRecipe, place: Place, job: "Job"
@@ -38,7 +42,7 @@ def train(
         job: Its seed, and what ends hopeless trainings.
 
     Raises:
-        FloatingPointError: The loss stopped being finite.
+        FloatingPointError: Loss or perplexity stopped being finite.
     """
     began = time.perf_counter()
     ends = math.inf if recipe.seconds is None else began + recipe.seconds
@@ -115,7 +119,7 @@ def epochs(
 
     Raises:
         MetaqnnError: The text is too short.
-        FloatingPointError: The loss stopped being finite.
+        FloatingPointError: Loss or perplexity stopped being finite.
     """
     if len(corpus.training) < 2 * recipe.batch_size:
         raise MetaqnnError(
@@ -141,7 +145,10 @@ def epochs(
                 break
         if not math.isfinite(loss.item()):
             raise FloatingPointError(f"the loss is not finite in epoch {epoch + 1}")
-        yield log_likelihood(model, corpus.validation, recipe)
+        score = log_likelihood(model, corpus.validation, recipe)
+        if not score > LOWEST:
+            raise FloatingPointError(f"the perplexity is not finite in epoch {epoch + 1}")
+        yield score
         if time.perf_counter() > ends:
             return
 

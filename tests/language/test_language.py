@@ -4,17 +4,20 @@ import gzip
 import json
 import math
 import re
+from io import StringIO
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import log_softmax
 
 from metaqnn.cli import main
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.base import Job
+from metaqnn.evaluators.base import Job, attempt
 from metaqnn.evaluators.language import LanguageEvaluator, LanguageOptions, TextOptions, read
 from metaqnn.executors.base import Place
 from metaqnn.language.corpus import END, UNKNOWN, make_corpus, read_ptb, read_text
@@ -23,6 +26,8 @@ from metaqnn.language.model import Dimensions, LanguageModel
 from metaqnn.language.named import CELLS
 from metaqnn.language.recipe import LanguageRecipe
 from metaqnn.language.training import columns, log_likelihood, pieces, train
+from metaqnn.spaces import bind_space
+from state_space import random_walk
 from tests import ROOT
 from tests.helpers.commands import refused
 
@@ -154,6 +159,51 @@ def test_a_text_that_is_too_short_is_told():
         train(cell, corpus, LanguageRecipe(epochs=1), Place(), Job(cell, 0))
 
 
+TINY = bind_space(
+    {
+        "space": "recurrent",
+        "leaves": 2,
+        "combine": ["add", "mult", "max"],
+        "activations": ["identity", "tanh", "sigmoid", "relu", "sin"],
+    },
+    (1,),
+    10,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from([1.0, 30.0, 1e4, 1e30]),
+    st.sampled_from([None, 5.0]),
+    st.sampled_from([0.1, 5.0]),
+)
+def test_no_cell_breaks_a_search(seed, rate, clip, spread):
+    """Whatever is trained however: it has a perplexity, or fails and says why."""
+    cell = TINY.architecture(random_walk(TINY, np.random.default_rng(seed)))
+    text = "abcdefgh" * 12
+    recipe = LanguageRecipe(
+        epochs=2, units=4, batch_size=4, learning_rate=rate, clip_norm=clip, spread=spread
+    )
+    evaluator = LanguageEvaluator(
+        TextOptions(), recipe, Place(), make_corpus([text, text], "characters")
+    )
+    outcome = attempt(evaluator, Job(cell, seed % 1000))
+    if outcome.error:
+        assert re.search("(loss|perplexity) is not finite in epoch [12]$", outcome.error)
+    else:
+        assert all(1 <= math.exp(-score) < math.inf for score in outcome.curve)
+
+
+def test_a_perplexity_that_is_none_fails_its_training():
+    """The loss is still finite before the last step of the epoch."""
+    corpus = make_corpus(["abcdefgh" * 2, "abcdefgh"], "characters")
+    cell = CELLS["nascell"]()
+    recipe = LanguageRecipe(batch_size=2, units=4, learning_rate=1e30, clip_norm=None)
+    with pytest.raises(FloatingPointError, match="the perplexity is not finite in epoch 1"):
+        train(cell, corpus, recipe, Place(), Job(cell, 0))
+
+
 def test_an_hour_is_an_hour():
     corpus = make_corpus([PERIODIC, PERIODIC], "characters")
     recipe = LanguageRecipe(epochs=1000, seconds=0.5, units=8, layers=1)
@@ -207,6 +257,21 @@ def test_a_text_of_ones_own_is_searched_for(tmp_path, agent):
     refused(call("generate", file), "cannot be read")
     file.write_text("other words\n" * 100)
     refused(call("resume", run, "--budget", 3), "has another text than that of the run")
+
+
+@pytest.mark.slow
+def test_two_workers_search_for_a_text_and_the_search_goes_on(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("the quick brown fox jumps over the lazy dog\n" * 40)
+    options = ["--dataset", file, "--results-dir", tmp_path, "--reward", "nas-ptb"]
+    workers = ["--executor", "processes", "--workers", 2]
+    done = call("run", *options, *workers, "--budget", 2, *SMALL)
+    assert done.exit_code == 0, done.output
+    assert call("resume", tmp_path / "a-1", "--budget", 3, "--quiet").exit_code == 0
+    found = pd.read_csv(StringIO(call("trials", tmp_path / "a-1").output))
+    assert len(found) == 3
+    worked = found[found["perplexity"].notna()]
+    assert np.allclose(worked["reward"], 80 / worked["perplexity"] ** 2)
 
 
 def test_a_file_that_claims_to_be_larger_than_it_is_is_not_made(tmp_path):

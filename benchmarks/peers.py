@@ -4,10 +4,10 @@
     python benchmarks/peers.py --table
 
 FOLDER has cifar10.npz and mnist.npz (x_train, y_train, x_test, y_test); 6,000 of their images are
-to train on, all of the test part are tested. Every entrant has the same seconds of processor time
-of one thread, its search and its last training included. Each call adds a line to
-results/published/peers.csv; --table makes peers.md of all of them. KerasTuner wants
-`pip install keras keras-tuner six`.
+to train on, or all for the tasks cifar10-full and mnist-full; all of the test part are tested.
+Every entrant has the same seconds of processor time of one thread, its search and its last training
+included. Each call adds a line to results/published/peers.csv; --table makes peers.md of all of
+them. KerasTuner wants `pip install keras keras-tuner six`.
 """
 
 import argparse
@@ -25,12 +25,12 @@ import pandas as pd
 import psutil
 import torch
 from handwritten import EPOCHS, accuracy, handwritten, probabilities, standardised
-from peers_task import LIMITS, TESTED, Handed, Task
+from peers_task import FULL, LIMITS, TESTED, Handed, Task
 from peers_tuned import keras_tuner, optuna_template
 from torch import Tensor
 
 import metaqnn
-from metaqnn.runs.results import wilson
+from metaqnn.metrics.tested import wilson
 
 PUBLISHED = Path(__file__).parents[1] / "results" / "published"
 NOTE = """# What is handed over
@@ -42,7 +42,8 @@ where it has several. Seconds are of processor time. An entrant by hand is train
 other seeds as often as its time allows, and the best by validation is handed over; A, B and C are
 in `benchmarks/handwritten.py`, the template of Optuna and KerasTuner in
 `benchmarks/peers_tuned.py`. `metaqnn` is `metaqnn run --dataset ... --time-limit ...`;
-`metaqnn-2-workers` has two cores for as long as the clock says; `metaqnn-paper` is the paper's
+`metaqnn-zero-cost` is that with `--zero-cost`; `metaqnn-2-workers` has two cores for as long as the
+clock says; `metaqnn-paper` is the paper's
 space and recipe, ended when the time was over.
 """
 
@@ -106,6 +107,11 @@ def _timed(task: Task, seed: int, work: Path, *options: str) -> Handed:
     return tested, None, str(finals["network"].iloc[0])
 
 
+def run_zero_cost(task: Task, seed: int, work: Path) -> Handed:
+    """The same, where the agent looks at networks before they are trained."""
+    return _timed(task, seed, work, "--zero-cost")
+
+
 def run_paper(task: Task, seed: int, work: Path) -> Handed:
     """Metaqnn without a time, in the paper's space by its recipe, ended when the time is over."""
     folder = work / "run"
@@ -145,6 +151,7 @@ def _tested(folder: Path, work: Path, task: Task, *which: str) -> Tensor:
 ENTRANTS: dict[str, Callable[[Task, int, Path], Handed]] = {
     "metaqnn": run_metaqnn,
     "metaqnn-2-workers": run_workers,
+    "metaqnn-zero-cost": run_zero_cost,
     "metaqnn-paper": run_paper,
     "A": by_hand("A"),
     "B": by_hand("B"),
@@ -165,11 +172,12 @@ def write_table() -> None:
     rows = pd.read_csv(PUBLISHED / "peers.csv")
     text = [f"{NOTE}\n"]
     for (name, limit), group in rows.groupby(["task", "limit"], sort=False):
-        text.append(f"## {name}, {limit / 60:g} minutes, {TESTED[name]:,} test images\n")
+        tested = TESTED[str(name).removesuffix(FULL)]
+        text.append(f"## {name}, {limit / 60:g} minutes, {tested:,} test images\n")
         table = []
         for entrant, own in group.groupby("entrant"):
             mean = own["error"].mean()
-            low, high = wilson(round(mean * TESTED[name]), TESTED[name])
+            low, high = wilson(round(mean * tested), tested)
             together = own["ensemble"].mean()
             table.append(
                 {

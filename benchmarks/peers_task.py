@@ -9,14 +9,17 @@ from metaqnn.data.images import Images
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load, load_split
 
-LIMITS = {"digits": 180, "mnist": 600, "cifar10": 600}
+FULL = "-full"
+"""With all images to train on."""
+
+LIMITS = {"digits": 180, "mnist": 600, "cifar10": 600, f"mnist{FULL}": 600, f"cifar10{FULL}": 600}
 """Seconds."""
 
 TESTED = {"digits": 360, "mnist": 10_000, "cifar10": 1000}
-"""Images."""
+"""Images; as many with all images to train on."""
 
 TRAINING = 6000
-"""Images, those of validation included."""
+"""Images of the others, those of validation included."""
 
 
 class Task:
@@ -31,12 +34,14 @@ class Task:
     def __init__(self, name: str, folder: Path, work: Path, minutes: float | None) -> None:
         """Write the task's file where it has one."""
         self.limit = LIMITS[name] if minutes is None else 60 * minutes
-        self.mirrored = name == "cifar10"
+        images = name.removesuffix(FULL)
+        self.mirrored = images == "cifar10"
         self.dataset = name
         if name != "digits":
-            with np.load(folder / f"{name}.npz") as arrays:
+            with np.load(folder / f"{images}.npz") as arrays:
                 every = dict(arrays)
-            chosen = np.random.default_rng(0).permutation(len(every["x_train"]))[:TRAINING]
+            wanted = None if name.endswith(FULL) else TRAINING
+            chosen = np.random.default_rng(0).permutation(len(every["x_train"]))[:wanted]
             every |= {key: every[key][chosen] for key in ("x_train", "y_train")}
             np.savez(work / f"{name}.npz", **every)
             self.dataset = f"npz:{work / name}.npz"

@@ -2,6 +2,8 @@
 
     python benchmarks/real_trainings.py digits results/real-digits
     python benchmarks/real_trainings.py mnist results/real-mnist --data-dir DIR
+    python benchmarks/real_trainings.py digits results/cells --space nasnet-small --seeds 2 \
+        --agent ppo --agent random
 
 60 networks a search, trained for a few epochs so that many searches can be made. A training depends
 on its network and the seed of the run alone, so that what several agents with one seed ask for is
@@ -86,14 +88,21 @@ class Cached:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--agent", "agents", multiple=True, default=AGENTS, show_default=True)
 @click.option("--seeds", default=5, show_default=True)
+@click.option("--space", default=str(SPACE), help="Of the networks.  [default: small.toml]")
 @click.option("--data-dir", help="Where MNIST lies.")
 @click.option("--signals", "looks", is_flag=True, help="Also rank by zero-cost signals.")
 def main(
-    task: str, folder: Path, agents: tuple[str, ...], seeds: int, data_dir: str | None, looks: bool
+    task: str,
+    folder: Path,
+    agents: tuple[str, ...],
+    seeds: int,
+    space: str,
+    data_dir: str | None,
+    looks: bool,
 ) -> None:
     """Search with every agent and seed, and write the tables."""
     torch.set_num_threads(1)
-    options = {"space": str(SPACE), **TASKS[task], **({"data-dir": data_dir} if data_dir else {})}
+    options = {"space": space, **TASKS[task], **({"data-dir": data_dir} if data_dir else {})}
     comparison = plan_comparison(folder, options, BUDGETS[-1:])
     runs = comparison.plan(map(Entrant.parse, agents), range(seeds))
     prepare(comparison, sys.argv, comparison.evaluator.facts)

@@ -15,25 +15,24 @@ from metaqnn.environment import check_content
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
 from metaqnn.notebook import show_live
-from metaqnn.registry import check_name
 from metaqnn.reports.finals import summarise
 from metaqnn.reports.observers import make_observers
 from metaqnn.reports.top_k import best_networks
 from metaqnn.reports.view import View
 from metaqnn.runs.assembly import Parts, assemble
 from metaqnn.runs.clock import Clock
-from metaqnn.runs.creation import create_run, plan_run
+from metaqnn.runs.creation import create_run
 from metaqnn.runs.finalizing import finalize
-from metaqnn.runs.finals import plan_finals
-from metaqnn.runs.keywords import keywords, own_task, split_objects
+from metaqnn.runs.grid import choose_setting, plan_grid
+from metaqnn.runs.keywords import keywords, split_objects
+from metaqnn.runs.program import plan_program
 from metaqnn.runs.run import Run, open_run
 from metaqnn.runs.session import open_search, search_with_bar, teach
-from metaqnn.runs.timed import plan_search, train_last, with_deadline
+from metaqnn.runs.timed import train_last, with_deadline
 from metaqnn.search.asked import Asked
 from metaqnn.search.loop import Search as Loop
 from metaqnn.storage import as_path, going_on
 from metaqnn.task import Score
-from metaqnn.training.presets import NAMES
 from state_space import Space
 from state_space.settings import suggestion
 
@@ -71,25 +70,13 @@ class Search(View):
             shape: Of examples that only you have, such as (channels, size, size) of images.
             classes: How many classes they have, or the names of these.
             score: What your function's scores are, or those that you tell.
-            options: Those of `metaqnn run`, with _ for -; name and results_dir among them.
+            options: Those of `metaqnn run`, _ for -; arrays are a dataset too: `keep_arrays`.
 
         Raises:
             MetaqnnError: An option is unknown or impossible, or the name is taken.
         """
-        objects, given = split_objects(space=space, agent=agent, evaluator=evaluator)
-        given |= keywords(options)
-        own = shape is not None or classes is not None
-        if own and given.setdefault("dataset", "own") != "own" and "evaluator" not in objects:
-            raise MetaqnnError(f"shape and classes are those of {given['dataset']} already")
-        if "evaluator" in objects:
-            given.pop("dataset", None)
-        metric = {"metric": given["metric"]} if "metric" in given else {}
-        task = own_task(shape, classes, score, **metric) if own else None
-        settings = {"space": given["space"]} if "space" in objects else None
-        run, _ = plan_run(given, objects, task, settings)
-        run = plan_search(run, given)
-        if task is None and score is not None:
-            run = replace(run, task=replace(run.task, score=score))
+        named = {"space": space, "agent": agent, "evaluator": evaluator}
+        run, given = plan_program(options, named, shape, classes, score)
         if run.path.exists():
             raise MetaqnnError(
                 f"{run.path} exists: Search.open({str(run.path)!r}) goes on with it, name='...' "
@@ -98,7 +85,7 @@ class Search(View):
         command = ["metaqnn.Search", *(f"{name}={value!r}" for name, value in given.items())]
         parts = assemble(run)
         make_observers(run, parts.space)
-        create_run(parts, command, reads_data=not own)
+        create_run(parts, command, reads_data=shape is None and classes is None)
         parts.executor.shutdown()
         self._take(run)
 
@@ -270,6 +257,8 @@ class Search(View):
         recipe: str = "short",
         seeds: int = 1,
         scale: Mapping[str, int] | None = None,
+        grid: Mapping[str, Sequence[Any]] | None = None,
+        int8: bool = False,
         name: str | None = None,
         quiet: bool = False,
         **options: Any,
@@ -282,6 +271,9 @@ class Search(View):
             recipe: Its name.
             seeds: Trainings of each.
             scale: How large to make the networks, by the keys of the space's scale.
+            grid: Values of options of the recipe, of which the best are found first; the table of
+                all is grid.csv in the folder of the trainings.
+            int8: Write the networks in whole numbers of 8 bits too.
             name: Of the folder of the trainings; the recipe's unless given.
             quiet: Show no progress.
             options: Those of `metaqnn finalize`, with _ for -.
@@ -293,8 +285,8 @@ class Search(View):
             MetaqnnError: No network is trained yet, or something is impossible.
         """
         given = keywords(options)
-        check_name("recipe", NAMES, recipe)
         networks = best_networks(self._run, k)
-        finals = plan_finals(self._run, recipe, name, given, scale)
-        results = finalize(finals, networks, seeds, ensemble, quiet=quiet)
+        plan = plan_grid(self._run, recipe, name, given, scale, keywords(grid or {}))
+        finals, _ = choose_setting(plan, networks, quiet=quiet)
+        results = finalize(finals, networks, seeds, ensemble, int8=int8, quiet=quiet)
         return summarise(results, self._run.task.score)

@@ -8,15 +8,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.storage import write_file
 from metaqnn.task import Task
 from metaqnn.task import read_task as _read_task
-
-if TYPE_CHECKING:
-    from metaqnn.data.fingerprint import Fingerprint
 
 ENVIRONMENT = "environment.json"
 MEMORY_SUFFIX = ".sqlite"
@@ -98,8 +95,8 @@ def read_data(folder: Path) -> dict[str, Any] | None:
     raise MetaqnnError(f"{folder / ENVIRONMENT} cannot be read: data is {data!r:.80}")
 
 
-def keep_test(folder: Path, test: "Fingerprint") -> None:
-    """Keep what test images are known by, where the run was made without any.
+def keep_test(folder: Path, test: Any) -> None:
+    """Keep what the test part is known by, where the run was made without any.
 
     Raises:
         MetaqnnError: The file cannot be read.
@@ -108,7 +105,7 @@ def keep_test(folder: Path, test: "Fingerprint") -> None:
     known = environment.get("data", {}).get("fingerprint")
     if known is None or "test" in known:
         return
-    known["test"] = test.model_dump(exclude_none=True)
+    known["test"] = test
     write_file(folder / ENVIRONMENT, f"{json.dumps(environment, indent=2)}\n")
 
 

@@ -10,7 +10,8 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.registry import MADE, Table, is_class_of
 from metaqnn.storage import read_toml
 from metaqnn.task import Task, classification
-from state_space import Space, scaled
+from state_space import Architecture, Space, scaled
+from state_space.notation import NotationError
 from state_space.settings import suggestion
 
 PRESETS = files("state_space") / "presets"
@@ -22,6 +23,7 @@ SPACES: Table[type[Space[Any]]] = Table(
         "cell": "state_space.cell:CellSpace",
         "cell-201": "state_space.cell_201:Cell201Space",
         "chain": "state_space.chain:ChainSpace",
+        "enas-cell": "state_space.enas_cell:EnasCellSpace",
         "graph": "state_space.graph:GraphSpace",
         "hierarchical": "state_space.hierarchical:HierarchicalSpace",
         "macro": "state_space.macro:MacroSpace",
@@ -83,6 +85,25 @@ def made_for(mapping: Mapping[str, Any]) -> Task:
     if not entry.shape or not entry.classes:
         raise MetaqnnError(f"made-for is {named!r}, whose images may have any shape")
     return classification(entry.shape, tuple(map(str, range(entry.classes))))
+
+
+def network_of(name: str, text: str, shape: tuple[int, ...], outputs: int) -> Architecture:
+    """The network that a text names in the words of a space, as `metaqnn top-k` prints them.
+
+    Args:
+        name: Of the space; see `read_space`.
+        text: See `Space.text`.
+        shape: Of the examples.
+        outputs: How many there are.
+
+    Raises:
+        MetaqnnError: There is no such space, or no such network in it.
+    """
+    space = bind_space(read_space(name), shape, outputs)
+    try:
+        return space.architecture(space.parse(text))
+    except NotationError as error:
+        raise MetaqnnError(f"{name}: {error}") from None
 
 
 def bind_space(mapping: Mapping[str, Any], shape: tuple[int, ...], outputs: int) -> Space[Any]:

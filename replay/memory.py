@@ -147,18 +147,11 @@ class Memory:
             note = {**note, CONFIRMATION: confirmation}
         with self.transaction():
             trial = Trial(self._next("number"), walk, stage, digest, seed, dict(note), imported)
+            written = json.dumps(trial.note, default=lambda number: number.item())  # of numpy
             self._connection.execute(
                 "INSERT INTO trials (number, walk, stage, digest, seed, note, imported) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    trial.number,
-                    json.dumps(walk),
-                    stage,
-                    digest,
-                    seed,
-                    json.dumps(trial.note, default=lambda number: number.item()),  # of numpy
-                    imported,
-                ),
+                (trial.number, json.dumps(walk), stage, digest, seed, written, imported),
             )
         return trial
 
@@ -246,22 +239,28 @@ class Memory:
         ):
             yield read_trial(row[:-1]), row[-1]
 
+    def told(self) -> Iterator[tuple[Trial, Outcome, float]]:
+        """The same with the outcomes: every finished trial but confirmations."""
+        return self._finished(f"{NOT_AGAIN} ORDER BY finished")
+
     def trained(self) -> Iterator[tuple[Trial, Outcome, float]]:
         """Every distinct network of this run that has finished, with its outcome and reward.
 
         In the order in which the agent was told.
         """
         # SQLite takes the other columns from the row that has the minimum
-        for row in self._rows(
-            f"SELECT {OUTCOMES}, MIN(finished) FROM trials "
-            "WHERE finished IS NOT NULL AND NOT imported GROUP BY digest ORDER BY MIN(finished)"
-        ):
-            yield read_trial(row[:7]), read_outcome(*row[7:10]), row[10]
+        first = "NOT imported GROUP BY digest ORDER BY MIN(finished)"
+        return self._finished(first, f"{OUTCOMES}, MIN(finished)")
 
     def confirmations(self) -> Iterator[tuple[Trial, Outcome, float]]:
         """Every training of a known network that has finished, likewise."""
-        again = f"finished IS NOT NULL AND NOT {NOT_AGAIN}"
-        for row in self._rows(f"SELECT {OUTCOMES} FROM trials WHERE {again} ORDER BY finished"):
+        return self._finished(f"NOT {NOT_AGAIN} ORDER BY finished")
+
+    def _finished(
+        self, condition: str, columns: str = OUTCOMES
+    ) -> Iterator[tuple[Trial, Outcome, float]]:
+        query = f"SELECT {columns} FROM trials WHERE finished IS NOT NULL AND {condition}"
+        for row in self._rows(query):
             yield read_trial(row[:7]), read_outcome(*row[7:10]), row[10]
 
     def unfinished(self) -> list[Trial]:

@@ -487,10 +487,21 @@ def test_a_notebook_shows_the_search_while_it_runs(monkeypatch):
     assert not views
 
 
-def test_arrays_are_no_data_set_and_the_way_to_one_is_told(tmp_path):
-    arrays = (np.zeros((600, 28, 28)), np.arange(600))
-    with pytest.raises(MetaqnnError, match=r"np\.savez") as error:
-        Search(dataset=arrays, results_dir=tmp_path)
+def test_arrays_are_a_data_set_that_is_there_when_the_search_goes_on():
+    generator = np.random.default_rng(0)
+    images, labels = generator.random((60, 1, 8, 8)), np.arange(60) % 3
+    options = {"space": "digits", "epochs": 1, "budget": 1, "agent": "random"}
+    search = Search(dataset=(images, labels), **options)
+    search.run(quiet=True)
+    assert search.folder.name.startswith("arrays-")
+    del images, labels
+    assert Search.open(search.folder).run(quiet=True, budget=2) == "the budget is spent"
+
+
+@pytest.mark.parametrize("dataset", [np.zeros((600, 28, 28)), torch.zeros(6), 7])
+def test_images_without_labels_are_refused_in_one_line(tmp_path, dataset):
+    with pytest.raises(MetaqnnError, match=r"\(images, labels\)") as error:
+        Search(dataset=dataset, results_dir=tmp_path)
     assert len(str(error.value)) < 300
 
 

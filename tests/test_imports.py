@@ -48,6 +48,7 @@ FLOORS = (
         "terminal",
         "notebook",
         "budget",
+        "objectives",
     },
     {"environment", "metrics", "networks"},
     {"data"},

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 Signals = Callable[[Architecture], tuple[float, ...]]
-"""What is told of a network before it is trained: always as many numbers, higher being better."""
+"""What is told of a network before it is trained: always as many numbers."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,11 @@ class Agent(ABC):
             exhausted in one stage goes on in the next.
         learns: Whether it learns from rewards, so that it must beat random search.
         wants_signals: Whether it is to be told `signals` before it is asked.
-        signals: Of networks that are not trained yet; None where it does not want any.
+        signals: Of networks that are not trained yet, higher being better; None where it does not
+            want any.
+        weighs_costs: Whether it looks for the front by itself where it knows what networks cost.
+        costs: Tells that, always as many numbers, lower being better; then it is told rewards, and
+            else, where less of something is wanted too, how far a network is beyond the front.
         generator: Draws all that is random.
     """
 
@@ -62,6 +66,8 @@ class Agent(ABC):
     learns: bool = True
     wants_signals: bool = False
     signals: Signals | None = None
+    weighs_costs: bool = False
+    costs: Signals | None = None
     generator: np.random.Generator
 
     @classmethod

@@ -8,6 +8,7 @@ https://arxiv.org/abs/1910.11858; Schneider et al. 2021, https://arxiv.org/abs/2
 
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -17,11 +18,12 @@ from scipy.linalg import cholesky
 from scipy.special import ndtr
 
 from metaqnn.agents.base import Proposal
+from metaqnn.agents.cost_bounds import CostBounds
 from metaqnn.agents.gaussian_process import Floats
 from metaqnn.agents.known import TRIES, KnownWalks, Remembering
 from metaqnn.agents.mutation import mutate, neighbours
 from metaqnn.agents.walk_features import Walk
-from metaqnn.agents.walk_model import WalkModel
+from metaqnn.agents.walk_model import WalkModel, normal_scores
 from metaqnn.errors import MetaqnnError
 from metaqnn.options import NotNegative, Section
 from metaqnn.registry import check_name
@@ -55,7 +57,7 @@ class BayesianOptions(Section):
     acquisition: str = Field(
         "ucb",
         description="ucb (upper confidence bound), ei (expected improvement) or thompson "
-        "(a sample of the posterior).",
+        "(a sample of the posterior). With an --objective that is known before training it is ei.",
     )
     confidence: NotNegative = Field(
         3.0, description="Of the acquisition ucb: deviations added to the mean."
@@ -83,6 +85,7 @@ class Bayesian(Remembering):
     """
 
     Options = BayesianOptions
+    weighs_costs = True
 
     def __init__(self, space: Space[Any], seed: int, options: BayesianOptions = DEFAULTS) -> None:
         """Know nothing.
@@ -101,14 +104,21 @@ class Bayesian(Remembering):
         self._near: dict[tuple[Walk, int], list[Walk]] = {}  # of the parents of the last proposal
         self._seen: dict[str, tuple[float, ...]] = {}  # signals by digest
         self._seconds = 0.0  # that they took
+        self._bounds: CostBounds | None = None  # made when the costs are told
 
     def ask(self, stage: int = 0) -> Proposal:
         """The most promising new candidate, or a random walk."""
         candidates: Iterable[Walk] = ()
         before = self._seconds
         if len(self.model.rewards) >= self.options.model_after:
-            found = self._candidates(stage)
-            candidates = self._ranked(self._shortened(found) if self.model.signals else found)
+            above = None
+            if self.costs is None:
+                found = self._candidates(stage, self.model.best(PARENTS))
+            else:
+                found, above = self._affordable(stage)
+            if self.model.signals:
+                found = self._shortened(found, above)
+            candidates = self._ranked(found, above)
         walk = self.known.propose(chain(candidates, self._random_walks(stage, TRIES)))
         note = {"zero_cost_seconds": self._seconds - before} if self.model.signals else {}
         return Proposal(walk, note)
@@ -116,9 +126,21 @@ class Bayesian(Remembering):
     def _random_walks(self, stage: int, number: int) -> Iterator[Walk]:
         return (random_walk(self.space, self.generator, stage) for _ in range(number))
 
-    def _candidates(self, stage: int) -> list[Walk]:
+    def _affordable(self, stage: int) -> tuple[list[Walk], float]:
+        """Candidates whose costs are within a bound that is drawn, and the best score there."""
+        if self._bounds is None:
+            assert self.costs is not None, "`ask` has looked"
+            self._bounds = CostBounds(self.space, self.costs)
+        bound = self._bounds.draw(self.model.walks, self.generator)
+        is_affordable = partial(self._bounds.fits, bound)
+        best = self.model.best(PARENTS, is_affordable)
+        above = self.model.score(best[0]) if best else min(normal_scores(self.model.rewards))
+        found = self._candidates(stage, best or self.model.best(PARENTS))
+        new = filter(self.known.is_new, filter(is_affordable, found))
+        return list(new) or found, above
+
+    def _candidates(self, stage: int, best: list[Walk]) -> list[Walk]:
         """Mutants of the best networks, and random walks, each once; some may be known."""
-        best = self.model.best(PARENTS)
         self._near = {
             (walk, stage): self._near.get((walk, stage))
             or list(neighbours(self.space, walk, stage))
@@ -133,9 +155,9 @@ class Bayesian(Remembering):
         randoms = self._random_walks(stage, RANDOM_WALKS)
         return list(dict.fromkeys(chain((near[at] for at in order[:ONE_EDITS]), mutated, randoms)))
 
-    def _shortened(self, candidates: list[Walk]) -> list[Walk]:
+    def _shortened(self, candidates: list[Walk], above: float | None) -> list[Walk]:
         """The new candidates whose signals are looked at."""
-        ranked = list(filter(self.known.is_new, self._ranked(candidates, unseen=True)))
+        ranked = list(filter(self.known.is_new, self._ranked(candidates, above, unseen=True)))
         others = ranked[SEEN:]
         drawn = self.generator.permutation(len(others))[:SEEN].tolist()
         return [*ranked[:SEEN], *(others[at] for at in drawn)]
@@ -155,12 +177,24 @@ class Bayesian(Remembering):
             self._seconds += time.perf_counter() - began
         return self._seen[architecture.digest]
 
-    def _ranked(self, candidates: list[Walk], *, unseen: bool = False) -> Iterator[Walk]:
-        """The candidates, the most promising first; see `WalkModel.predict`."""
+    def _ranked(
+        self, candidates: list[Walk], above: float | None, *, unseen: bool = False
+    ) -> Iterator[Walk]:
+        """The candidates, the most promising first; see `WalkModel.predict`.
+
+        Args:
+            candidates: Walks.
+            above: A score that they are expected to exceed, whatever the acquisition; None leaves
+                it to that.
+            unseen: See there.
+        """
         if not candidates:
             return iter(())
         pending = list(self.known.pending.values())
         found = self.model.predict(candidates, pending, unseen=unseen)
+        if above is not None:
+            values = expected_improvement(found.means, found.deviations, above)
+            return (candidates[at] for at in np.argsort(-values, kind="stable"))
         match self.options.acquisition:
             case "ucb":
                 values = found.means + self.options.confidence * found.deviations

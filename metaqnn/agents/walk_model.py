@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,8 @@ class WalkModel:
     Attributes:
         signals: What is told of a walk's network before it is trained, always as many numbers: the
             mean is linear in them, with weights that the rewards tell. None where there are none.
+        walks: That were told, and
+        rewards: what of each, in that order.
     """
 
     def __init__(
@@ -59,8 +62,8 @@ class WalkModel:
         """Nothing is observed."""
         self.signals = signals
         self.features = WalkFeatures(space)
-        self.rewards: list[float] = []  # in the order told
-        self._walks: list[Walk] = []
+        self.walks: list[Walk] = []
+        self.rewards: list[float] = []
         self._observed: set[tuple[str, float]] = set()
         self._fitted: tuple[int, Hyperparameters] | None = None
         self._usual: tuple[Floats, Floats] | None = None  # mean and deviation of the signals
@@ -69,12 +72,23 @@ class WalkModel:
         """An observation, unless this reward of the network was told before."""
         if (digest, reward) not in self._observed:
             self._observed.add((digest, reward))
-            self._walks.append(walk)
+            self.walks.append(walk)
             self.rewards.append(reward)
 
-    def best(self, number: int) -> list[Walk]:
-        """So many walks of the highest rewards, of equal ones those told first."""
-        return list(dict.fromkeys(self._walks[at] for at in descending(self.rewards)))[:number]
+    def best(self, number: int, is_one: Callable[[Walk], bool] = lambda walk: True) -> list[Walk]:
+        """So many walks of the highest rewards, of equal ones those told first.
+
+        Args:
+            number: At most.
+            is_one: Whether a walk is among those that are looked at.
+        """
+        found = (self.walks[at] for at in descending(self.rewards))
+        return list(islice(filter(is_one, dict.fromkeys(found)), number))
+
+    def score(self, walk: Walk) -> float:
+        """The highest normal score of a walk that was told."""
+        scores = normal_scores(self.rewards)
+        return float(max(scores[at] for at, own in enumerate(self.walks) if own == walk))
 
     def predict(
         self, candidates: Sequence[Walk], pending: Sequence[Walk], *, unseen: bool = False
@@ -89,7 +103,7 @@ class WalkModel:
         hyperparameters = self.hyperparameters()
         chosen = representative(self.rewards, MOST_POINTS)
         targets = normal_scores(self.rewards)[chosen]
-        points = [*(self._walks[at] for at in chosen), *pending[-MOST_PENDING:]]
+        points = [*(self.walks[at] for at in chosen), *pending[-MOST_PENDING:]]
         covariances = partial(self._covariances, hyperparameters)
         posterior = Posterior(covariances(points, points), targets, hyperparameters.noise)
         means, reduction = posterior.predict(covariances(points, candidates, unseen=unseen))
@@ -136,11 +150,11 @@ class WalkModel:
         if self._fitted is None or self._fitted[0] != number:
             rewards = self.rewards[:number]
             chosen = representative(rewards, MOST_FITTED)
-            points = [self._walks[at] for at in chosen]
+            points = [self.walks[at] for at in chosen]
             distances = self.features.distances_by_group(points)
             products = None
             if self.signals:
-                told = np.array([self.signals(walk) for walk in self._walks[:number]])
+                told = np.array([self.signals(walk) for walk in self.walks[:number]])
                 deviation = told.std(0)
                 deviation[deviation == 0] = 1  # nothing is told by a signal that is always the same
                 self._usual = told.mean(0), deviation

@@ -145,6 +145,7 @@ def _report(
     from metaqnn.comparison.figure import draw_comparison
     from metaqnn.comparison.searches import read_searches
     from metaqnn.comparison.tables import render
+    from metaqnn.comparison.volumes import objectives_of, with_volumes
     from metaqnn.errors import MetaqnnError
 
     folder = comparison.path
@@ -155,6 +156,7 @@ def _report(
     if table.empty:
         raise MetaqnnError(f"no search in {folder} has a network that did not fail")
     table = with_costs(table, searches, measure, until)
+    table = with_volumes(table, searches, measure, objectives_of(comparison, agents))
     files: tuple[tuple[str, Format], ...] = (("csv", "csv"), ("md", "markdown"))
     for suffix, written in files:
         text = render(table, measure, reference, written)

@@ -17,6 +17,7 @@ from metaqnn.reports.top_k import best_networks, render, top_k
 from metaqnn.runs.assembly import Parts, assemble
 from metaqnn.runs.clock import Clock
 from metaqnn.runs.creation import create_run
+from metaqnn.runs.results import ANSWERS
 from metaqnn.runs.run import Run
 from metaqnn.runs.session import open_search, search_with_bar
 from metaqnn.runs.timed import train_last, with_deadline
@@ -98,7 +99,7 @@ def _train_last(run: Run, clock: Clock, *, quiet: bool) -> None:
         finals, results = trained
         score = run.task.score
         click.echo(render_finals(summarise(results, score), score, "table"))
-        if results["test_error"].notna().any():
+        if (finals.path / ANSWERS).is_file():
             rows = list_final_classes(finals.path, run.task.outputs)
             click.echo(f"\n{render_classes(rows)}")
         final = f" --final {finals.path.name}"

@@ -92,7 +92,7 @@ class PartsCommand(GroupedCommand):
 
     def choose(self, args: list[str]) -> list[dict[str, Any]]:
         """What the arguments say of the parts, as options; of several choices each."""
-        given = _scan(args, (*CHOOSING, "config", "time-limit", "dataset"))
+        given = scan(args, (*CHOOSING, "config", "time-limit", "dataset"))
         from_file = read_values(Path(given.pop("config"))) if "config" in given else {}
         chosen = {**from_file, **given}
         own = {"help", *(str(param.name) for param in self.params)}
@@ -144,7 +144,7 @@ class ResumeCommand(PartsCommand):
         if there and "--trust" not in args:
             check_read(leave_unread(there[0].parent))
         stored = read_values(there[0]) if there else {}
-        return [{**stored, **_scan(args, CHOOSING)}]
+        return [{**stored, **scan(args, CHOOSING)}]
 
 
 class CompareCommand(PartsCommand):
@@ -157,7 +157,7 @@ class CompareCommand(PartsCommand):
 
     def choose(self, args: list[str]) -> list[dict[str, Any]]:
         """One choice an agent."""
-        given = _scan(args, CHOOSING)
+        given = scan(args, CHOOSING)
         given.pop("agent", None)
         entrants = [after for arg, after in pairwise([*args, ""]) if arg == "--agent"]
         entrants += [arg.partition("=")[2] for arg in args if arg.startswith("--agent=")]
@@ -170,7 +170,7 @@ def _names(args: list[str]) -> set[str]:
     return {key.removeprefix("--").removeprefix("no-").replace("-", "_") for key in keys}
 
 
-def _scan(args: list[str], names: Iterable[str]) -> dict[str, Any]:
+def scan(args: list[str], names: Iterable[str]) -> dict[str, Any]:
     """The values of some options, by name with _; flags are True."""
     wanted = {f"--{name}": name.replace("-", "_") for name in names}
     flags = {"--predictor": "predictor", "--halving": "halving"}
@@ -190,15 +190,19 @@ def section_options(
     """Add the options of a section, or some of them; their help may leave the defaults out."""
 
     def add(function: F) -> F:
-        fields, headings = fields_of(section), headings_of(section)
-        for name in reversed(names or tuple(fields)):
-            group = Group(headings[name]) if headings[name] else MATTERING
-            option = _option(name, {"": fields[name][1]}, group, has_default=has_default)
+        for name in reversed(names or tuple(fields_of(section))):
             params = function.__dict__.setdefault("__click_params__", [])
-            params.append(option)
+            params.append(make_option(section, name, has_default=has_default))
         return function
 
     return add
+
+
+def make_option(section: type[Section], name: str, *, has_default: bool) -> cloup.Option:
+    """The option of a field of a section, in the group of its heading."""
+    heading = headings_of(section)[name]
+    group = Group(heading) if heading else MATTERING
+    return _option(name, {"": fields_of(section)[name][1]}, group, has_default=has_default)
 
 
 def given(options: Mapping[str, Any]) -> dict[str, Any]:

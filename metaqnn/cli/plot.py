@@ -40,15 +40,16 @@ def plot(
     """Draw figures of the run in FOLDER, also while it runs.
 
     \b
-    score     the score over the search, its rolling mean and its mean at each epsilon
-    epsilon   the distribution of the score at each epsilon
-    depth     the mean Q-value by depth and type of layer
-    field     the mean Q-value by depth and field size
-    layers    the layers of the best networks at each depth, against those of all
-    best      the best score so far, by networks and by time of training
-    pareto    score against parameters and multiply-adds, and the networks on the front
-    curves    the score of the best networks after every epoch of their training
-    heatmap   the mean Q-value of every action at each layer
+    score        the score over the search, its rolling mean and its mean at each epsilon
+    epsilon      the distribution of the score at each epsilon
+    depth        the mean Q-value by depth and type of layer
+    field        the mean Q-value by depth and field size
+    layers       the layers of the best networks at each depth, against those of all
+    best         the best score so far, by networks and by time of training
+    pareto       score against parameters and multiply-adds, and the networks on the front
+    hypervolume  how much of what is possible is covered, over the search; with --objective
+    curves       the score of the best networks after every epoch of their training
+    heatmap      the mean Q-value of every action at each layer
     """  # noqa: D301  # click reads the backslash
     from metaqnn.errors import MetaqnnError
     from metaqnn.reports.figures.findings import Findings

@@ -44,10 +44,12 @@ def predict(model: Path, pictures: tuple[Path, ...], trust: bool, form: Format) 
     from metaqnn.terminal import printable
 
     if is_model(model):
-        scored = score_files(model, pictures)
+        scored, score = score_files(model, pictures)
         if form == "csv" or form == "json":
             click.echo(render_exactly(scored, form))
         else:
+            scored["tokens"] = scored["tokens"].map("{:,}".format)
+            scored[score.column] = scored[score.column].map(score.format)
             click.echo(render_cells(scored, form, ("text",)))
         return
     loaded = load(model, trust=trust)

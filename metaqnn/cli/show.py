@@ -20,10 +20,17 @@ from metaqnn.task import Shape
     help="Shape of the images.",
 )
 @click.option(
+    "--space",
+    help="Read NETWORK in the words of this space, as `metaqnn top-k` prints them.",
+)
+@click.option(
     "--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write a drawing to this file."
 )
-def show(network: str, input_shape: Shape, svg: Path | None) -> None:
+def show(network: str, input_shape: Shape, space: str | None, svg: Path | None) -> None:
     """Describe NETWORK, such as "[C(64,3,1), P(2,2), SM(10)]" or, by its name, nasnet-a.
+
+    NETWORK may be a recurrent cell too: nascell, enas, lstm, gru, rnn, or the text of one that a
+    search has found. Then its equations are printed, and a drawing has one step.
 
     Prints every layer with the shape of its output, its parameters and its multiply-adds an image;
     or what is wrong, and where. A layer that does not read the one before it has the positions of
@@ -33,15 +40,29 @@ def show(network: str, input_shape: Shape, svg: Path | None) -> None:
     from tabulate import tabulate
 
     from metaqnn.errors import MetaqnnError
+    from metaqnn.language.description import describe_cell, is_cell
     from metaqnn.networks.cost import check_scores, layer_costs, total_cost
     from metaqnn.networks.notation import find_network
     from metaqnn.reports.drawing import draw
+    from metaqnn.spaces import made_for, network_of, read_space
     from metaqnn.storage import write_output
     from metaqnn.training.settings import check_settings
     from state_space.notation import NotationError
 
+    if is_cell(network):
+        cell, lines = describe_cell(network)
+        if svg:
+            if isinstance(cell, str):
+                raise MetaqnnError(f"{cell} is PyTorch's own, of which there is no drawing")
+            write_output(svg, draw(cell, None))
+        click.echo("\n".join(lines))
+        return
     try:
-        architecture = find_network(network)
+        if space is None:
+            architecture = find_network(network)
+        else:
+            outputs = len(made_for(read_space(space)).outputs)
+            architecture = network_of(space, network, input_shape, outputs)
     except NotationError as error:
         raise MetaqnnError(str(error)) from None
     check_scores(architecture)

@@ -8,6 +8,9 @@ from metaqnn.cli.options import format_option, run_folder, trust_option
 from metaqnn.reports.columns import COSTS, SORTS, sort_column
 from metaqnn.reports.formats import Format
 
+OWN = "objectives"
+"""In the place of a cost: those that are objectives of the run."""
+
 
 @click.command()
 @run_folder
@@ -30,9 +33,12 @@ from metaqnn.reports.formats import Format
 )
 @click.option(
     "--pareto",
-    type=click.Choice(list(COSTS)),
-    help="Only networks that no other one beats in accuracy and this cost; what is predicted does "
-    "not count.",
+    type=click.Choice([OWN, *COSTS]),
+    is_flag=False,
+    flag_value=OWN,
+    help="Only networks that no other one beats in accuracy and this cost, or all of the run's "
+    "objectives, or parameters where it has none; what is predicted does not count.  [default: "
+    "objectives]",
 )
 @format_option
 def top_k(
@@ -55,22 +61,30 @@ def top_k(
     """
     from metaqnn.reports.distinct import distinct
     from metaqnn.reports.finals import add_test_errors
+    from metaqnn.reports.pareto import describe_volume
     from metaqnn.reports.top_k import render
     from metaqnn.reports.top_k import top_k as find_best
     from metaqnn.runs.run import open_run
 
     run = open_run(folder, trust=trust)
     memory = run.memory()
+    networks = distinct(memory.frame())
+    costs: tuple[str, ...] = ()
+    if pareto is not None:
+        objectives = run.config.rewards.costs or ("parameters",)
+        costs = objectives if pareto == OWN else (COSTS[pareto],)
     best = find_best(
-        add_test_errors(distinct(memory.frame()), run),
+        add_test_errors(networks, run),
         run.space(),
         5 if k is None and pareto is None else k,
         run.task.score,
         sort=sort_column(sort, run.task.score),
         max_parameters=max_parameters,
-        pareto=COSTS[pareto] if pareto else None,
+        pareto=costs,
     )
     if best.empty:
         chosen = max_parameters is not None or pareto is not None
         click.echo(f"no network {'of this kind ' if chosen else ''}is trained yet", err=True)
     click.echo(render(best, run.task.score, form))
+    if costs and form in ("table", "markdown"):
+        click.echo(f"\n{describe_volume(networks, costs, run.task.score)}")

@@ -13,6 +13,9 @@ from metaqnn.comparison.statistics import Measure, handed_over, mean_interval
 from metaqnn.reports.figures.best import UNITS, time_unit
 from metaqnn.reports.figures.style import COLOURS, STYLE, STYLES, make_figure, save
 
+BEGINNING = 0.1
+"""Of a search: what its first networks, good by luck, are worth need not fit in the figure."""
+
 POINTS = 200
 """So many points a line at most."""
 
@@ -87,14 +90,20 @@ def draw_comparison(
             places[f"{unit} of training"] = {
                 agent: each.set_axis(each.index / UNITS[unit]) for agent, each in lines.items()
             }
+        ranges: list[tuple[float, float]] = []
         for axes, (place, lines) in zip(panels, places.items(), strict=True):
             for position, agent in enumerate(agents):
                 points = measure.points(lines[agent]).dropna()
                 if len(points):
                     colour = COLOURS[position % len(COLOURS)]
-                    _draw_line(axes, points, agent, colour, STYLES[position % len(STYLES)])
+                    style = STYLES[position % len(STYLES)]
+                    ranges.append(_draw_line(axes, points, agent, colour, style))
             _set_axes(axes, measure)
             axes.set_xlabel(place)
+        if ranges and measure.optimum is None:
+            bottom, top = min(low for low, _ in ranges), max(high for _, high in ranges)
+            margin = 0.05 * (top - bottom) or 1
+            panels[0].set_ylim(bottom - margin, top + margin)
         panels[0].set_ylabel(f"{measure.name}\n(mean, 95 % interval)")
         panels[0].legend(frameon=False, handlelength=3)
     for suffix in ("svg", "png"):
@@ -114,13 +123,17 @@ def _set_axes(axes: Axes, measure: Measure) -> None:
     axes.grid(alpha=0.25, linewidth=0.6)
 
 
-def _draw_line(axes: Axes, lines: pd.DataFrame, label: str, colour: str, style: str) -> None:
+def _draw_line(
+    axes: Axes, lines: pd.DataFrame, label: str, colour: str, style: str
+) -> tuple[float, float]:
+    """Draw it; the range of its mean after the beginning, and of its band at the end."""
     drawn = np.unique(np.geomspace(1, len(lines), POINTS).round().astype(int)) - 1
     lines = lines.iloc[drawn]
     low, high = mean_interval(lines.to_numpy().T)
+    means = lines.mean(axis=1)
     axes.plot(
         lines.index,
-        lines.mean(axis=1),
+        means,
         style,
         color=colour,
         label=label,
@@ -128,3 +141,6 @@ def _draw_line(axes: Axes, lines: pd.DataFrame, label: str, colour: str, style: 
         drawstyle="steps-post",
     )
     axes.fill_between(lines.index, low, high, color=colour, alpha=0.15, linewidth=0, step="post")
+    later = lines.index >= BEGINNING * lines.index[-1]
+    shown = [*means[later], low[-1], high[-1]]  # NaN where one seed has no band
+    return np.nanmin(shown), np.nanmax(shown)

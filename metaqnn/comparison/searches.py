@@ -11,6 +11,7 @@ from metaqnn.comparison.timed import TimedAgent
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator
 from metaqnn.executors.in_process import InProcess
+from metaqnn.objectives.names import LABELS
 from metaqnn.reports.distinct import scores
 from metaqnn.runs.assembly import make_agent, make_experiences, make_rules, make_stopper
 from metaqnn.runs.run import Run
@@ -24,8 +25,9 @@ SEARCH = re.compile(r"budget-(\d+)-seed-(\d+)\.csv")
 
 COLUMNS = ("number", "reward", "score", "network")
 """Of a search; and `expected`, where the evaluator gives it, `confirmation`, where networks are
-trained again: 1, 2, ... in the rows of these trainings, `seconds`, where they are trained at all,
-and `agent_seconds`, of the processor for the agent itself since the row before.
+trained again: 1, 2, ... in the rows of these trainings, what the network costs where that is known,
+`seconds`, where they are trained at all, and `agent_seconds`, of the processor for the agent itself
+since the row before.
 
 In its file the score has its own name, and both are as people read them."""
 
@@ -72,6 +74,9 @@ def run_search(run: Run, evaluator: Evaluator) -> pd.DataFrame:
     found["score"] = found["score"].where(succeeded)
     if "expected" in new:
         found.insert(3, "expected", new["expected"].where(succeeded))
+    for cost in LABELS:
+        if cost in new:
+            found[cost] = new[cost]
     if "seconds" in new:
         found["seconds"] = new["seconds"]
     return found.assign(agent_seconds=agent.between(new["number"]))

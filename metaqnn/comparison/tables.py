@@ -9,6 +9,8 @@ import pandas as pd
 from metaqnn.comparison.statistics import Measure
 from metaqnn.reports.formats import Format, render_cells, render_exactly
 
+VOLUME_DIGITS = 4
+
 TITLES = {
     "handed over": "The network handed over, that of the highest reward",
     "ten best": "The best of the ten networks of the highest rewards, all ten retrained",
@@ -55,7 +57,7 @@ def render(table: pd.DataFrame, measure: Measure, reference: str, form: Format) 
 def _costs(
     table: pd.DataFrame, measure: Measure, form: Literal["table", "markdown"]
 ) -> Iterator[str]:
-    """What `metaqnn.comparison.costs.with_costs` has found."""
+    """What `with_costs` and `with_volumes` have found."""
     if "until" in table:
         rows = table[table["until"].notna()]
         regret = f"{rows['until'].iloc[0]:g} {measure.unit}".strip()
@@ -71,6 +73,20 @@ def _costs(
         yield (
             f"Networks until the regret is first at most {regret}, lower is better:\n"
             f"median (seeds that get there).\n\n{_grid(rows, cells, 'seeds', form)}"
+        )
+    if "hypervolume" in table:
+        rows = table[table["hypervolume"].notna()]
+        cells = [
+            _cell(
+                [row["hypervolume"]],
+                *(row["hypervolume_low"], row["hypervolume_high"]),
+                VOLUME_DIGITS,
+            )
+            for row in rows.to_dict("records")
+        ]
+        yield (
+            f"The hypervolume of a search's networks, higher is better: mean [95 % interval].\n"
+            f"A share of {rows['hypervolume_of'].iloc[0]}.\n\n{_grid(rows, cells, 'seeds', form)}"
         )
     if "agent_milliseconds" in table:
         rows = table[table["agent_milliseconds"].notna()]

@@ -23,6 +23,7 @@ class TimedAgent(Agent):
         self.plans_for_budget = agent.plans_for_budget
         self.decides_stage = agent.decides_stage
         self.learns = agent.learns
+        self.costs = agent.costs
         self.seconds = 0.0
         self._until: dict[int, float] = {}
 

@@ -11,6 +11,9 @@ from metaqnn.registry import Table, resolve
 from metaqnn.storage import is_file, is_folder
 from state_space.settings import suggestion
 
+IMAGES, TEXT = "images", "text"
+"""What a data set can have."""
+
 
 @dataclass(frozen=True)
 class DataSetEntry:
@@ -24,7 +27,7 @@ class DataSetEntry:
         space: Preset that a run searches unless told otherwise.
         time_limit: Of a run that says neither what to search nor for how long, if any.
         validation: Validation images: a number, or a share below 1 of the training images.
-        evaluator: Of runs on it: train for images, language for texts.
+        holds: What it has: IMAGES or TEXT.
         options: Other defaults of a run on this data set.
     """
 
@@ -35,8 +38,13 @@ class DataSetEntry:
     space: str = "practical"
     time_limit: str | None = None
     validation: float = 0.1
-    evaluator: str = "train"
+    holds: str = IMAGES
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def evaluator(self) -> str:
+        """Of runs on it."""
+        return {IMAGES: "train", TEXT: "language"}[self.holds]
 
 
 _SOURCES = "metaqnn.data.sources"
@@ -72,13 +80,13 @@ DATASETS: Table[DataSetEntry] = Table(
             f"{_TEXTS}:read_ptb",
             "Penn Treebank, ptb.train.txt, ptb.valid.txt and ptb.test.txt in --data-dir",
             space="recurrent-small",
-            evaluator="language",
+            holds=TEXT,
         ),
         "ptb-char": DataSetEntry(
             f"{_TEXTS}:read_ptb",
             "the same character by character",
             space="recurrent-small",
-            evaluator="language",
+            holds=TEXT,
             options={"tokens": "characters"},
         ),
         "cifar10": DataSetEntry(
@@ -127,7 +135,7 @@ FILE_DATASETS = {
         f"{_TEXTS}:read_text",
         "text:FILE, your own text, read in words or with --tokens characters",
         space="recurrent-small",
-        evaluator="language",
+        holds=TEXT,
     ),
 }
 """Data sets that are named by what they are and where they lie, as npz:FILE."""

@@ -27,8 +27,7 @@ class DataSetOptions(Section):
             return value
         raise PydanticCustomError(
             "named",
-            "A name is wanted; np.savez('my.npz', x_train=x, y_train=y) makes arrays a data set, "
-            "npz:my.npz",
+            "A name is wanted, or (images, labels) as arrays",
         )
 
     @field_validator("dataset")

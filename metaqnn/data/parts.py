@@ -9,7 +9,7 @@ from typing import Literal, Protocol, overload
 import torch
 
 from metaqnn.data.check import look_for_faults
-from metaqnn.data.datasets import at_home, find_dataset, find_source
+from metaqnn.data.datasets import IMAGES, at_home, find_dataset, find_source
 from metaqnn.data.fingerprint import fingerprint
 from metaqnn.data.images import Images
 from metaqnn.data.labels import listed
@@ -43,7 +43,7 @@ def load(config: DataOptions, part: Part) -> Images | None:
         MetaqnnError: It is unknown, missing, malformed, or its images are not square.
     """
     entry, path = find_dataset(config.dataset)
-    if entry.evaluator != "train":
+    if entry.holds != IMAGES:
         raise MetaqnnError(f"{config.dataset} is a text, and images are wanted")
     path = path or config.data_dir
     source: Source = find_source(entry)

@@ -114,6 +114,10 @@ class Evaluator(ABC):
             MetaqnnError: It is not.
         """
 
+    def costs(self, architecture: Architecture) -> Mapping[str, float]:
+        """What a network is known to cost before it is scored, where it cannot be built."""
+        return {}
+
     def signals(self) -> Signals:
         """What tells of the networks before they are trained, in this process.
 

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import Field, PositiveInt, field_validator
 from pydantic_core import PydanticCustomError
 
-from metaqnn.data.datasets import at_home, find_dataset
+from metaqnn.data.datasets import TEXT, at_home, find_dataset
 from metaqnn.data.options import DataSetOptions
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.base import Evaluator, Job
+from metaqnn.evaluators.base import Job
+from metaqnn.evaluators.trainer import Examination, Lesson, Trainer
 from metaqnn.executors.base import Place
-from metaqnn.language.recipe import CHARACTERS, UNITS, WORDS, LanguageRecipe
-from metaqnn.options import Section
+from metaqnn.language.presets import NAMES, preset
+from metaqnn.language.recipe import SCORES, UNITS, WORDS, LanguageRecipe
+from metaqnn.options import Section, fields_of
 from metaqnn.registry import resolve
-from metaqnn.task import Score, Task
+from metaqnn.task import Task
 from replay import Outcome
 from state_space import Space
 
@@ -64,12 +66,11 @@ class LanguageOptions(Section):
 
     def read(self) -> dict[str, Any]:
         """What was read of the text, and what it is known by."""
-        corpus = read(self.text)
-        return {"lines": corpus.lines, "fingerprint": corpus.fingerprint}
+        return {"lines": read(self.text).lines, "fingerprint": _whole(self.text).fingerprint}
 
 
 @dataclass(frozen=True)
-class LanguageEvaluator(Evaluator):
+class LanguageEvaluator(Trainer):
     """Trains a language model of a cell; the score is the mean log-likelihood of a token.
 
     People read it as the perplexity of a word, or the bits of a character.
@@ -82,8 +83,8 @@ class LanguageEvaluator(Evaluator):
     """
 
     Options = LanguageOptions
-    trains = True
-    uses_gpu = True
+    recipes = NAMES
+    anew = ("data_dir", "token_limit", *fields_of(LanguageRecipe))
 
     text: TextOptions
     recipe: LanguageRecipe
@@ -94,11 +95,7 @@ class LanguageEvaluator(Evaluator):
     def task(cls, options: LanguageOptions, made_for: Task, *, trains: bool = True) -> Task:
         """To tell the next token of a text."""
         tokens = len(read(options.text).vocabulary) if trains else made_for.shape[0]
-        if options.text.tokens == CHARACTERS:
-            score = Score("bits a character", "bits", scale="bits", digits=3)
-        else:
-            score = Score("validation perplexity", "perplexity", "perplexity", digits=2)
-        score = replace(score, chance=-log(tokens), high=0.0)
+        score = replace(SCORES[options.text.tokens], chance=-log(tokens), high=0.0)
         return Task((tokens,), ("next token",), score)
 
     @classmethod
@@ -107,6 +104,43 @@ class LanguageEvaluator(Evaluator):
     ) -> Self:
         """The evaluator of a run, on the device that is there."""
         return cls(options.text, options.recipe, place)
+
+    @classmethod
+    def preset(
+        cls, options: LanguageOptions, task: Task, recipe: str, given: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """That of the recipe, on the whole text."""
+        searched = {**options.recipe.model_dump(), "token_limit": None}
+        return preset(recipe, searched, given)
+
+    @classmethod
+    def lesson(
+        cls,
+        options: LanguageOptions,
+        network: str | None,
+        init_from: Path | None,
+        place: Place,
+        *,
+        final: bool,
+    ) -> Lesson:
+        """The model of a cell."""
+        from metaqnn.evaluators.text_lesson import text_lesson
+
+        return text_lesson(options, network, init_from, place)
+
+    def by(self, recipe: Any) -> Self:
+        """The same by another recipe."""
+        return replace(self, recipe=recipe)
+
+    def in_full(self) -> Self:
+        """The same: what is tested is the model of the best epoch on the validation part."""
+        return self
+
+    def examination(self) -> Examination:
+        """The test part."""
+        from metaqnn.evaluators.examinations import TextExamination
+
+        return TextExamination(read(self.text, test=True), SCORES[self.text.tokens])
 
     @property
     def epochs(self) -> int:  # type: ignore[override]  # read-only, as all of it
@@ -130,8 +164,12 @@ class LanguageEvaluator(Evaluator):
         Raises:
             MetaqnnError: It cannot be read, or is not that for which the run was made.
         """
-        there = read(self.text).fingerprint
-        if data is not None and dict(data["fingerprint"]) != there:
+        there = _whole(self.text).fingerprint
+        if data is None:
+            return
+        made = {name: data["fingerprint"].get(name) for name in there}
+        # older runs know the first tokens only, if those were all that they read
+        if made not in (there, read(self.text).fingerprint):
             raise MetaqnnError(
                 f"{self.text.dataset} has another text than that of the run; metaqnn resume "
                 "--dataset says where that is now"
@@ -166,7 +204,7 @@ def read(options: TextOptions, *, test: bool = False) -> "Corpus":
         MetaqnnError: It is not there, is no text, or too short.
     """
     entry, path = find_dataset(options.dataset)
-    if entry.evaluator != "language":
+    if entry.holds != TEXT:
         raise MetaqnnError(f"{options.dataset} has images, and a text is wanted, such as text:FILE")
     place = path or options.data_dir
     if place is None:
@@ -176,6 +214,11 @@ def read(options: TextOptions, *, test: bool = False) -> "Corpus":
     state = tuple((str(file), file.stat().st_mtime_ns) for file in files if file.is_file())
     corpus = _read(entry.source, where, options.tokens, state, test=test)
     return corpus if options.token_limit is None else corpus.limited(options.token_limit)
+
+
+def _whole(options: TextOptions) -> "Corpus":
+    """The text without its limit."""
+    return read(options.model_copy(update={"token_limit": None}))
 
 
 @lru_cache(maxsize=2)

@@ -17,7 +17,7 @@ from metaqnn.executors.base import Place
 from metaqnn.options import Section
 from metaqnn.task import Score, Task, classification
 from replay import Outcome
-from state_space import Space
+from state_space import Architecture, Space
 
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -131,6 +131,11 @@ class TableEvaluator(Evaluator):
             except ValueError as error:
                 raise MetaqnnError(f"{path}: not a network of the space: {error}") from None
         return cls(entries, task.score, max(entry.expected for entry in entries.values()))
+
+    def costs(self, architecture: Architecture) -> Mapping[str, float]:
+        """What the table says of a network beside its scores."""
+        entry = self.entries.get(architecture.digest)
+        return {} if entry is None else entry.metrics
 
     def __call__(self, job: Job) -> Outcome:
         """Look the job's network up."""

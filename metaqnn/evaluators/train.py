@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
@@ -10,14 +11,23 @@ from metaqnn.agents.base import Signals
 from metaqnn.data.datasets import find_dataset
 from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.base import Evaluator, Job
+from metaqnn.evaluators.base import Job
+from metaqnn.evaluators.trainer import Examination, Lesson, Trainer
 from metaqnn.executors.base import Place
 from metaqnn.metrics.base import METRICS
-from metaqnn.options import Section, make
+from metaqnn.options import Section, fields_of, make
 from metaqnn.spaces import read_space
 from metaqnn.task import Task
 from metaqnn.training.optimizers import OPTIMIZERS
-from metaqnn.training.presets import PAPER, PRACTICAL, RECIPES, practical, with_given
+from metaqnn.training.presets import (
+    NAMES,
+    PAPER,
+    PRACTICAL,
+    RECIPES,
+    practical,
+    preset,
+    with_given,
+)
 from metaqnn.training.recipe import Recipe
 from replay import Outcome
 from state_space import Space
@@ -100,7 +110,7 @@ def _practical(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class TrainEvaluator(Evaluator):
+class TrainEvaluator(Trainer):
     """Trains a network on a data set by a recipe; the score is the metric on validation images.
 
     Attributes:
@@ -114,8 +124,10 @@ class TrainEvaluator(Evaluator):
     """
 
     Options = TrainOptions
-    trains = True
-    uses_gpu = True
+    recipes = NAMES
+    search_recipes = (PRACTICAL,)
+    anew = ("data_dir", "train_limit", *fields_of(Recipe))
+    keeps_last = True
 
     images: DataOptions
     recipe: Recipe
@@ -150,6 +162,47 @@ class TrainEvaluator(Evaluator):
                 "they are cells that read texts: --dataset text:FILE"
             )
         return cls(options.data, options.recipe, place, options.metric)
+
+    @classmethod
+    def preset(
+        cls, options: TrainOptions, task: Task, recipe: str, given: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """That of images of the task's size, on all of them."""
+        searched = {**options.recipe.model_dump(), "train_limit": None, "epoch_images": None}
+        return preset(recipe, searched, task.shape[1], given)
+
+    @classmethod
+    def lesson(
+        cls,
+        options: TrainOptions,
+        network: str | None,
+        init_from: Path | None,
+        place: Place,
+        *,
+        final: bool,
+    ) -> Lesson:
+        """A network that may begin with the weights of another."""
+        from metaqnn.evaluators.image_lesson import image_lesson
+
+        return image_lesson(options, network, init_from, place, final=final)
+
+    def by(self, recipe: Any) -> Self:
+        """The same by another recipe."""
+        return replace(self, recipe=recipe)
+
+    def in_full(self) -> Self:
+        """On the validation images too."""
+        return replace(self, whole=True)
+
+    def examination(self) -> Examination | None:
+        """The test images."""
+        from metaqnn.data.parts import load
+        from metaqnn.evaluators.examinations import ImageExamination
+
+        images = load(self.images, "test")
+        if images is None:
+            return None
+        return ImageExamination(images, self.images, METRICS.find(self.metric))
 
     @property
     def options(self) -> TrainOptions:

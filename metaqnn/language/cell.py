@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from metaqnn.language.program import write_program
-from metaqnn.language.through_time import Steps, ThroughTime
+from metaqnn.language.instructions import write_program
+from metaqnn.language.through_time import Passes, ThroughTime
 from state_space import Architecture
 from state_space.recurrent import HIDDEN, INPUT
 
@@ -14,6 +14,8 @@ class RecurrentCell(nn.Module):
 
     Attributes:
         states: How many tensors a step hands on to the next; the first is the output too.
+        maps: Of each node, or of what a cell reads, the linear maps of it, in the order of its
+            weights.
         places: Of each linear map the node that it reads, and which of the maps of that it is: its
             weights are so many rows of `units` down.
     """
@@ -29,18 +31,19 @@ class RecurrentCell(nn.Module):
         """
         super().__init__()
         self.states = len(cell.outputs)
-        self.steps = Steps(write_program(cell))
+        self.passes = Passes(write_program(cell))
+        self.maps = self.passes.program.maps
         self.places = {
             position: (source, place)
-            for source, positions in self.steps.program.maps.items()
+            for source, positions in self.maps.items()
             for place, position in enumerate(positions)
         }
         self.weights = nn.ParameterDict(
             {
-                name_of(source): nn.Parameter(
+                weights_name(source): nn.Parameter(
                     torch.empty(len(own) * units, inputs if source == INPUT else units)
                 )
-                for source, own in self.steps.program.maps.items()
+                for source, own in self.maps.items()
             }
         )
 
@@ -53,13 +56,13 @@ class RecurrentCell(nn.Module):
             inputs: Shape (steps, texts, inputs).
             state: Of the step before the first, each of shape (texts, units).
         """
-        weights = {source: self.weights[name_of(source)] for source in self.steps.program.maps}
+        weights = {source: self.weights[weights_name(source)] for source in self.maps}
         if not torch.is_grad_enabled():
-            return self.steps.forward(inputs, state, weights)
-        outputs, *ends = ThroughTime.apply(self.steps, inputs, *state, *weights.values())
+            return self.passes.forward(inputs, state, weights)
+        outputs, *ends = ThroughTime.apply(self.passes, inputs, *state, *weights.values())
         return outputs, tuple(ends)
 
 
-def name_of(source: int) -> str:
+def weights_name(source: int) -> str:
     """Of the weights of all maps of a node, or of what a cell reads."""
     return {INPUT: "input", HIDDEN: "hidden"}.get(source, f"node{source}")

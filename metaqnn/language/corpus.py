@@ -61,10 +61,11 @@ class Corpus:
     @property
     def fingerprint(self) -> dict[str, str]:
         """What tells the text from others."""
-        parts = {"training": self.training, "validation": self.validation}
+        parts = {"training": self.training, "validation": self.validation, "test": self.test}
         return {
             name: hashlib.blake2b(part.numpy().astype("<i8").tobytes(), digest_size=16).hexdigest()
             for name, part in parts.items()
+            if part is not None
         }
 
 

@@ -9,13 +9,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.language.model import TORCH, Dimensions, LanguageModel, parameters
-from metaqnn.language.ops import OPS
+from metaqnn.language.model import Dimensions, LanguageModel, parameters
+from metaqnn.language.notation import read_cell
 from metaqnn.language.recipe import UNITS
-from metaqnn.storage import why, write_file
 from state_space import Architecture
-from state_space.notation import NotationError, read
-from state_space.recurrent import LINEAR, MEMORY
 
 KIND = "language model"
 
@@ -47,6 +44,17 @@ def is_model(path: Path) -> bool:
         return False
 
 
+def metadata_of(path: Path) -> dict[str, str]:
+    """What the file of a model that `load_model` reads says of it beside the weights."""
+    with safe_open(path, "pt") as file:
+        return dict(file.metadata())
+
+
+def cell_of(path: Path) -> Architecture | str:
+    """The cell of such a file."""
+    return read_cell(metadata_of(path)["cell"])
+
+
 def load_model(path: Path) -> tuple[LanguageModel, tuple[str, ...], str]:
     """The model of a file that `save_model` made, its vocabulary, and what its tokens are.
 
@@ -58,7 +66,7 @@ def load_model(path: Path) -> tuple[LanguageModel, tuple[str, ...], str]:
             facts = file.metadata() or {}
             if facts.get("kind") != KIND:
                 raise MetaqnnError("it is no language model that metaqnn has written")
-            cell = _read_cell(facts["cell"])
+            cell = read_cell(facts["cell"])
             dimensions = Dimensions(**json.loads(facts["dimensions"]))
             vocabulary = tuple(map(str, json.loads(facts["vocabulary"])))
             sizes = (dimensions.tokens, dimensions.units, dimensions.layers)
@@ -78,27 +86,3 @@ def load_model(path: Path) -> tuple[LanguageModel, tuple[str, ...], str]:
     except MetaqnnError as error:
         raise MetaqnnError(f"{path} cannot be read: {error}") from None
     return model.eval(), vocabulary, facts["unit"]
-
-
-def copy_model(path: Path, target: Path) -> None:
-    """Write a model to another file.
-
-    Raises:
-        MetaqnnError: See `load_model`; or the file is to have another suffix, or cannot be written.
-    """
-    if target.suffix.lower() != ".safetensors":
-        raise MetaqnnError(f"{target}: language models are written as .safetensors")
-    load_model(path)
-    try:
-        write_file(target, path.read_bytes())
-    except OSError as error:
-        raise MetaqnnError(f"{target} cannot be written: {why(error, target)}") from None
-
-
-def _read_cell(text: str) -> Architecture | str:
-    if text in TORCH:
-        return text
-    try:
-        return read(text, dict.fromkeys((LINEAR, *OPS), ()), inputs=-MEMORY)
-    except NotationError as error:
-        raise MetaqnnError(str(error)) from None

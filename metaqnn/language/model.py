@@ -116,7 +116,7 @@ class LanguageModel(nn.Module):
     def start(self, texts: int) -> State:
         """The state before the first token."""
         zeros = self.bias.new_zeros(texts, self.dimensions.units)
-        return tuple((zeros,) * _states(layer) for layer in self.layers)
+        return tuple((zeros,) * many for many in states_of(self))
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Scores, of shape (steps, texts, tokens), of each next token, and the state after.
@@ -143,9 +143,13 @@ class LanguageModel(nn.Module):
         return values * draws.lt_(keep).div_(keep)
 
 
-def _states(layer: nn.Module) -> int:
-    assert isinstance(layer, RecurrentCell | TorchCell)
-    return layer.states
+def states_of(model: LanguageModel) -> list[int]:
+    """How many tensors each layer hands on."""
+    found = []
+    for layer in model.layers:
+        assert isinstance(layer, RecurrentCell | TorchCell)
+        found.append(layer.states)
+    return found
 
 
 def parameters(cell: Architecture | str, dimensions: Dimensions) -> int:

@@ -9,12 +9,20 @@ from pydantic import Field, PositiveInt, field_validator
 from pydantic_core import PydanticCustomError
 
 from metaqnn.options import Positive, Probability
+from metaqnn.task import Score
 from metaqnn.training.shared import TrainingOptions
 
 OPTIMIZERS = SGD, ADAM = "sgd", "adam"
 
 UNITS = WORDS, CHARACTERS = "words", "characters"
 """What a text is read in."""
+
+
+SCORES = {
+    WORDS: Score("validation perplexity", "perplexity", "perplexity", digits=2),
+    CHARACTERS: Score("bits a character", "bits", scale="bits", digits=3),
+}
+"""What people read of the likelihood of a text in such units."""
 
 
 class LanguageRecipe(TrainingOptions):

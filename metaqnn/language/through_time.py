@@ -13,16 +13,16 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from metaqnn.language.program import Product, Program
-from metaqnn.language.steps import Kept, write_backward, write_forward
+from metaqnn.language.instructions import Product, Program
+from metaqnn.language.passes import Kept, write_backward, write_forward
 from state_space.recurrent import INPUT
 
 Weights = Mapping[int, Tensor]
 """Of each source those of all its maps, of shape (maps * units, values)."""
 
 
-class Steps:
-    """A cell, over steps.
+class Passes:
+    """A cell over all steps, forwards and backwards.
 
     Attributes:
         program: Of the cell.
@@ -82,7 +82,7 @@ class Steps:
             of_outputs.unbind(0),
             of_ends,
         )
-        of_inputs = torch.zeros_like(inputs)
+        of_inputs = inputs.new_zeros(inputs.shape)  # contiguous, whatever those are
         of_weights = {source: torch.empty_like(own) for source, own in weights.items()}
         read = {
             source: torch.cat([step[place] for step in kept])
@@ -110,14 +110,14 @@ class ThroughTime(torch.autograd.Function):
     """What steps compute, for autograd."""
 
     @staticmethod
-    def forward(ctx: Any, steps: Steps, inputs: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, passes: Passes, inputs: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
         """Outputs and ends, of inputs, state and, in the order of the program's maps, weights."""
-        states = len(steps.program.outputs)
+        states = len(passes.program.outputs)
         state, weights = others[:states], others[states:]
-        ctx.steps, ctx.kept = steps, []
+        ctx.passes, ctx.kept = passes, []
         ctx.save_for_backward(inputs, *weights)
-        named = dict(zip(steps.program.maps, weights, strict=True))
-        outputs, ends = steps.forward(inputs, state, named, ctx.kept)
+        named = dict(zip(passes.program.maps, weights, strict=True))
+        outputs, ends = passes.forward(inputs, state, named, ctx.kept)
         # what is handed out must not be what is kept, or neither would be freed
         return outputs, *(end.clone() for end in ends)
 
@@ -126,8 +126,8 @@ class ThroughTime(torch.autograd.Function):
     def backward(ctx: Any, of_outputs: Tensor, *of_ends: Tensor) -> Any:
         """Gradients of the same."""
         inputs, *weights = ctx.saved_tensors
-        named = dict(zip(ctx.steps.program.maps, weights, strict=True))
-        of_inputs, of_state, of_weights = ctx.steps.backward(
+        named = dict(zip(ctx.passes.program.maps, weights, strict=True))
+        of_inputs, of_state, of_weights = ctx.passes.backward(
             inputs, named, ctx.kept, of_outputs, of_ends
         )
         return None, of_inputs, *of_state, *of_weights

@@ -3,9 +3,10 @@
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -28,9 +29,26 @@ if TYPE_CHECKING:
 LOWEST = -math.log(sys.float_info.max)
 """The perplexity of a lower log-likelihood is no number."""
 
+PIECE = 100
+"""Tokens of a text that are scored at once."""
+
+
+def dimensions_of(cell: Architecture | str, corpus: Corpus, recipe: LanguageRecipe) -> Dimensions:
+    """How large the model of a cell is that is made to learn from a text."""
+    tokens, units = len(corpus.vocabulary), recipe.units
+    if recipe.match_parameters:
+        wanted = recipe.match_parameters
+        units = units_for(wanted, cell, tokens, recipe.layers, tied=recipe.tied)
+    return Dimensions(tokens, units, recipe.layers, recipe.tied)
+
 
 def train(
-    cell: Architecture | str, corpus: Corpus, recipe: LanguageRecipe, place: Place, job: "Job"
+    cell: Architecture | str,
+    corpus: Corpus,
+    recipe: LanguageRecipe,
+    place: Place,
+    job: "Job",
+    start: Mapping[str, Tensor] | None = None,
 ) -> Outcome:
     """Train the model of a cell, and validate it after every epoch.
 
@@ -40,6 +58,7 @@ def train(
         recipe: The rules.
         place: Where.
         job: Its seed, and what ends hopeless trainings.
+        start: Weights to begin with, by their names in the model's state; others are drawn.
 
     Raises:
         FloatingPointError: Loss or perplexity stopped being finite.
@@ -48,21 +67,19 @@ def train(
     ends = math.inf if recipe.seconds is None else began + recipe.seconds
     device = torch.device(resolve_device(place.device))
     generator = torch.Generator(device).manual_seed(job.seed)
-    tokens = len(corpus.vocabulary)
-    units = recipe.units
-    if recipe.match_parameters:
-        wanted = recipe.match_parameters
-        units = units_for(wanted, cell, tokens, recipe.layers, tied=recipe.tied)
+    dimensions = dimensions_of(cell, corpus, recipe)
     with use_threads(place.threads or 1), torch.device(device):
         model = LanguageModel(
             cell,
-            Dimensions(tokens, units, recipe.layers, recipe.tied),
+            dimensions,
             generator,
             spread=recipe.spread,
             dropout=recipe.unit_dropout,
             variational=recipe.variational,
         )
-        size = {"parameters": model.size, "units": units}
+        found = model.load_state_dict(start or {}, strict=False)
+        assert not found.unexpected_keys, f"{found.unexpected_keys} are no weights of the model"
+        size = {"parameters": model.size, "units": dimensions.units}
         if isinstance(cell, Architecture):
             size |= {"nodes": len(cell.nodes), "edges": cell.edges}
         curve: list[float] = []
@@ -174,3 +191,16 @@ def log_likelihood(model: LanguageModel, tokens: Tensor, recipe: LanguageRecipe)
         scores, state = model(read, state)
         total -= cross_entropy(scores.flatten(0, 1), following.flatten(), reduction="sum").double()
     return total.item() / ((len(text) - 1) * text.shape[1])
+
+
+@torch.inference_mode()
+def token_probabilities(model: LanguageModel, tokens: Tensor) -> np.ndarray:
+    """The probability of every token of a text but the first, float64, shape (tokens - 1,)."""
+    model.eval()
+    state = model.start(1)
+    found = []
+    for read, following in pieces(tokens[:, None], PIECE):
+        scores, state = model(read, state)
+        losses = cross_entropy(scores.flatten(0, 1), following.flatten(), reduction="none")
+        found.append(losses.double().neg().exp().cpu())
+    return torch.cat(found).numpy()

@@ -11,8 +11,9 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.language.corpus import END, UNKNOWN, read_lines, split_text
 from metaqnn.language.files import load_model
 from metaqnn.language.model import LanguageModel
-from metaqnn.language.recipe import CHARACTERS, LanguageRecipe
+from metaqnn.language.recipe import CHARACTERS, SCORES, LanguageRecipe
 from metaqnn.language.training import log_likelihood
+from metaqnn.task import Score
 
 
 @torch.inference_mode()
@@ -70,21 +71,19 @@ def score_text(
     return len(found), log_likelihood(model, torch.tensor(found), LanguageRecipe(batch_size=1))
 
 
-def score_files(path: Path, texts: Iterable[Path]) -> pd.DataFrame:
-    """A row a text: how many tokens it has, and its perplexity, or bits a character.
+def score_files(path: Path, texts: Iterable[Path]) -> tuple[pd.DataFrame, Score]:
+    """A row a text: how many tokens it has, and its perplexity or bits a character; and that score.
 
     Raises:
         MetaqnnError: A file cannot be read, is too short, or has a token that is not known.
     """
     model, vocabulary, unit = load_model(path)
+    score = SCORES[unit]
     rows = []
     for file in texts:
-        tokens, score = score_text(model, vocabulary, unit, read_lines(file))
-        value = {"bits": -score / math.log(2)} if unit == CHARACTERS else None
-        rows.append(
-            {"text": str(file), "tokens": tokens, **(value or {"perplexity": math.exp(-score)})}
-        )
-    return pd.DataFrame(rows)
+        tokens, found = score_text(model, vocabulary, unit, read_lines(file))
+        rows.append({"text": str(file), "tokens": tokens, score.column: float(score.read(found))})
+    return pd.DataFrame(rows), score
 
 
 def joined(tokens: list[str], unit: str) -> str:

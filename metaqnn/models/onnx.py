@@ -21,7 +21,7 @@ OPS = (
     *("Min", "Mul", "Pad", "Pow", "ReduceMean", "Relu", "Reshape", "Sqrt", "Squeeze", "Sub"),
     *("Transpose", "Unsqueeze", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "LeakyRelu", "Elu"),
     *("Gelu", "Erf", "Exp", "Log", "Softmax", "GlobalMaxPool", "ReduceMax", "ReduceSum", "Sum"),
-    *("Slice", "Split", "LayerNormalization", "Round"),
+    *("Slice", "Split", "LayerNormalization", "Round", "QuantizeLinear", "DequantizeLinear"),
 )
 """What the layers of networks are written in. None runs another graph or repeats anything."""
 

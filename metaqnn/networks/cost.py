@@ -12,6 +12,7 @@ __all__ = [
     "ShapeError",
     "check_scores",
     "joined_shape",
+    "known_costs",
     "layer_costs",
     "place_ops",
     "shared_relus",
@@ -101,16 +102,24 @@ def takes_size(architecture: Architecture, input_shape: Shape, size: Shape) -> b
     )
 
 
+def known_costs(input_shape: Shape, architecture: Architecture) -> dict[str, float]:
+    """What a network for images of a shape costs, by the names of metrics.
+
+    Raises:
+        ShapeError: See `place_ops`.
+    """
+    cost = total_cost(architecture, input_shape)
+    return {"parameters": cost.parameters, "multiply_adds": cost.multiply_adds}
+
+
 def size_metrics(architecture: Architecture, input_shape: Shape) -> dict[str, float]:
     """What an outcome says of the network's size: parameters, multiply_adds, nodes, edges, density.
 
     Raises:
         ShapeError: See `place_ops`.
     """
-    cost = total_cost(architecture, input_shape)
     return {
-        "parameters": cost.parameters,
-        "multiply_adds": cost.multiply_adds,
+        **known_costs(input_shape, architecture),
         "nodes": len(architecture.expanded.nodes),
         "edges": architecture.edges,
         "density": architecture.density,

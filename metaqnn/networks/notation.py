@@ -32,4 +32,9 @@ def find_network(text: str) -> Architecture:
         return NAMED[text]()
     if re.fullmatch(r"[\w-]+", text):
         raise notation.NotationError(f"there is no network {text!r}{suggestion(text, NAMED)}")
+    if "[" not in text:
+        raise notation.NotationError(
+            f"{text!r} has no layers, as in [C(64,3,1), SM(10)]; words of a space are read with "
+            "--space NAME"
+        )
     return read(text)

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as xml
 from metaqnn.networks.ops.base import PLAIN
 from metaqnn.reports.cell_graph import (
     END,
+    OUTPUT,
     Edge,
     Place,
     Vertex,
@@ -60,10 +61,18 @@ class _Look(NamedTuple):
     fill: str
 
 
-def draw_cell(name: str, cell: Cell) -> tuple[xml.Element, float, float]:
-    """A group of svg elements, with its width and height: from the inputs to the output."""
+def draw_cell(
+    name: str, cell: Cell, labels: Sequence[str] = ()
+) -> tuple[xml.Element, float, float]:
+    """A group of svg elements, with its width and height: from the inputs to the output.
+
+    Args:
+        name: Of the cell.
+        cell: What to draw.
+        labels: What its inputs are called, if they are not just counted.
+    """
     edges = edges_of(cell)
-    looks = {vertex: _look(cell, vertex) for vertex in columns_of(edges)}
+    looks = {vertex: _look(cell, vertex, labels) for vertex in columns_of(edges)}
     ends: defaultdict[Vertex, int] = defaultdict(int)
     for edge in edges:
         ends[edge.target] += 1
@@ -97,22 +106,25 @@ def draw_cell(name: str, cell: Cell) -> tuple[xml.Element, float, float]:
         x, y = middles[column[vertex]], heights[(vertex, column[vertex])]
         _draw_vertex(above, look, x, y, max(1, ends[vertex]))
     last = END if END in looks else cell.outputs[0]
-    x, y = middles[column[last]] + looks[last].width / 2, heights[(last, column[last])]
-    width = rights[-1] + ENDING + MARGIN
-    add_line(part, f"M{x:g} {y:g}H{width - MARGIN - HEAD:g}")
-    add_head(part, width - MARGIN, y)
+    width = rights[-1] + MARGIN
+    if last == END or cell.nodes[int(last)].op != OUTPUT:
+        x, y = middles[column[last]] + looks[last].width / 2, heights[(last, column[last])]
+        width += ENDING
+        add_line(part, f"M{x:g} {y:g}H{width - MARGIN - HEAD:g}")
+        add_head(part, width - MARGIN, y)
     part.extend(above)
     return part, max(width, 2 * MARGIN + CHARACTER * len(title)), bottom - top + TITLE
 
 
-def _look(cell: Cell, vertex: Vertex) -> _Look:
+def _look(cell: Cell, vertex: Vertex, labels: Sequence[str]) -> _Look:
     if vertex == END:
         words, fill = words_of(Node(SIDE_BY_SIDE, (), ()))
     elif int(vertex) < 0:
         words, fill = f"input {-int(vertex)}" if cell.inputs > 1 else "input", PLAIN
+        words = labels[-1 - int(vertex)] if labels else words
     else:
         node = cell.nodes[int(vertex)]
-        if len(node.inputs) == 1:
+        if len(node.inputs) == 1 and node.op != OUTPUT:
             return _Look("", 2 * DOT, DOT, "currentColor")
         words, fill = words_of(node)
         if len(words) == 1:

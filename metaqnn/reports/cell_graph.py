@@ -5,11 +5,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from metaqnn.networks.ops import OPS
-from metaqnn.networks.ops.base import PLAIN
+from metaqnn.networks.ops.base import BLUE, GREEN, ORANGE, PLAIN, PURPLE
 from state_space import Cell, Node
 
 END = "end"
 """The vertex of several outputs, side by side."""
+
+OUTPUT = "OUT"
+"""Of nodes that stand for what a cell hands on, by a name that is their argument."""
+
+SYMBOLS = {
+    "ADD": ("+", PLAIN),
+    "MUL": ("×", PLAIN),
+    "LARGER": ("max", PLAIN),
+    "MEAN": ("mean", PLAIN),
+    "HIGHWAY": ("gate", PLAIN),
+    "LIN": ("linear", PURPLE),
+    "TANH": ("tanh", GREEN),
+    "SIGMOID": ("sigmoid", BLUE),
+    "RELU": ("relu", ORANGE),
+    "SIN": ("sin", PURPLE),
+}
+"""What a drawing says of the ops of recurrent cells, and their colours."""
 
 Vertex = int | str
 """A node of the cell, by its position; -1, -2, ... are its inputs; or END."""
@@ -62,7 +79,7 @@ def edges_of(cell: Cell) -> list[Edge]:
     found = []
     for position, node in enumerate(cell.nodes):
         if position not in passed:
-            own = (position,) if len(node.inputs) == 1 else ()
+            own = (position,) if len(node.inputs) == 1 and node.op != OUTPUT else ()
             found += [edge(source, position, own) for source in node.inputs]
     if not is_alone:
         found += [edge(output, END, ()) for output in cell.outputs]
@@ -153,9 +170,11 @@ def way_of(edge: Edge, columns: Mapping[Vertex, int]) -> list[Place]:
 
 def words_of(node: Node) -> tuple[str, str]:
     """What a drawing says of a node in a cell, and its colour."""
+    if node.op == OUTPUT:
+        return str(node.args[0]), PLAIN
     op = OPS.get(node.op)
     if op is None or len(op.parameters) != len(node.args):
-        return node.text, PLAIN
+        return SYMBOLS.get(node.op, (node.text, PLAIN))
     strides = [
         value
         for name, value in zip(op.parameters, node.args, strict=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from metaqnn.objectives.names import OBJECTIVES
 from metaqnn.registry import check_name
 from metaqnn.task import Score
 
@@ -26,11 +27,14 @@ class Column(NamedTuple):
 SCORE = "score"
 """The column of the score, which for programs and people has the score's own name."""
 
+TESTED = "test_error"
+"""That of the final test, which has the name of `Score.tested`."""
+
 COLUMNS = {
     "rank": Column("rank", whole=True),
     SCORE: Column(SCORE, lowest_first=False),
     "trainings": Column("trainings", lowest_first=False, whole=True),
-    "test_error": Column("test error", "{:.2%}".format),
+    TESTED: Column("test error", "{:.2%}".format),
     "reward": Column("reward", "{:.4f}".format, lowest_first=False),
     "parameters": Column("parameters", "{:,}".format, whole=True),
     "multiply_adds": Column("multiply-adds", "{:,}".format, whole=True),
@@ -46,13 +50,17 @@ COLUMNS = {
 SORTS = {column.header: name for name, column in COLUMNS.items() if column.lowest_first is not None}
 """By what the networks can be sorted; see `sort_column`."""
 
-COSTS = {COLUMNS[name].header: name for name in ("parameters", "multiply_adds")}
+COSTS = {name: objective.metric for name, objective in OBJECTIVES.items()}
 """Against what there is a front of scores."""
 
 
 def columns_of(score: Score) -> dict[str, Column]:
     """The columns as a score names them, by their names in csv and json."""
-    named = {SCORE: (score.column, Column(score.header, score.format, lowest_first=False))}
+    tested = Column(score.tested.replace("_", " "), score.show_tested, lowest_first=score.falls)
+    named = {
+        SCORE: (score.column, Column(score.header, score.format, lowest_first=False)),
+        TESTED: (score.tested, tested),
+    }
     return dict(named.get(name, (name, column)) for name, column in COLUMNS.items())
 
 
@@ -63,5 +71,6 @@ def sort_column(name: str, score: Score) -> str:
         MetaqnnError: There is no such column, or its values have no order.
     """
     own = dict.fromkeys((score.word, score.header, score.column), SCORE)
+    own |= dict.fromkeys((score.tested, score.tested.replace("_", " ")), TESTED)
     known = {**own, **SORTS}
     return known[check_name("column to sort by", known, name)]

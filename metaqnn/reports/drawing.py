@@ -9,6 +9,7 @@ from metaqnn.networks.cost import layer_costs
 from metaqnn.networks.ops import OPS, LayerCost
 from metaqnn.networks.ops.base import PLAIN
 from metaqnn.reports.cell_drawing import draw_cell
+from metaqnn.reports.recurrent_drawing import draw_recurrent, is_recurrent
 from metaqnn.reports.svg import HEAD, LINE, add_box, add_head, add_line, add_text, make_svg
 from metaqnn.task import Shape
 from state_space import Architecture, Node
@@ -56,6 +57,8 @@ class Drawn(NamedTuple):
 def draw(architecture: Architecture, input_shape: Shape | None, reads: str = "images") -> str:
     """An element svg: from the images on the left to the classes on the right.
 
+    A recurrent cell is drawn as `draw_recurrent` does.
+
     Layers that do not read the one before them have arcs to those that they read. Cells are boxes
     of it, equal ones in a row one box; below stands every cell as `draw_cell` draws it. Lines and
     the text outside of boxes take the colour of the text around the drawing.
@@ -66,6 +69,8 @@ def draw(architecture: Architecture, input_shape: Shape | None, reads: str = "im
             parameters below it; None where the network cannot be built.
         reads: What stands for the images.
     """
+    if is_recurrent(architecture):
+        return draw_recurrent(architecture)
     costs = _costs(architecture, input_shape) if input_shape else None
     inputs = max(1, *(-source for node in architecture.nodes for source in node.inputs))
     size = ["×".join(map(str, input_shape))] if input_shape else []

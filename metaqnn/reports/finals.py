@@ -10,15 +10,19 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.reports.formats import Format, format_column, render_cells, render_exactly
 from metaqnn.reports.top_k import best_networks, network_of_rank
 from metaqnn.runs.results import (
+    BYTES,
     COUNTS,
     FINAL,
     RESULTS,
+    also_tested,
     find_results,
     read_results,
-    test_column,
 )
 from metaqnn.runs.run import Run
 from metaqnn.task import Score
+
+INT8 = ("int8_test_error", "latency", "int8_latency", "bytes", "int8_bytes")
+"""What is shown of networks that were quantised."""
 
 
 def add_test_errors(networks: pd.DataFrame, run: Run) -> pd.DataFrame:
@@ -34,7 +38,7 @@ def add_test_errors(networks: pd.DataFrame, run: Run) -> pd.DataFrame:
     if found is None:
         return networks.assign(test_error=np.nan)
     _, results = found
-    errors = results.groupby("digest")["test_error"].mean()
+    errors = results.groupby("digest")[run.task.score.tested].mean()
     return networks.assign(test_error=networks["digest"].map(errors))
 
 
@@ -76,16 +80,22 @@ def summarise(results: pd.DataFrame, score: Score) -> pd.DataFrame:
         The columns rank (empty for ensembles), test_error, deviation (standard deviation over the
         seeds, empty for one), low and high (means of the intervals), the score on the test images,
         where it is not the accuracy, such as test_macro_f1, and on the validation images in the
-        search (accuracy, macro_f1), parameters, multiply_adds, seconds, seeds and network.
+        search (accuracy, macro_f1), parameters, multiply_adds, seconds, seeds and network; behind
+        seconds, where networks were quantised, int8_test_error, latency and int8_latency (seconds
+        an image), bytes and int8_bytes. Of texts it is test_perplexity or test_bits in the place of
+        test_error.
     """
-    tested = [name for name in [test_column(score.column)] if name in results]
+    tested = [name for name in also_tested(score) if name in results]
     groups = results.groupby("network", sort=False)
-    first = ["rank", "test_error", "low", "high", *tested, score.column]
-    means = groups[[*first, "parameters", "multiply_adds", "seconds"]].mean()
-    means.insert(2, "deviation", groups["test_error"].std())
-    seeds = groups["test_error"].count()
+    first = ["rank", score.tested, "low", "high", *tested, score.column]
+    quantised = [name for name in INT8 if name in results]
+    means = groups[[*first, "parameters", "multiply_adds", "seconds", *quantised]].mean()
+    means.insert(2, "deviation", groups[score.tested].std())
+    seeds = groups[score.tested].count()
     means["seeds"] = seeds.where(seeds > 0, groups["weights"].count())
-    return means.astype(COUNTS).reset_index()[[*means.columns, "network"]]
+    sizes = {name: means[name].round() for name in BYTES if name in means}
+    counts = COUNTS | {name: BYTES[name] for name in sizes}
+    return means.assign(**sizes).astype(counts).reset_index()[[*means.columns, "network"]]
 
 
 def render(summary: pd.DataFrame, score: Score, form: Format) -> str:
@@ -97,29 +107,52 @@ def render(summary: pd.DataFrame, score: Score, form: Format) -> str:
 
 def as_text(summary: pd.DataFrame, score: Score) -> pd.DataFrame:
     """The table of `summarise` for people."""
-    errors = format_column(summary["test_error"], "{:.2%}".format)
+    show = score.show_tested
+    errors = format_column(summary[score.tested], show)
     if (summary["seeds"] > 1).any():
-        deviations = format_column(summary["deviation"], " ± {:.2%}".format)
+        deviations = format_column(summary["deviation"], lambda value: f" ± {show(value)}")
         errors = [error + deviation for error, deviation in zip(errors, deviations, strict=True)]
-    lows = format_column(summary["low"], "{:.2%}".format)
-    highs = format_column(summary["high"], " to {:.2%}".format)
-    tested = test_column(score.column)
-    return pd.DataFrame(
+    lows = format_column(summary["low"], show)
+    highs = format_column(summary["high"], lambda value: f" to {show(value)}")
+    also = [name for name in also_tested(score) if name in summary]
+    table = pd.DataFrame(
         {
             "rank": format_column(summary["rank"], "{}".format),
-            "test error": errors,
+            score.tested.replace("_", " "): errors,
             "95 % interval": [low + high for low, high in zip(lows, highs, strict=True)],
-            **(
-                {f"test {score.header}": format_column(summary[tested], score.show)}
-                if tested in summary
-                else {}
-            ),
-            score.name if tested else "validation": format_column(
-                summary[score.column], score.show
+            **{f"test {score.header}": format_column(summary[name], score.format) for name in also},
+            score.name if also_tested(score) else "validation": format_column(
+                summary[score.column], score.format
             ),
             "parameters": format_column(summary["parameters"], "{:,}".format),
             "multiply-adds": format_column(summary["multiply_adds"], "{:,}".format),
             "seconds": format_column(summary["seconds"], "{:.1f}".format),
+            **_of_quantised(summary),
             "network": summary["network"],
         }
     )
+    return table if summary["multiply_adds"].notna().any() else table.drop(columns="multiply-adds")
+
+
+def _of_quantised(summary: pd.DataFrame) -> dict[str, list[str]]:
+    """The columns of `INT8` for people."""
+    columns = {
+        "int8 error": ("int8_test_error", "{:.2%}".format),
+        "ms an image": ("latency", _in_thousandths),
+        "int8 ms": ("int8_latency", _in_thousandths),
+        "kB": ("bytes", _in_thousands),
+        "int8 kB": ("int8_bytes", _in_thousands),
+    }
+    return {
+        header: format_column(summary[name], form)
+        for header, (name, form) in columns.items()
+        if name in summary
+    }
+
+
+def _in_thousandths(value: float) -> str:
+    return f"{1e3 * value:.3f}"
+
+
+def _in_thousands(value: float) -> str:
+    return f"{value / 1e3:,.1f}"

@@ -20,7 +20,9 @@ from metaqnn.reports.figures.gallery import draw_figures
 from metaqnn.reports.figures.inline import inline_svg
 from metaqnn.reports.finals import as_text as finals_text
 from metaqnn.reports.finals import summarise
-from metaqnn.reports.state import describe_data, trains
+from metaqnn.reports.pareto import Box, measured
+from metaqnn.reports.recurrent_drawing import is_recurrent
+from metaqnn.reports.state import can_finalize, describe_data, trains
 from metaqnn.reports.top_k import as_text, ranking
 from metaqnn.runs.results import find_results
 from metaqnn.runs.run import Run
@@ -65,6 +67,7 @@ class Drawing:
     network: str
     svg: str
     has_cells: bool
+    is_recurrent: bool
 
 
 def draw_pictures(findings: Findings) -> dict[str, Picture]:
@@ -106,6 +109,7 @@ def list_facts(run: Run, findings: Findings, environment: Mapping[str, Any]) -> 
         "agent": config.run.agent,
         "scored by": f"{config.run.evaluator} ({findings.score.name})",
         "reward": reward,
+        **({"objectives": ", ".join(config.rewards.objective)} if config.rewards.objective else {}),
         "seed": str(config.run.seed),
         "started": f"{datetime.fromisoformat(environment['started']):%Y-%m-%d %H:%M:%S UTC}",
     }
@@ -133,8 +137,18 @@ def list_counts(findings: Findings, best: pd.DataFrame, refused: int) -> list[tu
         (f"{failed:,}", "failed"),
         (f"{refused:,}", "refused"),
         *([(f"{again:,}", "trainings of the best again, part of the budget")] if again else []),
+        *_list_volume(findings),
         *([(taken, "time of training")] if is_trained or seconds else []),
     ]
+
+
+def _list_volume(findings: Findings) -> list[tuple[str, str]]:
+    """The hypervolume, where the run has objectives and networks."""
+    found = measured(findings.networks, findings.objectives)
+    box = Box.around(found, findings.objectives, findings.score)
+    if not findings.objectives or box is None:
+        return []
+    return [(f"{box.volume(found):.4f}", f"hypervolume of {box.describe(findings.score)}")]
 
 
 def list_best(best: pd.DataFrame, score: Score) -> dict[str, list[Cell]]:
@@ -171,7 +185,8 @@ def draw_best(run: Run, findings: Findings, best: pd.DataFrame) -> list[Drawing]
     for rank, (score, walk) in enumerate(zip(scores, walks, strict=True), start=1):
         architecture = space.architecture(walk)
         svg, has_cells = draw(architecture, shape, reads), bool(architecture.cells)
-        drawings.append(Drawing(rank, score, space.text(walk), svg, has_cells))
+        kind = has_cells, is_recurrent(architecture)
+        drawings.append(Drawing(rank, score, space.text(walk), svg, *kind))
     return drawings
 
 
@@ -193,9 +208,10 @@ def list_commands(run: Run, environment: Mapping[str, Any]) -> list[tuple[str, s
     }
     if trains(run):
         export = ["metaqnn", "export", folder, "--rank", "1", "--to", "model.onnx"]
-        if reads_images(run):
+        if can_finalize(run):
             final = ["metaqnn", "finalize", folder, "-k", "5", "--ensemble", "5"]
-            commands["Its best networks trained anew, on all images, and tested:"] = final
+            on_all = ", on all images," if reads_images(run) else ""
+            commands[f"Its best networks trained anew{on_all} and tested:"] = final
         commands["The best network, trained, as a file:"] = export
     commands["This page:"] = ["metaqnn", "report", folder]
     return [(what, shlex.join(command)) for what, command in commands.items()]

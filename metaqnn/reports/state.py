@@ -8,6 +8,7 @@ from metaqnn.evaluators.base import find_evaluator
 from metaqnn.notebook import render_facts, render_table
 from metaqnn.reports.distinct import distinct
 from metaqnn.reports.top_k import as_text, top_k
+from metaqnn.runs.assembly import trainer_of
 from metaqnn.runs.run import Run
 
 
@@ -59,6 +60,15 @@ def trains(run: Run) -> bool:
         return find_evaluator(run.config.run.evaluator).trains
     except MetaqnnError:
         return False
+
+
+def can_finalize(run: Run) -> bool:
+    """Whether `metaqnn finalize` can train its networks, as far as that is known here."""
+    try:
+        trainer_of(run)
+    except MetaqnnError:
+        return False
+    return True
 
 
 def render_state(run: Run, trials: pd.DataFrame) -> str:

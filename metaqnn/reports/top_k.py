@@ -1,5 +1,6 @@
 """The best networks of a run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,10 @@ import pandas as pd
 
 from metaqnn.environment import NETWORKS
 from metaqnn.errors import MetaqnnError
-from metaqnn.reports.columns import COLUMNS, SCORE, columns_of
+from metaqnn.reports.columns import COLUMNS, SCORE, TESTED, columns_of
 from metaqnn.reports.distinct import by_standing, distinct
 from metaqnn.reports.formats import Format, format_column, render_cells, render_exactly
-from metaqnn.reports.pareto import pareto_front
+from metaqnn.reports.pareto import measured, pareto_front
 from metaqnn.runs.run import Run
 from metaqnn.search.kept_weights import weights_path
 from metaqnn.task import Score
@@ -28,7 +29,7 @@ def top_k(
     *,
     sort: str = "reward",
     max_parameters: int | None = None,
-    pareto: str | None = None,
+    pareto: Sequence[str] = (),
 ) -> pd.DataFrame:
     """The first k distinct networks by a column; equals in the order of their ranks.
 
@@ -39,8 +40,8 @@ def top_k(
         score: Of the networks.
         sort: A value of `SORTS`; networks that have none come last.
         max_parameters: Only networks of at most so many.
-        pareto: A value of `COSTS`: only networks whose measured score no other one of those
-            left reaches at that cost.
+        pareto: Values of `COSTS`: only networks whose measured score no other one of those
+            left reaches at these costs.
 
     Returns:
         The columns of `columns_of`: rank (by reward among all networks of the run, those that were
@@ -58,15 +59,15 @@ def top_k(
     ranked = ranking(networks)
     ranked = ranked.assign(rank=range(1, len(ranked) + 1))
     shown = ranked.reindex(columns=[*COLUMNS, "predicted", "walk"])
-    for asked in (sort, pareto, None if max_parameters is None else "parameters"):
+    named = dict(zip(COLUMNS, columns_of(score).values(), strict=True))
+    for asked in (sort, *pareto, None if max_parameters is None else "parameters"):
         if asked and len(shown) and shown[asked].isna().all():
-            header = score.header if asked == SCORE else COLUMNS[asked].header
-            raise MetaqnnError(f"the networks of this run have no {header}")
+            raise MetaqnnError(f"the networks of this run have no {named[asked].header}")
     if max_parameters is not None:
         shown = shown[shown["parameters"] <= max_parameters]
-    if pareto is not None:
-        measured = shown[~shown["predicted"].astype(bool)]
-        shown = measured[pareto_front(measured[pareto], measured[SCORE])]
+    if pareto:
+        known = measured(shown, pareto)
+        shown = known[pareto_front(known[list(pareto)], known[SCORE])]
     if sort != "reward":  # that is the order of the ranks
         ascending = bool(COLUMNS[sort].lowest_first)
         shown = shown.sort_values(sort, ascending=ascending, kind="stable")
@@ -79,7 +80,7 @@ def top_k(
     shown[SCORE] = score.read(shown[SCORE])
     if (networks["trainings"] == 1).all():
         del shown["trainings"]
-    return shown.rename(columns={SCORE: score.column})
+    return shown.rename(columns={SCORE: score.column, TESTED: score.tested})
 
 
 def weights_file(run: Run, rank: int) -> Path:
@@ -159,6 +160,6 @@ def as_text(best: pd.DataFrame, score: Score) -> pd.DataFrame:
     ]
     if (best["reward"] == best[score.column]).all():
         del table["reward"]
-    if best["test_error"].isna().all():
-        del table[COLUMNS["test_error"].header]
+    if best[score.tested].isna().all():
+        del table[columns_of(score)[score.tested].header]
     return table

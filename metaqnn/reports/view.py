@@ -6,10 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.models.formats import export, load
+from metaqnn.language.files import is_model
+from metaqnn.models.formats import load
 from metaqnn.models.model import Model
-from metaqnn.models.network import load_network
+from metaqnn.objectives.names import metrics_of
 from metaqnn.reports.distinct import distinct
+from metaqnn.reports.export import write_network
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.gallery import Figures, draw_figure, draw_figures
 from metaqnn.reports.finals import add_test_errors, final_weights
@@ -17,6 +19,7 @@ from metaqnn.reports.state import describe_state, render_state
 from metaqnn.reports.top_k import top_k, weights_file
 from metaqnn.reports.trials import list_trials
 from metaqnn.runs.assembly import trained_agent
+from metaqnn.runs.quantising import write_int8
 from metaqnn.runs.run import Run
 from metaqnn.storage import as_path
 
@@ -40,6 +43,19 @@ class View:
         """The best k networks, as `metaqnn top-k` has them."""
         networks = add_test_errors(distinct(self._frame()), self._run)
         return top_k(networks, self._run.space(), k, self._run.task.score)
+
+    def front(self, *costs: str) -> pd.DataFrame:
+        """The networks that no other one beats, as `metaqnn top-k --pareto` has them.
+
+        Args:
+            costs: Such as "parameters"; none are the run's objectives, or parameters.
+
+        Raises:
+            MetaqnnError: There is no such cost, or the networks have none.
+        """
+        wanted = metrics_of(costs) or self._run.config.rewards.costs or ("parameters",)
+        networks = add_test_errors(distinct(self._frame()), self._run)
+        return top_k(networks, self._run.space(), None, self._run.task.score, pareto=wanted)
 
     def figures(self, *names: str) -> Figures:
         """The figures of these names, or all that have something to show; a dict.
@@ -73,17 +89,34 @@ class View:
             final: As it was trained in the end: the name of a folder in `folder`/final.
 
         Raises:
-            MetaqnnError: There are fewer networks, or its weights are not kept.
+            MetaqnnError: There are fewer networks, its weights are not kept, or it reads texts.
         """
-        return load(self._weights(rank, final))
+        weights = self._weights(rank, final)
+        if is_model(weights):
+            raise MetaqnnError(
+                f"{weights} is a language model: export writes it to a file of PyTorch, which "
+                "`metaqnn generate` and `metaqnn predict` use too"
+            )
+        return load(weights)
 
-    def export(self, path: str | Path, rank: int | None = None, final: str | None = None) -> None:
+    def export(
+        self,
+        path: str | Path,
+        rank: int | None = None,
+        final: str | None = None,
+        *,
+        int8: bool = False,
+    ) -> None:
         """Write a network of `model` in the format of the path's suffix, as `metaqnn export` does.
 
         Raises:
             MetaqnnError: See `model`; or the suffix is unknown, or the file cannot be written.
         """
-        export(*load_network(self._weights(rank, final)), as_path(path, "the file to write"))
+        weights, target = self._weights(rank, final), as_path(path, "the file to write")
+        if int8:
+            write_int8(self._run, weights, target)
+        else:
+            write_network(weights, target)
 
     def _weights(self, rank: int | None, final: str | None) -> Path:
         if final is None:

@@ -2,19 +2,25 @@
 
 import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from metaqnn.agents.base import AGENTS, Agent, restore_agent
+import numpy as np
+
+from metaqnn.agents.base import AGENTS, Agent, Signals, restore_agent
 from metaqnn.agents.experience import Experience, read_experiences
 from metaqnn.config.trust import check_read
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.base import EVALUATORS, Evaluator, FunctionEvaluator
-from metaqnn.evaluators.train import TrainEvaluator
+from metaqnn.evaluators.base import EVALUATORS, Evaluator, FunctionEvaluator, find_evaluator
+from metaqnn.evaluators.trainer import Trainer
 from metaqnn.executors.base import EXECUTORS, Executor, Place
+from metaqnn.networks.cost import known_costs
+from metaqnn.objectives.names import Costs
 from metaqnn.runs.run import Run
 from metaqnn.search.rules import Rules
+from metaqnn.search.told import Told
 from metaqnn.stopping.base import STOPPERS, Stopper
-from state_space import Space
+from state_space import Architecture, Space, random_walk
 
 
 @dataclass(frozen=True)
@@ -87,16 +93,29 @@ def make_evaluator(run: Run, space: Space[Any]) -> Evaluator:
     return made.from_options(config.parts["evaluator"], space, run.task, place)
 
 
-def make_trainer(run: Run) -> TrainEvaluator:
+def make_trainer(run: Run) -> Trainer:
     """What trains the networks of a run.
 
     Raises:
         MetaqnnError: Nothing does, or not on this device.
     """
     evaluator = make_evaluator(run, run.space())
-    if not isinstance(evaluator, TrainEvaluator):
+    if not isinstance(evaluator, Trainer):
         raise MetaqnnError(f"{run.path}: its networks are not trained on a data set")
     return evaluator
+
+
+def trainer_of(run: Run) -> type[Trainer]:
+    """The class of what trains the networks of a run.
+
+    Raises:
+        MetaqnnError: Nothing does.
+    """
+    given = run.objects.get("evaluator")
+    found = find_evaluator(run.config.run.evaluator) if given is None else type(given)
+    if not issubclass(found, Trainer):
+        raise MetaqnnError(f"{run.path}: only what metaqnn has trained it trains in the end")
+    return found
 
 
 def make_agent(run: Run, space: Space[Any]) -> Agent:
@@ -117,7 +136,27 @@ def make_agent(run: Run, space: Space[Any]) -> Agent:
         agent = made.from_options(chosen, space, run.config.run.seed)
     if agent.wants_signals:
         agent.signals = make_evaluator(run, space).signals()
+    if agent.weighs_costs and (wanted := run.config.rewards.costs):
+        agent.costs = _costs(run, space, wanted)
     return agent
+
+
+def _costs(run: Run, space: Space[Any], wanted: tuple[str, ...]) -> Signals | None:
+    """What tells so many metrics of networks before these are scored; None where nothing does."""
+    known: Costs = (
+        partial(known_costs, run.task.shape)
+        if space.trainable
+        else make_evaluator(run, space).costs
+    )
+    one = space.architecture(random_walk(space, np.random.default_rng(0)))
+    if not set(wanted) <= known(one).keys():
+        return None
+
+    def tell(architecture: Architecture) -> tuple[float, ...]:
+        found = known(architecture)
+        return tuple(found[name] for name in wanted)
+
+    return tell
 
 
 def make_executor(run: Run, evaluator: Evaluator) -> Executor:
@@ -187,6 +226,7 @@ def trained_agent(run: Run) -> Agent:
     memory = run.memory()
     agent = make_agent(run, run.space())
     with memory.moment():  # else the history may be longer than what the snapshot knows
-        restore_agent(agent, memory.snapshot(), memory.history())
+        told = Told(run.config.rewards.costs, agent)
+        restore_agent(agent, memory.snapshot(), told.history(memory))
     memory.close()
     return agent

@@ -12,20 +12,17 @@ import pandas as pd
 import torch
 
 from metaqnn.agents.random import RandomSearch
-from metaqnn.data.images import Images
 from metaqnn.device import resolve_device
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.train import TrainOptions
+from metaqnn.evaluators.trainer import Examination
 from metaqnn.executors.base import Executor
-from metaqnn.metrics.base import METRICS
-from metaqnn.models.network import load_network, probabilities
-from metaqnn.runs.assembly import make_trainer
+from metaqnn.registry import check_name
+from metaqnn.runs.assembly import make_trainer, trainer_of
 from metaqnn.runs.results import (
     COUNTS,
     FINAL,
     columns_of,
     keep_answers,
-    test_results,
     write_results,
 )
 from metaqnn.runs.run import Run
@@ -34,7 +31,6 @@ from metaqnn.search.kept_weights import KeptWeights, weights_path
 from metaqnn.search.loop import Search
 from metaqnn.search.rules import Rules
 from metaqnn.storage import lock_folder, named_folder
-from metaqnn.training.presets import preset
 from replay import Memory
 
 SIZES = ("parameters", "multiply_adds")
@@ -89,7 +85,7 @@ class Finals:
             MetaqnnError: The folder is that of another recipe.
             SearchStopped: See `Search.run`.
         """
-        run = self._seeded(seed)
+        run = self.seeded(seed)
         space = run.space()
         evaluator = make_trainer(run)
         with closing(self._memory(run, seed)) as memory:
@@ -101,7 +97,7 @@ class Finals:
             search = Search(
                 space,
                 RandomSearch(space, seed),
-                replace(evaluator, whole=True),
+                evaluator.in_full(),
                 executor,
                 memory,
                 Rules(
@@ -113,7 +109,11 @@ class Finals:
             search.run()
 
     def test(
-        self, networks: pd.DataFrame, seeds: Sequence[int], ensemble: int, images: Images | None
+        self,
+        networks: pd.DataFrame,
+        seeds: Sequence[int],
+        ensemble: int,
+        examination: Examination | None,
     ) -> pd.DataFrame:
         """Test the trained networks, and the mean of the best ones' probabilities; write RESULTS.
 
@@ -121,22 +121,22 @@ class Finals:
             networks: As they were trained, best first.
             seeds: Of the trainings.
             ensemble: How many of them, those that failed left out.
-            images: For testing; None where there are none, and no error is known.
+            examination: None where there is none, and no error is known.
 
         Returns:
             The columns of RESULTS, where the rows of other networks and seeds stay.
         """
-        score, rows = self.run.task.score.column, list[dict[str, Any]]()
-        metric = METRICS.find(self.run.config.parts["evaluator"].metric)
+        score, rows = self.run.task.score, list[dict[str, Any]]()
         names = columns_of(score)
         for seed in seeds:
-            with closing(self._memory(self._seeded(seed), seed)) as memory:
+            with closing(self._memory(self.seeded(seed), seed)) as memory:
                 # by walk, for on another scale the network is another one
                 trained = {final["walk"]: final for final in memory.frame().to_dict("records")}
             members: list[np.ndarray] = []
             for network in networks.to_dict("records"):
                 final = trained[network["walk"]]
-                row = {name: network.get(name) for name in names} | {score: network["score"]}
+                row = {name: network.get(name) for name in names}
+                row |= {score.column: score.read(network["score"])}
                 failed = not pd.isna(final["error"])
                 sizes = {name: final[name] for name in SIZES if name in final}
                 row |= {"seed": seed, "seconds": final.get("seconds"), **sizes}
@@ -144,47 +144,60 @@ class Finals:
                 path = weights_path(self._weights(seed), final["number"])
                 if path.is_file():
                     row |= {"weights": str(path.relative_to(self.path))}
-                    if images is not None:
-                        predicted = self._probabilities(path, images)
-                        members.append(predicted)
-                        row |= test_results(predicted, images.labels, metric)
-                        keep_answers(self.path, predicted, images, seed, network["network"])
+                    if examination is not None:
+                        answers = examination.answer(path, self._device())
+                        members.append(answers)
+                        row |= examination.measure(answers)
+                        counts = examination.count(answers)
+                        if counts is not None:
+                            keep_answers(self.path, counts, seed, network["network"])
                 rows.append(row)
-            if images is not None and len(members) > 1 and ensemble > 1:
+            if examination is not None and len(members) > 1 and ensemble > 1:
                 mean = np.mean(members[:ensemble], axis=0)
                 name = f"ensemble of {len(members[:ensemble])}"
-                tested = test_results(mean, images.labels, metric)
+                tested = examination.measure(mean)
                 rows.append({"seed": seed, "network": name, **tested})
         results = pd.DataFrame(rows, columns=list(names)).astype(COUNTS)
         write_results(self.path, results)
         return results
 
-    def _seeded(self, seed: int) -> Run:
+    def seeded(self, seed: int) -> Run:
+        """The run with the seed of the trainings."""
         return replace(self.run, config=self.run.config.changed({"seed": seed}, self.run.objects))
 
     def _memory(self, run: Run, seed: int) -> Memory:
-        path = self.path / f"seed-{seed}.sqlite"
-        try:
-            if not path.exists():
-                # whole or not at all
-                partial = path.with_name(f"{path.name}.partial")
-                partial.unlink(missing_ok=True)
-                Memory.create(partial, run.identity).close()
-                partial.replace(path)
-            return run.memory(path)
-        except MetaqnnError as error:
-            raise MetaqnnError(f"{error}; --name chooses another folder") from None
+        return open_memory(self.path / f"seed-{seed}.sqlite", run)
 
     def _weights(self, seed: int) -> Path:
         return self.path / f"seed-{seed}"
 
-    def _probabilities(self, path: Path, images: Images) -> np.ndarray:
+    def _device(self) -> torch.device:
         try:
-            here = resolve_device(self.run.config.run.device)
+            return torch.device(resolve_device(self.run.config.run.device))
         except MetaqnnError:  # a cluster's machines may have GPUs that this one has not
-            here = resolve_device("auto")
-        network, facts = load_network(path)
-        return probabilities(network, facts, images.images, torch.device(here))
+            return torch.device(resolve_device("auto"))
+
+
+def open_memory(path: Path, run: Run) -> Memory:
+    """The memory of trainings, made if need be.
+
+    Args:
+        path: Of the file.
+        run: Whose identity it has.
+
+    Raises:
+        MetaqnnError: It is damaged, or belongs to another configuration.
+    """
+    try:
+        if not path.exists():
+            # whole or not at all
+            partial = path.with_name(f"{path.name}.partial")
+            partial.unlink(missing_ok=True)
+            Memory.create(partial, run.identity).close()
+            partial.replace(path)
+        return run.memory(path)
+    except MetaqnnError as error:
+        raise MetaqnnError(f"{error}; --name chooses another folder") from None
 
 
 def plan_finals(
@@ -198,7 +211,7 @@ def plan_finals(
 
     Args:
         run: The run.
-        recipe: One of `metaqnn.training.presets.NAMES`.
+        recipe: One of those of the run's `Trainer`.
         name: Of the folder; None is the recipe's.
         changes: What is to be different, of the recipe too.
         scale: How large to make the networks, where that is not as in the search; the folder's
@@ -207,13 +220,9 @@ def plan_finals(
     Raises:
         MetaqnnError: An option, the scale or the name is impossible.
     """
-    options = run.config.parts["evaluator"]
-    if not isinstance(options, TrainOptions):
-        raise MetaqnnError(
-            f"{run.path}: only what metaqnn has trained on images it trains in the end"
-        )
-    searched = {**options.recipe.model_dump(), "train_limit": None}
-    asked = preset(recipe, searched, run.task.shape[1], changes)
+    trainer = trainer_of(run)
+    check_name("recipe", trainer.recipes, recipe)
+    asked = trainer.preset(run.config.parts["evaluator"], run.task, recipe, changes)
     sizes = [f"{key}-{value}" for key, value in (scale or {}).items()]
     path = named_folder(run.path / FINAL, name or "-".join([recipe, *sizes]))
     config = run.config.changed(asked, run.objects)

@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from metaqnn.agents.base import Agent
+from metaqnn.data.given import keep_arrays
 from metaqnn.errors import MetaqnnError
 from metaqnn.metrics.base import METRICS
 from metaqnn.registry import place_of
+from metaqnn.runs.creation import split_output
 from metaqnn.task import Score, Task
 from state_space import Space
 
@@ -24,6 +27,19 @@ def plain(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+
+
+def with_arrays(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a run, where arrays that are the data set are kept in results_dir.
+
+    Raises:
+        MetaqnnError: See `keep_arrays`; or results_dir is no path.
+    """
+    dataset = options.get("dataset")
+    if not isinstance(dataset, tuple | list):
+        return dict(options)
+    folder = Path(split_output(options)[0].results_dir)
+    return {**options, "dataset": keep_arrays(dataset, folder)}
 
 
 def split_objects(**parts: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from metaqnn.errors import MetaqnnError
 from metaqnn.runs.run import Run
 
 
@@ -16,8 +17,13 @@ def with_published(run: Run, names: Sequence[str]) -> tuple[Run, pd.DataFrame]:
         names: Of `metaqnn.networks.named.NAMED`, one at least.
 
     Raises:
-        MetaqnnError: There is none of a name, or one stands there twice.
+        MetaqnnError: There is none of a name, one stands there twice, or the run is of texts.
     """
+    if not run.space().trainable:
+        raise MetaqnnError(
+            f"{run.path} reads no images, as {names[0]} does; `metaqnn train lstm --final` trains "
+            "a cell by its name, and tests it"
+        )
     objects = {name: part for name, part in run.objects.items() if name != "space"}
     settings = {"space": "published", "networks": list(names)}
     run = replace(run, space_settings=settings, objects=objects)

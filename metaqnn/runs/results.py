@@ -2,20 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from metaqnn.data.images import Images
 from metaqnn.errors import MetaqnnError
-from metaqnn.metrics.accuracy import ACCURACY
-from metaqnn.metrics.base import Metric
+from metaqnn.metrics.tested import test_column
 from metaqnn.runs.run import Run
 from metaqnn.storage import write_file
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from metaqnn.task import Score
 
 FINAL = "final"
 RESULTS = "results.csv"
@@ -24,65 +18,70 @@ ANSWERS = "answers.csv"
 seed, class and answer."""
 
 
-def columns_of(score: str) -> tuple[str, ...]:
+def columns_of(score: Score) -> tuple[str, ...]:
     """The columns of RESULTS, a row a network and seed, and one an ensemble, which has no rank.
 
     `test_error` is the share of the test images that are classified wrong, `low` and `high` its
     95 % interval (Wilson's); then the score on the test images, where it is another one, and under
-    its own name that on the validation images in the search; `seconds` are those of the final
-    training, `weights` is the file in the folder, `error` why the training failed.
+    its own name that on the validation images in the search, as people read it; `seconds` are those
+    of the final training, `weights` is the file in the folder, `error` why the training failed. Of
+    texts `test_perplexity` or `test_bits` stand in the place of `test_error`. Where networks were
+    quantised there are those of `metaqnn.runs.quantising.quantise_finals` too.
 
     Args:
-        score: Its column.
+        score: Of the search.
     """
-    tested = test_column(score)
     return (
-        *("seed", "rank", "test_error", "low", "high", *([tested] if tested else []), score),
+        *("seed", "rank", score.tested, "low", "high", *also_tested(score), score.column),
         *("parameters", "multiply_adds", "seconds", "network", "digest", "weights", "error"),
     )
 
 
-def test_column(score: str) -> str | None:
-    """The column on the test images of the score of a column; None where `test_error` is enough."""
-    return None if score == ACCURACY.column else f"test_{score}"
+def also_tested(score: Score) -> list[str]:
+    """The columns of what is measured in a test beside `Score.tested`."""
+    own = test_column(score.column)
+    return [] if own in (None, score.tested) else [own]
 
 
 COUNTS = dict.fromkeys(("rank", "parameters", "multiply_adds"), "Int64")
 """Columns of whole numbers, some of which are missing."""
 
+BYTES = dict.fromkeys(("bytes", "int8_bytes"), "Int64")
+"""Likewise, of networks that were quantised too."""
 
-NEEDED = ("rank", "test_error", "seed", "network", "digest", "weights", "error")
-"""Columns without which nothing is known; the first are of numbers."""
+KEY = ["seed", "network"]
+"""The columns that tell the rows apart."""
+
+NEEDED = ("rank", "seed", "network", "digest", "weights", "error")
+"""Columns without which nothing is known, beside `Score.tested`."""
 
 
 def write_results(folder: Path, results: pd.DataFrame) -> None:
-    """Write RESULTS of a folder; the rows of other networks and seeds stay."""
-    _write(folder / RESULTS, results, read_results)
+    """Write RESULTS of a folder; the rows of other networks and seeds stay, and other columns."""
+    path = folder / RESULTS
+    if path.exists():
+        before = read_results(path)
+        others = [name for name in before if name not in results]
+        results = results.merge(before[[*KEY, *others]], how="left", on=KEY)
+    _write(path, results, read_results)
 
 
-def keep_answers(
-    folder: Path, probabilities: np.ndarray, images: Images, seed: int, network: str
-) -> None:
+def keep_answers(folder: Path, counts: pd.DataFrame, seed: int, network: str) -> None:
     """Likewise ANSWERS: how many images of each class got each answer of a network.
 
     Args:
         folder: As above.
-        probabilities: Shape (images, classes).
-        images: The images.
+        counts: As `metaqnn.evaluators.trainer.Examination.count` has them.
         seed: Of the training.
         network: Its text.
     """
-    names = np.array(images.classes)
-    pairs = {"class": names[images.labels.numpy()], "answer": names[probabilities.argmax(1)]}
-    counts = pd.DataFrame(pairs).value_counts(sort=False).rename("images").reset_index()
     _write(folder / ANSWERS, counts.assign(seed=seed, network=network), read_answers)
 
 
 def _write(path: Path, rows: pd.DataFrame, read: Callable[[Path], pd.DataFrame]) -> None:
     if path.exists():
-        key = ["seed", "network"]
         before = read(path)
-        known = before.set_index(key).index.isin(rows.set_index(key).index)
+        known = before.set_index(KEY).index.isin(rows.set_index(KEY).index)
         rows = pd.concat([rows, before[~known]])
     write_file(path, rows.to_csv(index=False, lineterminator="\n"))
 
@@ -107,11 +106,12 @@ def read_results(path: Path) -> pd.DataFrame:
         MetaqnnError: It is something else.
     """
     try:
-        found = pd.read_csv(path, dtype=COUNTS)
-        missing = [name for name in NEEDED if name not in found]
+        found = pd.read_csv(path, dtype={**COUNTS, **BYTES})
+        tested = [name for name in map(str, found) if name.startswith("test_")]
+        missing = [name for name in (*NEEDED, *(tested or ["test_error"])) if name not in found]
         if missing:
             raise ValueError(f"it has no column {', '.join(missing)}")
-        for name in NEEDED[:2]:
+        for name in ("rank", *tested):
             found[name].astype(float)
     except (OSError, ValueError, TypeError, OverflowError) as error:
         reason = " ".join(str(error).split())
@@ -132,27 +132,3 @@ def read_answers(path: Path) -> pd.DataFrame:
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise MetaqnnError(f"{path} cannot be read: {reason:.300}") from None
-
-
-def test_results(probabilities: np.ndarray, labels: "Tensor", metric: Metric) -> dict[str, float]:
-    """The share of wrong answers and its 95 % interval, and the metric, as RESULTS has them.
-
-    Args:
-        probabilities: Shape (images, classes).
-        labels: Shape (images,).
-        metric: Of the run.
-    """
-    answers = probabilities.argmax(1)
-    wrong = int((answers != labels.numpy()).sum())
-    low, high = wilson(wrong, len(labels))
-    tested = test_column(metric.column)
-    measured = {tested: metric.measure(labels.numpy(), answers)} if tested else {}
-    return {"test_error": wrong / len(labels), "low": low, "high": high, **measured}
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """The 95 % interval of a share, Wilson's (1927)."""
-    from scipy.stats import binomtest
-
-    low, high = binomtest(successes, trials).proportion_ci(method="wilson")
-    return float(low), float(high)

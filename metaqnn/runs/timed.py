@@ -64,6 +64,10 @@ one would be done long before the time is over, and is no better after as many s
 FEWEST = 12
 """Epochs; where fewer fit, a network of half the scale, which has more, is better."""
 
+SHORT = 6
+"""Epochs, of fewer images, where not even so many whole ones fit into the last training: it is
+ended between epochs, and its schedule is mended after each."""
+
 PROBED, PROBED_STEPS = 6, 4
 """Epochs, and steps of each, of a training that says how long one takes."""
 
@@ -94,8 +98,11 @@ def plan_search(run: Run, given: Mapping[str, Any]) -> Run:
     starts = space.starts() or (random_walk(space, np.random.default_rng(run.config.run.seed)),)
     seconds = _epoch(trainer, space.architecture(starts[0]))
     slots = run.config.parts["executor"].workers or 1
-    fitting = int(SHARE * read_time(limit) * slots / NETWORKS / seconds)
-    changes: dict[str, Any] = {"epochs": min(trainer.recipe.epochs, max(1, fitting))}
+    fitting = SHARE * read_time(limit) * slots / NETWORKS / seconds
+    changes: dict[str, Any] = {"epochs": min(trainer.recipe.epochs, max(1, int(fitting)))}
+    if fitting < 1 and "epoch_images" not in given:
+        images = len(load_split(trainer.images)[0])
+        changes["epoch_images"] = max(trainer.recipe.batch_size, int(fitting * images))
     if fitting > trainer.recipe.epochs and "confirm" not in given:
         changes["confirm"] = CONFIRMED
     if "start_from" not in given:
@@ -202,6 +209,7 @@ def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:
 
     # wide networks compute more in a second, so this is no less than it will be
     seconds = best["seconds"] / len(best["curve"]) * cost(1) / best["multiply_adds"]
+    seconds *= len(training) / trainer.recipe.seen(len(training))
     probed = PROBED * PROBED_STEPS * trainer.recipe.batch_size / len(training)
     # for so many images there is the time
     changes: dict[str, Any] = {"train_limit": trainer.images.train_limit}
@@ -226,7 +234,12 @@ def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:
     enough = ENOUGH * full
     wider: list[float] = [times for times in WIDER if TRUST * epochs_of(times) >= enough]
     times = max(wider, default=1 if epochs_of(1) >= min(full, FEWEST) else 0.5)
-    changes["epochs"] = max(1, min(full, int(HOPE * epochs_of(times))))
+    if epochs_of(times) < SHORT:
+        short = int(images * epochs_of(times) / SHORT)
+        changes["epoch_images"] = max(trainer.recipe.batch_size, short)
+        changes["epochs"] = HOPE * SHORT
+    else:
+        changes["epochs"] = min(full, int(HOPE * epochs_of(times)))
     changes["seconds"] = max(1.0, (1 - RESERVED) * clock.left - RESERVE)
     name = free_folder(run.path / FINAL, "timed").name
     return plan_finals(run, SEARCH, name, changes, scale(times))

@@ -16,6 +16,7 @@ from metaqnn.search.events import Event, count_repeats
 from metaqnn.search.failures import Failures
 from metaqnn.search.kept_weights import KeptWeights
 from metaqnn.search.rules import Rules, digest_of
+from metaqnn.search.told import Told
 from metaqnn.search.trainings import NEVER_ENDED, Trainings
 from metaqnn.stopping.base import Stopper
 from replay import Memory, Outcome, Trial
@@ -70,9 +71,9 @@ class Search:
         self.kept = kept
         self.stopper = stopper
         self.observe = observe
-        history = list(memory.history())
-        restore_agent(agent, memory.snapshot(), history)
-        own = [(trial, reward) for trial, reward in history if not trial.imported]
+        self._told = Told(rules.objectives, agent)
+        restore_agent(agent, memory.snapshot(), self._told.history(memory))
+        own = [(trial, reward) for trial, reward in memory.history() if not trial.imported]
         known = list(memory.trained())
         self.trained = {trial.digest for trial, *_ in known}
         self.confirmation = Confirmation(rules.confirm, rules.reserve)
@@ -97,10 +98,9 @@ class Search:
         """Tell the agent of experiences of elsewhere, and remember all of them or none."""
         with self.memory.transaction():
             for walk, outcome in experiences:
-                digest = self.space.architecture(walk).digest
-                stage = stage_of(self.space, walk)
+                digest, stage = digest_of(self.space, walk), stage_of(self.space, walk)
                 trial = self.memory.add(walk, stage, digest, 0, {}, imported=True)
-                self._tell(trial, outcome)
+                self._tell(trial, self.rules.with_costs(self.space, walk, outcome))
             self.memory.keep_snapshot(self.agent.snapshot())
 
     def run(self) -> str:
@@ -168,6 +168,7 @@ class Search:
         if trial not in (*self._asked.get(trial.digest, ())[:1], *running):
             known = "told already" if trial.digest in self.trained else "never asked for here"
             raise MetaqnnError(f"network {trial.number} was {known}")
+        outcome = self.rules.with_costs(self.space, trial.walk, outcome)
         reward = self._failures.reward(outcome)
         number = self.confirmation.first(trial).number
         if self.kept and outcome.weights is not None:
@@ -279,8 +280,8 @@ class Search:
     def _job(self, trial: Trial) -> Job:
         threshold = self.kept.threshold(trial) if self.kept else math.inf
         stopping = self.stopper.rule(trial) if self.stopper and not trial.confirmation else None
-        architecture = self.space.architecture(trial.walk)
-        return Job(architecture, trial.seed, threshold, stopping, self.rules.reward)
+        network, reward = self.space.architecture(trial.walk), self.rules.reward
+        return Job(network, trial.seed, threshold, stopping, reward)
 
     def _repeat(self, trial: Trial) -> None:
         """Tell the agent again of a network that was trained before."""
@@ -294,6 +295,6 @@ class Search:
         """Remember what came of a trial, and tell the agent; not of what it cannot know."""
         reward = self._failures.reward(outcome)
         if not trial.confirmation:
-            self.agent.tell(trial, reward)
+            self.agent.tell(trial, self._told.of(outcome, reward))
         self.memory.finish(trial, outcome, reward)
         return reward

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
+from metaqnn.objectives.names import OBJECTIVES, metrics_of
 from metaqnn.options import NotNegative, Section
 from metaqnn.registry import Table
 from replay import Outcome
@@ -70,6 +71,11 @@ class RewardOptions(Section):
         description="Of block-qnn: density of all of a network, or of its cells, each counted "
         "once. Default: network, cells (v1, v3).",
     )
+    objective: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        (),
+        description=f"Search for networks that have little of it, too: {', '.join(OBJECTIVES)}. "
+        "May be given several times; `metaqnn top-k --pareto` shows what is found.",
+    )
     max_parameters: PositiveInt | None = Field(
         None, description="Refuse networks with more weights and biases before they are trained."
     )
@@ -92,6 +98,19 @@ class RewardOptions(Section):
         """Write out what the reward sets."""
         preset = REWARD_PRESETS.get(str(given.get("reward")), {})
         return {**preset, **given}
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """The metrics of the objectives."""
+        return metrics_of(self.objective)
+
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _are_known(cls, value: Any) -> Any:
+        names = (value,) if isinstance(value, str) else value
+        if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
+            metrics_of(tuple(names))
+        return names
 
     @field_validator("reward", mode="before")
     @classmethod

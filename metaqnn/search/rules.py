@@ -3,14 +3,15 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from typing import Any, Self
 
 from metaqnn.budget import reserved
 from metaqnn.errors import MetaqnnError
-from metaqnn.networks.cost import total_cost
+from metaqnn.networks.cost import known_costs, total_cost
+from metaqnn.objectives.names import Costs
 from metaqnn.search.rewards import (
     FLOPS_A_MULTIPLY_ADD,
     OF_LIKELIHOODS,
@@ -41,6 +42,8 @@ class Rules:
         deadline: On `time.monotonic`; no training begins after it, but for the first.
         confirm: So many of the best networks are trained again.
         confirm_from: On `time.monotonic`; after it no network is new, but for the first.
+        objectives: Metrics of which less is better, beside the reward.
+        costs: What is known of these before a network is scored.
     """
 
     seed: int
@@ -54,6 +57,8 @@ class Rules:
     deadline: float = inf
     confirm: int = 0
     confirm_from: float = inf
+    objectives: tuple[str, ...] = ()
+    costs: Costs = lambda architecture: {}
 
     @classmethod
     def make(
@@ -106,7 +111,16 @@ class Rules:
             grow_every=grow_every,
             score=task.score,
             confirm=confirm,
+            objectives=options.costs,
+            costs=partial(known_costs, task.shape) if space.trainable else lambda architecture: {},
         )
+
+    def with_costs(self, space: Space[Any], walk: tuple[Token, ...], outcome: Outcome) -> Outcome:
+        """An outcome with what its network is known to cost, where that is an objective."""
+        if not self.objectives:
+            return outcome
+        known = self.costs(space.architecture(walk))
+        return replace(outcome, metrics={**known, **outcome.metrics})
 
     @property
     def time_is_over(self) -> bool:

@@ -51,7 +51,7 @@ class Chance:
         """The rule for a recipe and a metric on these images."""
         classes = len(training.classes)
         counts = validation.labels.bincount(minlength=classes)
-        steps = ceil(len(training) / recipe.batch_size)
+        steps = ceil(recipe.seen(len(training)) / recipe.batch_size)
         is_balanced = int(counts.max()) / len(validation) <= 1.5 / classes
         if classes >= MANY_CLASSES and is_balanced and steps >= FEWEST_STEPS:
             # of whole numbers' quotients, since 1.5 times .1 would be more than .15

@@ -132,7 +132,7 @@ class Steps:
         return size != before
 
     def epoch(self, epoch: float, graph: GraphedStep | None, counts: float = 1) -> float:
-        """Train on all images once, in a new order, and return the sum of the batches' losses.
+        """Train on the images of an epoch, in a new order; the sum of the batches' losses.
 
         Args:
             epoch: Of the recipe, counted from 0.
@@ -142,7 +142,7 @@ class Steps:
         self.network.train()
         self.losses.zero_()
         order = torch.randperm(len(self.training), generator=self.generator, device=self.device)
-        parts = batches(order, self.recipe.batch_size)
+        parts = batches(order[: self.recipe.epoch_images], self.recipe.batch_size)
         for number, batch in enumerate(parts):
             step = epoch * len(parts) + counts * number
             rate = self.factor * self.recipe.step_rate(step, len(parts))
@@ -262,7 +262,7 @@ def epochs(
                 graph.free()
                 graph = GraphedStep(steps, recipe.batch_size, graphs)
             loss = steps.epoch(epoch, graph, counts)
-            tally.images += len(training)
+            tally.images += recipe.seen(len(training))
             tally.seconds += time.perf_counter() - start
             score = steps.measure(validation, metric)
             if epoch and not math.isfinite(loss):

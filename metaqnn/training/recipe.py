@@ -40,6 +40,9 @@ class Recipe(TrainingOptions):
         description="Of a training, at most: it sees the images fewer times where the epochs take "
         "longer, and its schedule goes by so much faster.",
     )
+    epoch_images: PositiveInt | None = Field(
+        None, description="An epoch is of so many images, drawn anew each time, not of all."
+    )
     batch_size: PositiveInt = Field(128, description="Images a step.")
     optimizer: str = Field(
         "adam",
@@ -151,6 +154,10 @@ class Recipe(TrainingOptions):
                 raise PydanticCustomError("rates", f"{words[schedule]} has no other rates")
         return rates
 
+    def seen(self, images: int) -> int:
+        """How many of so many images an epoch is of."""
+        return min(images, self.epoch_images or images)
+
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0; the peak of one cycle or a cosine."""
         if self.schedule != STEPS:
@@ -212,8 +219,7 @@ class Recipe(TrainingOptions):
         It stands after every second layer; with dropout_after_fc, after every FC and after every
         second one of the others. Only ops that say so are counted, C, P and FC: not GAP, whose
         outputs are class scores, and not CB, MP and AP, whose networks are trained without. n is
-        the
-        number of dropouts; in the 2017 code's way, with dropout_after_fc, it counts SM and the
+        the number of dropouts; in the 2017 code's way, with dropout_after_fc, it counts SM and the
         first FC as layers too, and is sometimes one more. A network that has dropout already stays
         as it is. Cells are written out where dropout comes in.
         """

@@ -18,6 +18,8 @@ from filelock import FileLock
 from metaqnn.cli import COMMANDS
 from metaqnn.config import RunConfig
 from metaqnn.errors import MetaqnnError
+from metaqnn.spaces import bind_space, made_for, read_space
+from state_space import random_walk
 from tests.helpers.commands import FAST, refused
 from tests.helpers.tables import macro_table
 
@@ -320,6 +322,24 @@ def test_show_says_what_the_layers_of_a_graph_read(invoke):
 )
 def test_show_says_what_is_wrong_and_where(invoke, arguments, part):
     refused(invoke("show", *arguments), part)
+
+
+@pytest.mark.parametrize("name", ["practical", "nasnet-small", "block-qnn-small", "nas-digits"])
+def test_show_reads_the_words_of_a_space(invoke, name):
+    mapping = read_space(name)
+    task = made_for(mapping)
+    space = bind_space(mapping, task.shape, len(task.outputs))
+    walk = random_walk(space, np.random.default_rng(0))
+    shape = "x".join(map(str, task.shape))
+    shown = invoke("show", space.text(walk), "--space", name, "--input", shape)
+    told = invoke("show", space.architecture(walk).text, "--input", shape)
+    assert shown.exit_code == 0
+    assert shown.output == told.output
+
+
+def test_words_of_no_space_are_refused_with_the_way_to_it(invoke):
+    refused(invoke("show", "3 | x2 stride 1 plain 3x3 | max"), "--space NAME")
+    refused(invoke("show", "3 | x9 | max", "--space", "practical"), "'x9' is not a width")
 
 
 def test_space(invoke):

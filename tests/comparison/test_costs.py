@@ -167,6 +167,20 @@ def test_the_figure_has_the_time_where_networks_are_trained(tmp_path, seconds):
     assert "distinct networks" in drawn
 
 
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_the_first_networks_do_not_fill_the_figure(tmp_path, monkeypatch, seeds):
+    """Twenty networks, the first at chance, all others from .90 to .95."""
+    scores = [0.1, *np.linspace(0.9, 0.95, 19)]
+    searches = pd.concat([search_frame("a", seed, 20, scores) for seed in range(seeds)])
+    drawn = []
+    monkeypatch.setattr(
+        "metaqnn.comparison.figure.save", lambda figure, path: drawn.append(figure.axes)
+    )
+    draw_comparison(searches, Measure("expected", accuracy()), ["a"], tmp_path)
+    bottom, top = drawn[0][0].get_ylim()
+    assert 85 < bottom < 90 and 95 < top < 96
+
+
 class Slow(RandomSearch):
     """Takes 20 milliseconds of the processor to propose, and 10 to learn."""
 

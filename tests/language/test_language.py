@@ -231,22 +231,30 @@ def test_the_score_is_read_as_perplexity_or_bits(tmp_path):
 SMALL = ["--epochs", 1, "--units", 8, "--layers", 1, "--device", "cpu", "--quiet"]
 
 
-@pytest.mark.parametrize("agent", ["q-learning"])
-def test_a_text_of_ones_own_is_searched_for(tmp_path, agent):
+@pytest.mark.parametrize(
+    ("agent", "space", "form"),
+    [
+        ("q-learning", "recurrent-small", r"(\w+ \w+, ){3}.*memory \d"),
+        ("reinforce", "enas-small", r"\w+(, \w+@\d){3}"),
+    ],
+)
+def test_a_text_of_ones_own_is_searched_for(tmp_path, agent, space, form):
     file = tmp_path / "my text.txt"
     file.write_text("the quick brown fox jumps over the lazy dog\n" * 40)
     options = ["--dataset", file, "--agent", agent, "--budget", 2, "--results-dir", tmp_path]
-    done = call("run", *options, *SMALL)
+    done = call("run", *options, "--space", space, *SMALL)
     assert done.exit_code == 0, done.output
     run = tmp_path / "my-text-1"
     shown = json.loads(call("top-k", run, "--format", "json").output)
     assert len(shown) == 2
-    assert re.fullmatch(r"(\w+ \w+, ){3}.*memory \d", shown[0]["network"])
+    assert re.fullmatch(form, shown[0]["network"])
+    assert "next h" in call("show", shown[0]["network"]).output
     assert shown[0]["perplexity"] <= shown[1]["perplexity"]
     assert call("report", run).exit_code == 0
     model = tmp_path / "model.safetensors"
     assert call("export", run, "--to", model).exit_code == 0
-    refused(call("export", run, "--to", tmp_path / "a.onnx"), "are written as .safetensors")
+    refused(call("export", run, "--to", tmp_path / "a.pth"), "the suffix of a language model is")
+    assert call("export", run, "--to", tmp_path / "own.py").exit_code == 0
     written = call("generate", model, "--length", 12, "--start", "the quick")
     assert written.stdout.startswith("the quick ") and len(written.stdout.split()) <= 14
     assert call("generate", model, "--length", 12, "--start", "the quick").stdout == written.stdout
@@ -293,5 +301,6 @@ def test_images_and_texts_are_not_taken_for_each_other(tmp_path):
     assert checked.stdout == "words: 81 to train on, 5 to validate; 3 different ones\n"
     refused(call("run", "--dataset", "digits", "--evaluator", "language"), "a text is wanted")
     refused(call("run", "--dataset", "ptb"), "--data-dir must say")
-    refused(call("train", "[SM(10)]", "--dataset", file), "images are wanted")
+    refused(call("train", "[SM(10)]", "--dataset", file), "unknown layer 'SM'")
+    refused(call("train", "nascell", "--dataset", "digits"), "there is no network 'nascell'")
     refused(call("run", "--dataset", file, "--time-limit", "1m"), "is for runs that train networks")

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import struct
+import sys
 import time
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +20,7 @@ from metaqnn.cli import main
 from metaqnn.errors import MetaqnnError
 from metaqnn.models.checks import RUNS_CODE
 from metaqnn.models.formats import export
+from tests import ROOT
 from tests.helpers.commands import refused
 from tests.helpers.mutations import MUTATIONS, mutate_bytes
 from tests.helpers.networks import make_network
@@ -60,6 +62,11 @@ def onnx_bytes(tmp_path_factory):
     path = tmp_path_factory.mktemp("good") / "good.onnx"
     export(*make_network(TEXT, SHAPE), path)
     return path.read_bytes()
+
+
+def test_onnx_does_not_say_where_the_programs_of_its_maker_lie(onnx_bytes):
+    for path in (ROOT, torch.__file__, sys.executable):
+        assert str(Path(path).parent).encode() not in onnx_bytes
 
 
 def pickles(mark):

@@ -105,7 +105,7 @@ def test_predicted_networks_are_neither_the_best_nor_on_the_front(tmp_path):
     findings.networks["predicted"] = True
     figures, left_out = draw_figures(findings)
     assert {"score", "epsilon"} <= set(figures)
-    assert {"best", "pareto", "layers"} == set(left_out)
+    assert {"best", "pareto", "hypervolume", "layers"} == set(left_out)
 
 
 @pytest.mark.slow

@@ -14,10 +14,12 @@ from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load
 from metaqnn.errors import MetaqnnError
 from metaqnn.executors.in_process import InProcess
+from metaqnn.metrics.tested import wilson
 from metaqnn.reports.finals import summarise
 from metaqnn.reports.top_k import best_networks
+from metaqnn.runs.assembly import make_trainer
 from metaqnn.runs.finals import Finals
-from metaqnn.runs.results import COUNTS, FINAL, find_results, wilson
+from metaqnn.runs.results import COUNTS, FINAL, find_results
 from metaqnn.runs.run import open_run
 from metaqnn.training import job
 from metaqnn.training.presets import NAMES, SEARCH, preset
@@ -99,8 +101,8 @@ def test_what_is_interrupted_goes_on_and_ends_the_same(folder):
             with pytest.raises(KeyboardInterrupt):
                 parts.train(networks, 0, InProcess(), interrupt)
         parts.train(networks, 0, InProcess())
-    images = load(DataOptions(), "test")
-    told = [finals.test(networks, [0], 3, images) for finals in (whole, parts)]
+    examination = make_trainer(run).examination()
+    told = [finals.test(networks, [0], 3, examination) for finals in (whole, parts)]
     columns = ["rank", "test_error", "network", "digest", "weights"]
     assert told[0][columns].equals(told[1][columns])
 

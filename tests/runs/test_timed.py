@@ -165,9 +165,17 @@ def test_the_last_network_is_the_widest_that_is_trained_for_long_enough(
         fitting = [1]
     assert run.config.parts["evaluator"].data.train_limit is None
     assert width == 8 * max(fitting, default=0.5)
-    planned = timed.HOPE * limit / takes[width / 8]
-    assert epochs == pytest.approx(max(1, min(full, planned)), abs=1)
-    assert run.config.parts["evaluator"].recipe.seconds < limit
+    recipe, fits = run.config.parts["evaluator"].recipe, limit / takes[width / 8]
+    if fits < timed.SHORT:
+        # as many images as there is time for, in more epochs than that
+        assert epochs == timed.HOPE * timed.SHORT
+        assert recipe.epoch_images == pytest.approx(
+            max(recipe.batch_size, 300 * fits / timed.SHORT), abs=1
+        )
+    else:
+        assert recipe.epoch_images is None
+        assert epochs == pytest.approx(min(full, timed.HOPE * fits), abs=1)
+    assert recipe.seconds < limit
 
 
 @pytest.mark.parametrize(("together", "threads"), [(0.1, 2), (0.19, 1)])
@@ -184,6 +192,22 @@ def test_the_last_training_has_the_threads_of_all_workers_where_that_is_faster(
     assert config.parts["executor"].threads == threads
     assert config.parts["executor"].workers == 3 - threads
     assert config.run.executor == "processes"
+
+
+@pytest.mark.parametrize(("second", "images"), [(1.0, None), (2.0, None), (5.0, 135), (1e6, 16)])
+def test_a_network_of_the_search_sees_as_many_images_as_there_is_time_for(
+    searched, monkeypatch, second, images
+):
+    """A twelfth of the search's 30 s of 100 is 2.5 s, which is half an epoch of 5 s."""
+    monkeypatch.setattr(timed, "_epoch", lambda *_: second)
+    run = replace(searched, config=searched.config.changed({"time_limit": "100s"}))
+    recipe = plan_search(run, {}).config.parts["evaluator"].recipe
+    assert recipe.epoch_images == images
+    assert recipe.epochs == max(1, 2.5 // second)
+    given = replace(run, config=run.config.changed({"epoch_images": 50}))
+    assert (
+        plan_search(given, {"epoch_images": 50}).config.parts["evaluator"].recipe.epoch_images == 50
+    )
 
 
 def test_a_network_is_not_trained_for_less_time_than_the_search_gave_it(searched):

@@ -131,6 +131,30 @@ def test_the_optimizer_gets_the_rate_of_every_step(digits, monkeypatch):
     assert max(seen) == pytest.approx(0.5 * 1e-3, rel=0.05)
 
 
+@pytest.mark.parametrize(("images", "steps_each"), [(70, 2), (240, 5), (1000, 5)])
+def test_a_short_epoch_is_of_other_images_each_time_and_the_rate_falls_all_the_way(
+    digits, monkeypatch, images, steps_each
+):
+    recipe = Recipe(schedule="one-cycle", epochs=2, batch_size=50, epoch_images=images)
+    steps = steps_of(digits[0], recipe)
+    seen, rates = [], []
+
+    def step(batch):
+        seen.append(batch.tolist())
+        rates.append(float(steps.optimizer.rate))
+
+    monkeypatch.setattr(steps, "step", step)
+    for epoch in range(2):
+        steps.epoch(epoch, None)
+    first, second = (sum(seen[part * steps_each :][:steps_each], []) for part in range(2))
+    assert len(first) == len(set(first)) == len(set(second)) == min(images, 240)
+    assert first != second
+    assert rates == pytest.approx(
+        [recipe.step_rate(at, steps_each) for at in range(2 * steps_each)]
+    )
+    assert min(rates) == rates[-1] < 1e-6
+
+
 @pytest.mark.parametrize(
     ("network", "size", "expected"),
     [

@@ -21,6 +21,7 @@ FIGURES: "Table[Callable[[Findings], Figure]]" = Table(
         "layers": "metaqnn.reports.figures.layers:draw",
         "best": "metaqnn.reports.figures.best:draw",
         "pareto": "metaqnn.reports.figures.pareto:draw",
+        "hypervolume": "metaqnn.reports.figures.hypervolume:draw",
         "curves": "metaqnn.reports.figures.curves:draw",
         "heatmap": "metaqnn.reports.figures.heatmap:draw",
     },
@@ -61,6 +62,12 @@ CAPTIONS = {
     "pareto": (
         "{Score} against size",
         "No network beats those on the orange line: whatever is as small is no better.",
+    ),
+    "hypervolume": (
+        "Hypervolume over the search",
+        "How much of what is possible the networks cover, the {score} and what is to be small "
+        "together: 1 would be perfect networks of the smallest cost. It is the mean {score}, from "
+        "chance at 0, within all costs.",
     ),
     "curves": (
         "Learning curves of the best networks",

@@ -54,6 +54,11 @@ class Findings:
         return cls(run, run.space(), networks, agent.knowledge(), agent.knows)
 
     @property
+    def objectives(self) -> tuple[str, ...]:
+        """The metrics of which less is better, beside the score."""
+        return self.run.config.rewards.costs
+
+    @property
     def score(self) -> Score:
         """Of the networks."""
         return self.run.task.score

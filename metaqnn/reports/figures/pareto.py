@@ -7,12 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
+from metaqnn.objectives.names import LABELS
 from metaqnn.reports.figures.findings import Findings, NothingToShow
 from metaqnn.reports.figures.percent import stretch
 from metaqnn.reports.figures.style import COLOURS, GREY, make_figure
 from metaqnn.reports.pareto import pareto_front
-
-COSTS = {"parameters": "parameters", "multiply_adds": "multiply-adds an image"}
 
 NAMED = 15
 """So many networks at most are named."""
@@ -28,14 +27,15 @@ LINE_HEIGHT = 0.12
 
 
 def draw(findings: Findings) -> Figure:
-    """The score of the networks against what they cost, with the fronts.
+    """The score of the networks against what they cost, or the run's objectives, with the fronts.
 
     On a front are the networks that no other one beats in both. The list below names them in the
     order of size, where they are many only the best; the numbers in the panels are those
     of the list.
     """
     found = findings.measured()
-    costs = [cost for cost in COSTS if cost in found and (found[cost] > 0).any()]
+    wanted = findings.objectives or LABELS
+    costs = [cost for cost in wanted if cost in found and (found[cost] > 0).any()]
     if not costs:
         raise NothingToShow("the networks' parameters are not known")
     found = found.dropna(subset=costs)
@@ -50,7 +50,7 @@ def draw(findings: Findings) -> Figure:
     panels = parts[0].subplots(1, len(costs), sharey=True, squeeze=False)[0]
     for axes, cost in zip(panels, costs, strict=True):
         _draw_front(axes, found[cost], findings.score.draw(found["score"]), fronts[cost], numbers)
-        axes.set_xlabel(COSTS[cost])
+        axes.set_xlabel(LABELS[cost])
     panels[0].set_ylabel(findings.score.label)
     stretch(panels[0], findings.score)
     for row, cells in enumerate(lines, start=1):

@@ -1,4 +1,4 @@
-"""The steps of a recurrent cell, forwards and backwards, as functions written for it.
+"""The steps of a recurrent cell, forwards and backwards, as functions that are written for it.
 
 A step is some fifty small ops. To look up what comes next would take as long as they do, so a
 program is written out as Python. Of `v3` and `s0`, the values of slot 3 and of the hidden state,
@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from metaqnn.language.instructions import Apply, Instruction, Program, Split
 from metaqnn.language.ops import OPS
-from metaqnn.language.program import Apply, Instruction, Program, Split
 from state_space.recurrent import HIDDEN, INPUT
 
 Kept = list[tuple[Tensor, ...]]

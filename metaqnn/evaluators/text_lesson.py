@@ -1,0 +1,98 @@
+"""A language model that is trained by itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Tensor
+
+from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.base import Job
+from metaqnn.evaluators.language import LanguageEvaluator, LanguageOptions, read
+from metaqnn.evaluators.trainer import Examination, Lesson
+from metaqnn.executors.base import Place
+from metaqnn.language.files import cell_of, load_model
+from metaqnn.language.formats import check_target, export
+from metaqnn.language.notation import find_cell
+from metaqnn.language.recipe import SCORES
+from metaqnn.language.training import dimensions_of, train
+from metaqnn.language.transfer import LAYERS, transferable
+from replay import Outcome
+from state_space import Architecture
+
+
+@dataclass(frozen=True)
+class TextLesson(Lesson):
+    """The model of a cell; its weights are those of the best epoch on the validation part.
+
+    Attributes:
+        name: Of the cell, as it was given.
+        cell: See `metaqnn.language.model.LanguageModel`.
+        options: Text and recipe.
+        place: Where.
+        notes: See `Lesson`.
+        start: Weights to begin with.
+    """
+
+    name: str
+    cell: Architecture | str
+    options: LanguageOptions
+    place: Place
+    notes: tuple[str, ...] = ()
+    start: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def epochs(self) -> int:  # type: ignore[override]  # read-only, as all of it
+        """Those of the recipe."""
+        return self.options.recipe.epochs
+
+    def train(self, job: Job) -> Outcome:
+        """With the recipe."""
+        options = self.options
+        corpus = read(options.text)
+        return train(self.cell, corpus, options.recipe, self.place, job, self.start)
+
+    def tell(self, outcome: Outcome) -> str:
+        """Parameters, units and time."""
+        metrics = outcome.metrics
+        return (
+            f"{metrics['parameters']:,} parameters, {metrics['units']:,} units, "
+            f"{len(outcome.curve)} epochs in {metrics['seconds']:.1f} s"
+        )
+
+    def show(self, score: float) -> str:
+        """Perplexity, or bits a character."""
+        known = SCORES[self.options.text.tokens]
+        return f"validation {known.name.removeprefix('validation ')} {known.show(score)}"
+
+    def examination(self) -> Examination:
+        """The test part."""
+        return LanguageEvaluator(self.options.text, self.options.recipe, self.place).examination()
+
+    def check_target(self, target: Path) -> None:
+        """In one of `metaqnn.language.formats.FORMATS`."""
+        check_target(target)
+
+    def write(self, weights: Path, target: Path) -> None:
+        """Likewise."""
+        export(weights, target)
+
+
+def text_lesson(
+    options: LanguageOptions, cell: str | None, init_from: Path | None, place: Place
+) -> TextLesson:
+    """The lesson of a cell; see `metaqnn.evaluators.trainer.Trainer.lesson`."""
+    corpus = read(options.text)
+    if init_from is None:
+        if cell is None:
+            raise MetaqnnError("say which cell to train: lstm, gru, rnn, nascell, or a cell's text")
+        return TextLesson(cell, find_cell(cell), options, place)
+    load_model(init_from)  # which tells what else it may be
+    found = cell_of(init_from) if cell is None else find_cell(cell)
+    name = cell or (found if isinstance(found, str) else found.text)
+    dimensions = dimensions_of(found, corpus, options.recipe)
+    start = transferable(init_from, found, dimensions, corpus)
+    note = f"{len(start)} tensors of {init_from} are taken along"
+    if all(tensor.startswith(LAYERS) for tensor in start):
+        note += "; its tokens are others, so that embeddings and softmax begin anew"
+    return TextLesson(name, found, options, place, (note,), start)

@@ -1,0 +1,1 @@
+"""What can be wanted of networks beside their score."""

@@ -1,0 +1,1 @@
+"""What networks shall cost little of."""

@@ -4,6 +4,7 @@ import gzip
 import json
 import math
 import re
+import time
 from io import StringIO
 
 import numpy as np
@@ -26,6 +27,8 @@ from metaqnn.language.model import Dimensions, LanguageModel
 from metaqnn.language.named import CELLS
 from metaqnn.language.recipe import LanguageRecipe
 from metaqnn.language.training import columns, log_likelihood, pieces, train
+from metaqnn.runs.creation import plan_run
+from metaqnn.runs.timed import plan_search
 from metaqnn.spaces import bind_space
 from state_space import random_walk
 from tests import ROOT
@@ -267,6 +270,35 @@ def test_a_text_of_ones_own_is_searched_for(tmp_path, agent, space, form):
     refused(call("resume", run, "--budget", 3), "has another text than that of the run")
 
 
+def test_trainings_of_a_search_with_a_time_have_a_twelfth_of_it(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("some words\n" * 30)
+    given = {"dataset": str(file), "time_limit": "10m"}
+    run, _ = plan_run(given)
+    planned = plan_search(run, given).config
+    assert planned.parts["evaluator"].recipe.seconds == pytest.approx(0.3 * 600 / 12)
+    assert (planned.run.agent, planned.run.budget) == ("bayesian", 10_000)
+    for own in ({"epochs": 2}, {"seconds": 3.0}):
+        run, _ = plan_run({**given, **own})
+        assert plan_search(run, {**given, **own}) is run
+
+
+@pytest.mark.slow
+def test_a_text_has_a_model_when_the_time_is_over(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("the quick brown fox jumps over the lazy dog\n" * 400)
+    options = ["--dataset", file, "--results-dir", tmp_path, "--units", 8, "--layers", 1]
+    options += ["--learning-rate", 0.5, "--token-limit", 2000]
+    began = time.monotonic()
+    done = call("run", *options, "--device", "cpu", "--time-limit", "25s")
+    assert done.exit_code == 0, done.output
+    assert time.monotonic() - began < 45  # of which much is not ours where others work too
+    assert "is trained anew on the whole text" in done.output
+    run, model = tmp_path / "a-1", tmp_path / "model.safetensors"
+    assert call("export", run, "--final", "timed-1", "--to", model).exit_code == 0
+    assert load_model(model)[0].dimensions.units == 8
+
+
 @pytest.mark.slow
 def test_two_workers_search_for_a_text_and_the_search_goes_on(tmp_path):
     file = tmp_path / "a.txt"
@@ -303,4 +335,3 @@ def test_images_and_texts_are_not_taken_for_each_other(tmp_path):
     refused(call("run", "--dataset", "ptb"), "--data-dir must say")
     refused(call("train", "[SM(10)]", "--dataset", file), "unknown layer 'SM'")
     refused(call("train", "nascell", "--dataset", "digits"), "there is no network 'nascell'")
-    refused(call("run", "--dataset", file, "--time-limit", "1m"), "is for runs that train networks")

@@ -128,6 +128,7 @@ class TrainEvaluator(Trainer):
     recipes = NAMES
     search_recipes = (PRACTICAL,)
     anew = ("data_dir", "train_limit", *fields_of(Recipe))
+    keeps_last = True
 
     images: DataOptions
     recipe: Recipe
@@ -186,8 +187,8 @@ class TrainEvaluator(Trainer):
 
         return image_lesson(options, network, init_from, place, final=final)
 
-    def with_recipe(self, recipe: Any) -> Self:
-        """The same with another recipe."""
+    def by(self, recipe: Any) -> Self:
+        """The same by another recipe."""
         return replace(self, recipe=recipe)
 
     def in_full(self) -> Self:

@@ -12,7 +12,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.language.files import cell_of, load_model, metadata_of
 from metaqnn.language.source import write_source
 from metaqnn.language.step import Step, program
-from metaqnn.registry import need
+from metaqnn.models.formats import check_onnx, onnx_file
 from metaqnn.storage import why, write_file
 
 
@@ -68,24 +68,10 @@ def _write_pt2(weights: Path, target: Path) -> None:
 
 
 def _write_onnx(weights: Path, target: Path) -> None:
-    _check_onnx()
     step = Step(load_model(weights)[0])
-    made = torch.onnx.export(
-        program(step),
-        input_names=["tokens", *step.names],
-        output_names=["scores", *(f"next_{name}" for name in step.names)],
-        verbose=False,
-    )
-    assert made is not None, "only the old exporter returns nothing"
-    made.model.metadata_props.update(metadata_of(weights))
-    model = made.model_proto
-    for part in (*model.graph.node, *model.graph.value_info):  # where its maker's programs lie
-        del part.metadata_props[:]
-    write_file(target, model.SerializeToString())
-
-
-def _check_onnx() -> None:
-    need("ONNX", "onnx", "onnx", "onnxscript", "onnxruntime")
+    after = [f"next_{name}" for name in step.names]
+    names = ["tokens", *step.names], ["scores", *after]
+    write_file(target, onnx_file(program(step), *names, metadata_of(weights)))
 
 
 class Format(NamedTuple):
@@ -97,7 +83,7 @@ class Format(NamedTuple):
 
 FORMATS = {
     ".safetensors": Format(_write_safetensors),
-    ".onnx": Format(_write_onnx, _check_onnx),
+    ".onnx": Format(_write_onnx, check_onnx),
     ".pt2": Format(_write_pt2),
     ".py": Format(_write_source),
 }

@@ -3,7 +3,7 @@
 import importlib.util
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -149,18 +149,36 @@ def _read_pt2(path: Path, trust: bool) -> tuple[Facts, Scores]:
 
 
 def to_onnx(network: Network, facts: Facts) -> bytes:
-    """A file of ONNX; the layers say nothing of the programs that made them, and where these lie.
+    """A file of ONNX.
 
     Raises:
         MetaqnnError: A package is missing.
     """
-    _check_onnx()
-    program = torch.onnx.export(
-        _program(network, facts), input_names=["images"], output_names=["scores"], verbose=False
-    )
-    assert program is not None, "only the old exporter returns nothing"
-    program.model.metadata_props.update(facts.metadata)
-    model = program.model_proto
+    return onnx_file(_program(network, facts), ["images"], ["scores"], facts.metadata)
+
+
+def onnx_file(
+    program: torch.export.ExportedProgram,
+    inputs: list[str],
+    outputs: list[str],
+    metadata: Mapping[str, str],
+) -> bytes:
+    """A file of ONNX; the layers say nothing of the programs that made them, and where these lie.
+
+    Args:
+        program: What it computes.
+        inputs: Their names.
+        outputs: Their names.
+        metadata: What it says of itself.
+
+    Raises:
+        MetaqnnError: A package is missing.
+    """
+    check_onnx()
+    made = torch.onnx.export(program, input_names=inputs, output_names=outputs, verbose=False)
+    assert made is not None, "only the old exporter returns nothing"
+    made.model.metadata_props.update(metadata)
+    model = made.model_proto
     for part in (*model.graph.node, *model.graph.value_info):
         del part.metadata_props[:]
     written: bytes = model.SerializeToString()
@@ -171,7 +189,12 @@ def _write_onnx(network: Network, facts: Facts, path: Path) -> None:
     write_file(path, to_onnx(network, facts))
 
 
-def _check_onnx() -> None:
+def check_onnx() -> None:
+    """See whether the packages are there that write ONNX.
+
+    Raises:
+        MetaqnnError: One is not.
+    """
     need("ONNX", "onnx", "onnx", "onnxscript", "onnxruntime")
 
 
@@ -208,7 +231,7 @@ class Format(NamedTuple):
 
 FORMATS = {
     ".safetensors": Format(_write_safetensors, _read_safetensors),
-    ".onnx": Format(_write_onnx, _read_onnx, _check_onnx),
+    ".onnx": Format(_write_onnx, _read_onnx, check_onnx),
     ".pt2": Format(_write_pt2, _read_pt2),
     ".py": Format(_write_source, _read_source),
 }

@@ -14,6 +14,7 @@ from metaqnn.networks.cost import known_costs, total_cost
 from metaqnn.objectives.names import LATENCY, Costs
 from metaqnn.search.rewards import (
     FLOPS_A_MULTIPLY_ADD,
+    OF_LIKELIHOODS,
     REWARDS,
     Reward,
     RewardOptions,
@@ -111,8 +112,14 @@ class Rules:
 
         Raises:
             MetaqnnError: There are limits, but the space's networks have no known size; the reward
-                needs an option that is not given; or a network to start from is not in the space.
+                is of another kind of score, or needs an option that is not given; or a network to
+                start from is not in the space.
         """
+        if options.reward in OF_LIKELIHOODS and not task.score.is_likelihood:
+            raise MetaqnnError(
+                f"reward {options.reward} is one of perplexities, and the score is the "
+                f"{task.score.name}"
+            )
         limited = (options.max_parameters, options.max_flops, options.measures_latency)
         if not space.trainable and any(limited):
             raise MetaqnnError(

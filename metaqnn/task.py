@@ -62,7 +62,7 @@ TAKEN = frozenset(
         *("number", "walk", "stage", "digest", "seed", "note", "imported", "refused", "finished"),
         *("reward", "metrics", "curve", "error", "first", "predicted", "rank", "test_error"),
         *("parameters", "multiply_adds", "seconds", "found", "epsilon", "network", "stopped_after"),
-        *("trainings", "confirmation", "agent_seconds", "latency"),
+        *("trainings", "confirmation", "agent_seconds"),
     )
 )
 """Columns of tables beside that of the score."""

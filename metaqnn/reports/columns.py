@@ -63,7 +63,9 @@ def columns_of(score: Score) -> dict[str, Column]:
         SCORE: (score.column, Column(score.header, score.format, lowest_first=False)),
         TESTED: (score.tested, tested),
     }
-    return dict(named.get(name, (name, column)) for name, column in COLUMNS.items())
+    # a score of that name, of those who measure it themselves, is in its place
+    own = {name: column for name, column in COLUMNS.items() if name != score.column}
+    return dict(named.get(name, (name, column)) for name, column in own.items())
 
 
 def sort_column(name: str, score: Score) -> str:

@@ -60,7 +60,7 @@ def top_k(
     ranked = ranking(networks)
     ranked = ranked.assign(rank=range(1, len(ranked) + 1))
     shown = ranked.reindex(columns=[*COLUMNS, "predicted", "walk"])
-    named = dict(zip(COLUMNS, columns_of(score).values(), strict=True))
+    named = {**COLUMNS, SCORE: columns_of(score)[score.column]}
     for asked in (sort, *pareto, None if max_parameters is None else "parameters"):
         if asked and len(shown) and shown[asked].isna().all():
             raise MetaqnnError(f"the networks of this run have no {named[asked].header}")
@@ -81,7 +81,7 @@ def top_k(
     shown[SCORE] = score.read(shown[SCORE])
     if (networks["trainings"] == 1).all():
         del shown["trainings"]
-    if LATENCY not in networks or networks[LATENCY].isna().all():
+    if score.column == LATENCY or LATENCY not in networks or networks[LATENCY].isna().all():
         del shown[LATENCY]
     return shown.rename(columns={SCORE: score.column, TESTED: score.tested})
 

@@ -76,5 +76,5 @@ def sort_column(name: str, score: Score) -> str:
     """
     own = dict.fromkeys((score.word, score.header, score.column), SCORE)
     own |= dict.fromkeys((score.tested, score.tested.replace("_", " ")), TESTED)
-    known = {**own, **SORTS}
+    known = {**own, **SORTS, **{word: own[word] for word in own.keys() & {LATENCY}}}
     return known[check_name("column to sort by", known, name)]

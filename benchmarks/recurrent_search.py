@@ -177,6 +177,7 @@ def choose(comparison: Comparison) -> tuple[Architecture, str]:
 @click.option("--agent", "agents", multiple=True, default=AGENTS, show_default=True)
 @click.option("--seeds", default=2, show_default=True, help="Of searches.")
 @click.option("--minutes", default=30.0, show_default=True, help="Of a search.")
+@click.option("--reward", help="As for `metaqnn run`.")
 @click.option("--tokens", default=TOKENS, show_default=True, help="Of the text of searches.")
 @click.option("--again", default=3, show_default=True, help="Seeds against the LSTM.")
 @click.option("--minutes-each", default=10.0, show_default=True, help="Of a training there.")
@@ -187,6 +188,7 @@ def main(
     agents: tuple[str, ...],
     seeds: int,
     minutes: float,
+    reward: str | None,
     tokens: int,
     again: int,
     minutes_each: float,
@@ -195,7 +197,8 @@ def main(
     """Search, choose, and compare with an LSTM."""
     torch.set_num_threads(1)
     short = cut_text(data_dir, folder / "text", tokens, FREQUENT)
-    comparison = plan(folder / "search", {**SEARCHED, "data-dir": str(short)}, minutes)
+    options = {**SEARCHED, "data-dir": str(short), **({"reward": reward} if reward else {})}
+    comparison = plan(folder / "search", options, minutes)
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         list(pool.map(partial(search, comparison, agents), range(seeds)))
     cell, finalists = choose(comparison)

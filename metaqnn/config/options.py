@@ -60,7 +60,8 @@ class RunOptions(Section):
     time_limit: str | None = Field(
         None,
         description="Time for it all, such as 90s, 10m or 1.5h: three tenths for a search among "
-        "small networks, the rest to train the best one large. Default: 10m for images of your "
+        "small networks or short trainings, the rest to train the best one large and long. "
+        "Default: 10m for images of your "
         "own, where nothing is said of budget, space or agent.",
     )
     start_from: Annotated[tuple[str, ...], Field(strict=False)] = Field(

@@ -20,11 +20,13 @@ from metaqnn.config import read_time
 from metaqnn.data.parts import load_split
 from metaqnn.device import resolve_device, use_threads
 from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.language import LanguageEvaluator
 from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.metrics.base import METRICS
 from metaqnn.networks.cost import total_cost
+from metaqnn.runs import timed_texts
 from metaqnn.runs.assembly import Parts, make_evaluator
-from metaqnn.runs.clock import SHARE, Clock
+from metaqnn.runs.clock import NETWORKS, SHARE, Clock
 from metaqnn.runs.finalizing import finalize
 from metaqnn.runs.finals import Finals, plan_finals
 from metaqnn.runs.results import FINAL
@@ -37,9 +39,6 @@ from metaqnn.training.presets import SEARCH, practical
 from metaqnn.training.threads import GAIN
 from state_space import Architecture, random_walk
 
-NETWORKS = 12
-"""So many can be trained in the search, at least, if they are like the first."""
-
 CONFIRMED = 3
 """So many of the best are trained again where more than `NETWORKS` can be trained in full."""
 
@@ -49,10 +48,6 @@ TRUST = 0.85
 HOPE = 2
 """So many times the epochs that seem to fit are planned, as far as the recipe has them: a training
 that runs out of time sees the images fewer times, but none goes on when it is done."""
-
-RESERVE, RESERVED = 2, 0.05
-"""Seconds, and share of what is left, that the last training leaves for what comes before and
-after."""
 
 WIDER = (4, 3, 2)
 """How many times the space's scale the last network may be, the largest first."""
@@ -88,6 +83,9 @@ def plan_search(run: Run, given: Mapping[str, Any]) -> Run:
     limit = run.config.run.time_limit
     if limit is None:
         return run
+    evaluator = make_evaluator(run, run.space())
+    if isinstance(evaluator, LanguageEvaluator):
+        return timed_texts.plan_search(run, given)
     trainer = _trainer(run)
     if "scale" not in run.space_settings and run.space().scale:
         small = {name: max(1, value // 2) for name, value in run.space().scale.items()}
@@ -141,8 +139,13 @@ def train_last(
     Raises:
         MetaqnnError: The training failed.
     """
-    best = choose(run, networks)
-    finals = plan_last(run, clock, best.iloc[0])
+    evaluator = make_evaluator(run, run.space())
+    if isinstance(evaluator, LanguageEvaluator):
+        best, data = networks.head(1), "the whole text"
+        finals = timed_texts.plan_last(run, evaluator, clock, best.iloc[0])
+    else:
+        best, data = choose(run, networks), "all images"
+        finals = plan_last(run, clock, best.iloc[0])
     recipe, searched = finals.run.config.parts["evaluator"].recipe, best["seconds"].item()
     rank = best["rank"].item()
     if recipe.seconds < searched:
@@ -156,7 +159,7 @@ def train_last(
     grown = [key for key in after if after[key] != before[key]]
     sizes = [f" with {key} {after[key]} for {before[key]}" for key in grown]
     say(
-        f"The network of rank {rank}{why} is trained anew on all images{' and'.join(sizes)}, for "
+        f"The network of rank {rank}{why} is trained anew on {data}{' and'.join(sizes)}, for "
         f"as many of {recipe.epochs} epochs as fit into {recipe.seconds:.0f} s."
     )
     results = finalize(finals, best, 1, 1, quiet=quiet)
@@ -240,7 +243,7 @@ def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:
         changes["epochs"] = HOPE * SHORT
     else:
         changes["epochs"] = min(full, int(HOPE * epochs_of(times)))
-    changes["seconds"] = max(1.0, (1 - RESERVED) * clock.left - RESERVE)
+    changes["seconds"] = clock.for_last
     name = free_folder(run.path / FINAL, "timed").name
     return plan_finals(run, SEARCH, name, changes, scale(times))
 

@@ -1,7 +1,7 @@
 """What an agent is told of a training: rewards by name."""
 
 from collections.abc import Callable
-from math import e, log, log10
+from math import e, exp, log, log10
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator
@@ -17,8 +17,11 @@ BEST = "score"
 OLDER = "accuracy"
 """Likewise, when all scores were accuracies."""
 
+NAS_PTB = "nas-ptb"
+
 LAST_EPOCHS = 5
 FLOPS_A_MULTIPLY_ADD = 2
+NAS_PTB_CONSTANT = 80
 
 _PERCENT: dict[str, Any] = {
     "score_in_percent": True,
@@ -41,7 +44,8 @@ class RewardOptions(Section):
         BEST,
         description="score (best of all epochs), nas (best score of the last five, cubed), or "
         "block-qnn (score - flops-weight log(FLOPs) - density-weight log(density)); "
-        "block-qnn-v1 and block-qnn-v3 have the weights and units of its two papers.",
+        "block-qnn-v1 and block-qnn-v3 have the weights and units of its two papers. Of texts: "
+        "nas-ptb (80 / perplexity^2, the best of all epochs).",
     )
     flops_weight: NotNegative = Field(
         0.01,
@@ -131,6 +135,11 @@ def nas(outcome: Outcome, options: RewardOptions) -> float:
     return float(last**3)
 
 
+def nas_ptb(outcome: Outcome, options: RewardOptions) -> float:
+    """80 / perplexity^2 of a token, at the best of all epochs (Zoph & Le 2017, section 4.2)."""
+    return NAS_PTB_CONSTANT * exp(2 * outcome.best)
+
+
 def block_qnn(outcome: Outcome, options: RewardOptions) -> float:
     """The accuracy less mu log(FLOPs) and rho log(density) (Zhong et al. 2018, equation 7).
 
@@ -158,7 +167,13 @@ def _log(value: float, options: RewardOptions) -> float:
 
 REWARDS: Table[Reward] = Table(
     "reward",
-    {BEST: best, "nas": nas, "block-qnn": block_qnn, **dict.fromkeys(REWARD_PRESETS, block_qnn)},
+    {
+        **{BEST: best, "nas": nas, NAS_PTB: nas_ptb, "block-qnn": block_qnn},
+        **dict.fromkeys(REWARD_PRESETS, block_qnn),
+    },
     "metaqnn.rewards",
 )
 """The reward of a training that succeeded."""
+
+OF_LIKELIHOODS = {NAS_PTB}
+"""Those that make sense of likelihoods alone."""

@@ -12,7 +12,13 @@ from metaqnn.budget import reserved
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import known_costs, total_cost
 from metaqnn.objectives.names import Costs
-from metaqnn.search.rewards import FLOPS_A_MULTIPLY_ADD, REWARDS, Reward, RewardOptions
+from metaqnn.search.rewards import (
+    FLOPS_A_MULTIPLY_ADD,
+    OF_LIKELIHOODS,
+    REWARDS,
+    Reward,
+    RewardOptions,
+)
 from metaqnn.task import Score, Shape, Task
 from replay import Outcome
 from state_space import Architecture, IllegalMove, Space, Token, stage_of
@@ -80,9 +86,14 @@ class Rules:
             confirm: See above.
 
         Raises:
-            MetaqnnError: There are limits, but the space's networks have no known size; or a
-                network to start from is not in the space.
+            MetaqnnError: There are limits, but the space's networks have no known size; the reward
+                is of another kind of score; or a network to start from is not in the space.
         """
+        if options.reward in OF_LIKELIHOODS and not task.score.is_likelihood:
+            raise MetaqnnError(
+                f"reward {options.reward} is one of perplexities, and the score is the "
+                f"{task.score.name}"
+            )
         if not space.trainable and (options.max_parameters or options.max_flops):
             raise MetaqnnError(
                 "max-parameters and max-flops need networks that can be built, not only looked up"

@@ -23,6 +23,7 @@ SPACES: Table[type[Space[Any]]] = Table(
         "cell": "state_space.cell:CellSpace",
         "cell-201": "state_space.cell_201:Cell201Space",
         "chain": "state_space.chain:ChainSpace",
+        "enas-cell": "state_space.enas_cell:EnasCellSpace",
         "graph": "state_space.graph:GraphSpace",
         "hierarchical": "state_space.hierarchical:HierarchicalSpace",
         "macro": "state_space.macro:MacroSpace",

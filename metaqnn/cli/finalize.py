@@ -28,12 +28,6 @@ def parse_scale(
     return found
 
 
-class FinalizeCommand(FinalCommand):
-    """Names the recipes."""
-
-    recipe = "short", "short: the search's recipe for twice as many epochs, images with shifts."
-
-
 def parse_grid(
     context: click.Context, option: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, list[str]]:
@@ -49,6 +43,12 @@ def parse_grid(
             )
         found.setdefault(key, []).extend(own)
     return found
+
+
+class FinalizeCommand(FinalCommand):
+    """Names the recipes."""
+
+    recipe = "short", "short: the search's recipe for twice as many epochs, images with shifts."
 
 
 @click.command(
@@ -97,7 +97,7 @@ def parse_grid(
     metavar="KEY=VALUE,...",
     callback=parse_grid,
     help="First find the best values of an option of training, such as learning-rate=0.1,0.05: the "
-    "best network is trained by every combination and judged on the validation images; then all "
+    "best network is trained by every combination and judged on the validation part; then all "
     "-k are trained by the best one. Given once an option.",
 )
 @click.option(

@@ -157,7 +157,7 @@ class CompareCommand(PartsCommand):
 
     def choose(self, args: list[str]) -> list[dict[str, Any]]:
         """One choice an agent."""
-        given = scan(args, CHOOSING)
+        given = scan(args, (*CHOOSING, "dataset"))
         given.pop("agent", None)
         entrants = [after for arg, after in pairwise([*args, ""]) if arg == "--agent"]
         entrants += [arg.partition("=")[2] for arg in args if arg.startswith("--agent=")]

@@ -32,7 +32,7 @@ class TrainCommand(TrainerCommand):
     cls=TrainCommand,
     first=(
         *("dataset", "target", "recipe", "epochs", "seconds", "batch_size", "learning_rate"),
-        *("device", "seed", "final", "init_from"),
+        *("device", "seed", "final", "space", "init_from"),
     ),
     **WIDE,
 )
@@ -42,7 +42,11 @@ class TrainCommand(TrainerCommand):
     type=click.Path(path_type=Path),
     help="Begin with the weights of this .safetensors file, but for its heads; files that can run "
     "code, such as .pt2 and .py, are never read. Without NETWORK the network is that of the file "
-    "too, with its dropout.",
+    "too, with its dropout. Of texts: that of a model with the same cell and --units; embeddings "
+    "and softmax go along where the different tokens are the same.",
+)
+@click.option(
+    "--space", help="Read NETWORK in the words of this space, as `metaqnn top-k` prints them."
 )
 @click.option(
     "--to",
@@ -63,6 +67,7 @@ class TrainCommand(TrainerCommand):
 def train(
     network: str | None,
     init_from: Path | None,
+    space: str | None,
     target: Path | None,
     recipe: str,
     final: bool,
@@ -84,13 +89,16 @@ def train(
     from metaqnn.config import RunConfig
     from metaqnn.device import resolve_device
     from metaqnn.executors.base import Place
+    from metaqnn.spaces import network_of
     from metaqnn.task import Score, Task
 
     _, trainer = find_trainer(given(options))
     searching = {"recipe": recipe} if recipe in trainer.search_recipes else {}
     config = RunConfig.from_flat({**given(options), **searching})
+    task = trainer.task(config.parts["evaluator"], Task((), (), Score()))
+    if space and network:
+        network = network_of(space, network, task.shape, len(task.outputs)).text
     if not searching:
-        task = trainer.task(config.parts["evaluator"], Task((), (), Score()))
         chosen = trainer.preset(config.parts["evaluator"], task, recipe, given(options))
         config = config.changed(chosen)
     place = Place(config.run.device, config.parts["executor"].threads)

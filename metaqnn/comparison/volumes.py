@@ -1,6 +1,7 @@
 """How much of what is possible the networks of searches cover, where there are objectives."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -8,16 +9,18 @@ import pandas as pd
 from metaqnn.comparison.costs import SEARCH
 from metaqnn.comparison.plan import Comparison, Entrant
 from metaqnn.comparison.statistics import Measure, mean_interval, serving
+from metaqnn.errors import MetaqnnError
 from metaqnn.objectives.names import metrics_of
 from metaqnn.reports.pareto import Box
 
 
 def objectives_of(comparison: Comparison, labels: Iterable[str]) -> tuple[str, ...]:
-    """The metrics that are objectives of any of the agents."""
-    found: list[str] = []
+    """The metrics that are objectives of any of the agents, as far as these are metaqnn's."""
+    found: list[str] = [*comparison.options.get("objective", ())]
     for label in labels:
-        names = {**comparison.options, **Entrant.parse(label).options}.get("objective", ())
-        found += [names] if isinstance(names, str) else names
+        with suppress(MetaqnnError):  # another program's, which has searches in the folder too
+            names = Entrant.parse(label).options.get("objective", ())
+            found += [names] if isinstance(names, str) else names
     return metrics_of(tuple(found))
 
 

@@ -128,8 +128,8 @@ class LanguageEvaluator(Trainer):
 
         return text_lesson(options, network, init_from, place)
 
-    def with_recipe(self, recipe: Any) -> Self:
-        """The same with another recipe."""
+    def by(self, recipe: Any) -> Self:
+        """The same by another recipe."""
         return replace(self, recipe=recipe)
 
     def in_full(self) -> Self:

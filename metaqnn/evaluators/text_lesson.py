@@ -1,17 +1,22 @@
 """A language model that is trained by itself."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from torch import Tensor
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Job
 from metaqnn.evaluators.language import LanguageEvaluator, LanguageOptions, read
 from metaqnn.evaluators.trainer import Examination, Lesson
 from metaqnn.executors.base import Place
+from metaqnn.language.files import cell_of, load_model
 from metaqnn.language.formats import check_target, export
 from metaqnn.language.notation import find_cell
 from metaqnn.language.recipe import SCORES
-from metaqnn.language.training import train
+from metaqnn.language.training import dimensions_of, train
+from metaqnn.language.transfer import LAYERS, transferable
 from replay import Outcome
 from state_space import Architecture
 
@@ -26,6 +31,7 @@ class TextLesson(Lesson):
         options: Text and recipe.
         place: Where.
         notes: See `Lesson`.
+        start: Weights to begin with.
     """
 
     name: str
@@ -33,6 +39,7 @@ class TextLesson(Lesson):
     options: LanguageOptions
     place: Place
     notes: tuple[str, ...] = ()
+    start: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def epochs(self) -> int:  # type: ignore[override]  # read-only, as all of it
@@ -41,7 +48,9 @@ class TextLesson(Lesson):
 
     def train(self, job: Job) -> Outcome:
         """With the recipe."""
-        return train(self.cell, read(self.options.text), self.options.recipe, self.place, job)
+        options = self.options
+        corpus = read(options.text)
+        return train(self.cell, corpus, options.recipe, self.place, job, self.start)
 
     def tell(self, outcome: Outcome) -> str:
         """Parameters, units and time."""
@@ -73,10 +82,17 @@ def text_lesson(
     options: LanguageOptions, cell: str | None, init_from: Path | None, place: Place
 ) -> TextLesson:
     """The lesson of a cell; see `metaqnn.evaluators.trainer.Trainer.lesson`."""
-    if init_from is not None:
-        raise MetaqnnError(f"init-from is {init_from}: only networks of images begin with others")
-    if cell is None:
-        raise MetaqnnError("say which cell to train: lstm, gru, rnn, nascell, or a cell's text")
-    found = find_cell(cell)
-    read(options.text)
-    return TextLesson(cell, found, options, place)
+    corpus = read(options.text)
+    if init_from is None:
+        if cell is None:
+            raise MetaqnnError("say which cell to train: lstm, gru, rnn, nascell, or a cell's text")
+        return TextLesson(cell, find_cell(cell), options, place)
+    load_model(init_from)  # which tells what else it may be
+    found = cell_of(init_from) if cell is None else find_cell(cell)
+    name = cell or (found if isinstance(found, str) else found.text)
+    dimensions = dimensions_of(found, corpus, options.recipe)
+    start = transferable(init_from, found, dimensions, corpus)
+    note = f"{len(start)} tensors of {init_from} are taken along"
+    if all(tensor.startswith(LAYERS) for tensor in start):
+        note += "; its tokens are others, so that embeddings and softmax begin anew"
+    return TextLesson(name, found, options, place, (note,), start)

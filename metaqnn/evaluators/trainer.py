@@ -119,7 +119,8 @@ class Trainer(Evaluator):
         recipes: By which they can be trained in the end.
         search_recipes: Values of the option `recipe` of searches that are of use to others.
         anew: Options that may be others in the end.
-        recipe: By which it trains.
+        keeps_last: What counts in the end are the weights of the last epoch, not of the best.
+        recipe: How it trains.
     """
 
     trains = True
@@ -127,6 +128,7 @@ class Trainer(Evaluator):
     recipes: ClassVar[tuple[str, ...]]
     search_recipes: ClassVar[tuple[str, ...]] = ()
     anew: ClassVar[tuple[str, ...]]
+    keeps_last: ClassVar[bool] = False
     recipe: Any
 
     @classmethod
@@ -168,12 +170,12 @@ class Trainer(Evaluator):
         """
 
     @abstractmethod
-    def with_data(self) -> "Trainer":
-        """As of every evaluator."""
+    def by(self, recipe: Any) -> Self:
+        """The same by another recipe of its kind."""
 
     @abstractmethod
-    def with_recipe(self, recipe: Any) -> Self:
-        """The same with another recipe."""
+    def with_data(self) -> "Trainer":
+        """The same, with its data, to be sent to other machines."""
 
     @abstractmethod
     def in_full(self) -> Self:

@@ -15,7 +15,9 @@ UNITS = 200
 
 def is_cell(text: str) -> bool:
     """Whether a text or name is meant to be one of a recurrent cell, not of a network of images."""
-    return text in CELLS or text in TORCH or bool(re.search(r"\bLIN\b|\binject\b", text))
+    return (
+        text in CELLS or text in TORCH or bool(re.search(r"\bLIN\b|\binject\b|^\w+, \w+@\d", text))
+    )
 
 
 def describe_cell(text: str) -> tuple[Architecture | str, list[str]]:

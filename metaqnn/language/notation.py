@@ -1,12 +1,14 @@
 """Cells by their names and texts."""
 
 import re
+from typing import Any
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.language.cell import OPS
 from metaqnn.language.model import TORCH
 from metaqnn.language.named import CELLS
-from state_space import Architecture
+from metaqnn.language.ops import OPS
+from state_space import Architecture, Space
+from state_space.enas_cell import EnasCellSpace
 from state_space.notation import NotationError, read
 from state_space.recurrent import (
     ACTIVATIONS,
@@ -33,10 +35,15 @@ def find_cell(text: str) -> Architecture | str:
         raise MetaqnnError(f"there is no cell {text!r}{near}")
     if text.startswith("[") or text in TORCH:
         return read_cell(text)
+    if "@" in text:
+        return _parse(EnasCellSpace(text.count(",") + 1, [*ACTIVATIONS]), text)
     leaves = text.partition("|")[0].count(",") + 1
     if leaves & (leaves - 1) or leaves < 2:
         raise MetaqnnError(f"{text!r} has {leaves} leaves, not 2, 4, 8 or another power of two")
-    space = RecurrentSpace(leaves, [*COMBINE], [*ACTIVATIONS])
+    return _parse(RecurrentSpace(leaves, [*COMBINE], [*ACTIVATIONS]), text)
+
+
+def _parse(space: Space[Any], text: str) -> Architecture:
     try:
         return space.architecture(space.parse(text))
     except ValueError as error:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import product
+from operator import attrgetter
 from typing import Any, get_args
 
 import numpy as np
@@ -138,10 +139,10 @@ def try_settings(
     executor: Executor,
     observe: Callable[[Event], None] = lambda event: None,
 ) -> pd.DataFrame:
-    """Train a network by every setting on the training images, and see how good it is.
+    """Train a network by every setting on the training part, and see how good it is.
 
-    That is its score on the validation images after the last epoch, for the final training ends
-    with the weights of that, too. What was trained before is not trained again. Writes the table.
+    That is its score on the validation part after the epoch whose weights count in the end: the
+    last one, or the best. What was trained before is not trained again. Writes the table.
 
     Args:
         grid: The settings.
@@ -170,7 +171,8 @@ def try_settings(
     with closing(open_memory(grid.finals.path / f"{GRID}{MEMORY_SUFFIX}", own)) as memory:
         memory.reopen_failures()
         walks = tuple((text,) for text in grid.settings)
-        rules = Rules(SEED, len(walks), last, run.task.score.chance, start_from=walks)
+        judge = last if trainers[0].keeps_last else attrgetter("best")
+        rules = Rules(SEED, len(walks), judge, run.task.score.chance, start_from=walks)
         agent = RandomSearch(space, SEED)
         Search(space, agent, evaluator, executor, memory, rules, observe=observe).run()
         found: list[Any] = memory.frame().to_dict("records")
@@ -190,7 +192,7 @@ def _table(grid: Grid, trials: Mapping[str, Mapping[str, Any]], score: Score) ->
     for text, setting in grid.settings.items():
         trial = trials[text]
         failed = not pd.isna(trial["error"])
-        rows.append({**setting, "score": np.nan if failed else trial["curve"][-1]})
+        rows.append({**setting, "score": np.nan if failed else trial["reward"]})
         rows[-1] |= {"seconds": trial.get("seconds"), "error": trial["error"] if failed else None}
         rows[-1] |= {"setting": text}
     table = pd.DataFrame(rows).sort_values("score", ascending=False, kind="stable")

@@ -89,8 +89,8 @@ class GridEvaluator:
         own = dict(job.architecture.settings)
         recipe = self.recipes[int(own.pop(SETTING))]
         network = replace(job.architecture, settings=own)
-        return self.trainer.with_recipe(recipe)(replace(job, architecture=network))
+        return self.trainer.by(recipe)(replace(job, architecture=network))
 
     def with_data(self) -> "GridEvaluator":
-        """The same, with its images, for a machine that does not have them."""
+        """The same, with its data, for a machine that does not have them."""
         return replace(self, trainer=self.trainer.with_data())

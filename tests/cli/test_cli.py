@@ -337,6 +337,16 @@ def test_show_reads_the_words_of_a_space(invoke, name):
     assert shown.output == told.output
 
 
+def test_train_reads_the_words_of_a_space(invoke):
+    limits = ["--dataset", "digits", "--epochs", "1", "--train-limit", "60", "--device", "cpu"]
+    words = "2 | x1 stride 1 plain 3x3 | x1 stride 1 plain 3x3 | mean"
+    found = invoke("train", words, "--space", "practical", *limits)
+    assert found.exit_code == 0
+    # 1 and 16 channels into 16, by 3x3 with batch norm, and 16 values into 10 classes
+    assert f"{16 * 9 + 32 + 4 * (16 * 16 * 9 + 32) + 170:,} parameters" in found.output
+    refused(invoke("train", words, *limits), "--space NAME")
+
+
 def test_words_of_no_space_are_refused_with_the_way_to_it(invoke):
     refused(invoke("show", "3 | x2 stride 1 plain 3x3 | max"), "--space NAME")
     refused(invoke("show", "3 | x9 | max", "--space", "practical"), "'x9' is not a width")

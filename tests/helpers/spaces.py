@@ -37,7 +37,7 @@ def make_space(name: str) -> Space[Any]:
 
 LARGE = (
     *("metaqnn-mnist", "metaqnn-svhn", "nas-cifar10", "nasnet-cifar10", "block-qnn-cifar"),
-    *("hierarchical-cifar10", "cell-201", "nas-ptb", "metaqnn-cifar10", "lei-xiong"),
+    *("hierarchical-cifar10", "cell-201", "nas-ptb", "metaqnn-cifar10", "lei-xiong", "enas-ptb"),
 )
 """Presets beside which there is a smaller one of the same kind, or one that is alike."""
 

@@ -1,5 +1,8 @@
 """Recurrent cells compute what their equations say."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from metaqnn.language.cell import OPS, RecurrentCell
+from metaqnn.language.cell import RecurrentCell
 from metaqnn.language.model import Dimensions, LanguageModel, TorchCell, parameters, units_for
-from metaqnn.language.named import CELLS, ENAS_NODES, chain
+from metaqnn.language.named import CELLS
+from metaqnn.language.ops import OPS
 from metaqnn.spaces import bind_space
-from state_space import random_walk
+from state_space import Architecture, Node, random_walk
+from state_space.enas_cell import highways
 from state_space.recurrent import HIDDEN, INPUT, LINEAR, MEMORY, tree
 
 UNITS, TEXTS, STEPS = 5, 3, 4
@@ -91,10 +96,10 @@ def test_nascell_is_that_of_its_equations():
 
 
 def test_the_cell_of_enas_is_that_of_its_equations():
+    """Of Pham et al. 2018, appendix A: the node that each reads, its function, a gate; the mean."""
     cell = CELLS["enas"]()
     made, x, (h,) = drawn(cell)
     outputs, ends = made(x, (h,))
-    functions = {"TANH": torch.tanh, "RELU": torch.relu}
     linear = [position for position, node in enumerate(cell.nodes) if node.op == LINEAR]
     assert len(linear) == 4 + 2 * 11
 
@@ -106,14 +111,25 @@ def test_the_cell_of_enas_is_that_of_its_equations():
     for step in range(STEPS):
         left = iter(linear)
         gate_x, gate_h, new_x, new_h = (weights(next(left)) for _ in range(4))
+
+        def node(state, function, left=left):
+            gate = torch.sigmoid(state @ weights(next(left)))
+            return gate * function(state @ weights(next(left))) + (1 - gate) * state
+
         gate = torch.sigmoid(x[step] @ gate_x + h @ gate_h)
-        states = [h + gate * (torch.tanh(x[step] @ new_x + h @ new_h) - h)]
-        for read, name in ENAS_NODES[1:]:
-            old = states[read]
-            gate = torch.sigmoid(old @ weights(next(left)))
-            new = functions[name](old @ weights(next(left)))
-            states.append(old + gate * (new - old))
-        h = sum(states[node] for node in (3, 4, 7, 9, 10, 11)) / 6
+        s0 = gate * torch.tanh(x[step] @ new_x + h @ new_h) + (1 - gate) * h
+        s1 = node(s0, torch.tanh)
+        s2 = node(s1, torch.relu)
+        s3 = node(s2, torch.relu)
+        s4 = node(s2, torch.tanh)
+        s5 = node(s2, torch.tanh)
+        s6 = node(s5, torch.relu)
+        s7 = node(s1, torch.tanh)
+        s8 = node(s6, torch.relu)
+        s9 = node(s8, torch.relu)
+        s10 = node(s8, torch.relu)
+        s11 = node(s8, torch.relu)
+        h = (s3 + s4 + s7 + s9 + s10 + s11) / 6
         torch.testing.assert_close(outputs[step], h, atol=1e-6, rtol=0)
     torch.testing.assert_close(ends, (h,))
 
@@ -122,9 +138,7 @@ def plain(cell, made, x, state):
     """The cell node by node, each map a product of its own."""
     outputs = []
     for step in x:
-        values = {INPUT: step, HIDDEN: state[0]}
-        if len(state) > 1:
-            values[MEMORY] = state[1]
+        values = {INPUT: step, **{HIDDEN - place: value for place, value in enumerate(state)}}
         for position, node in enumerate(cell.nodes):
             sources = [values[source] for source in node.inputs]
             if node.op == LINEAR:
@@ -139,19 +153,17 @@ def plain(cell, made, x, state):
     return torch.stack(outputs), state
 
 
-SPACES = [
-    bind_space(
-        {
-            "space": "recurrent",
-            "leaves": leaves,
-            "combine": ["add", "mult", "max"],
-            "activations": ["identity", "tanh", "sigmoid", "relu", "sin"],
-        },
-        (1,),
-        10,
+ACTIVATIONS = ["identity", "tanh", "sigmoid", "relu", "sin"]
+TREES = {"space": "recurrent", "combine": ["add", "mult", "max"], "activations": ACTIVATIONS}
+HIGHWAYS = {"space": "enas-cell", "activations": ACTIVATIONS}
+SMALL = [
+    bind_space(mapping, (1,), 10)
+    for mapping in (
+        *({**TREES, "leaves": 2}, {**TREES, "leaves": 4}),
+        *({**HIGHWAYS, "nodes": 2}, {**HIGHWAYS, "nodes": 4}),
     )
-    for leaves in (2, 4, 8)
 ]
+SPACES = [*SMALL, bind_space({**TREES, "leaves": 8}, (1,), 10), bind_space(HIGHWAYS, (1,), 10)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -163,8 +175,8 @@ def test_stacked_or_one_by_one_a_cell_computes_the_same(space, seed, inputs):
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
-@given(st.sampled_from(SPACES[:2]), st.integers(0, 2**32))
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(SMALL), st.integers(0, 2**32))
 def test_gradients_agree_with_finite_differences(space, seed):
     cell = space.architecture(random_walk(space, np.random.default_rng(seed)))
     made, x, state = drawn(cell, seed=seed % 1000)
@@ -178,8 +190,91 @@ def test_gradients_agree_with_finite_differences(space, seed):
     assert gradcheck(run, (x[:2].requires_grad_(), *own))
 
 
+LARGEST = Architecture(
+    (
+        Node("LIN", (), (HIDDEN,)),  # read twice, and handed on
+        Node("LIN", (), (INPUT,)),
+        Node("MUL", (), (0, 1)),
+        Node("TANH", (), (2,)),
+        Node("LIN", (), (3,)),
+        Node("LIN", (), (3,)),
+        Node("RELU", (), (4,)),
+        Node("LARGER", (), (6, 0)),
+        Node("LIN", (), (MEMORY,)),
+        Node("SIN", (), (8,)),
+        Node("SIGMOID", (), (5,)),  # which nothing reads
+        Node("HIGHWAY", (), (3, 7, 9)),
+        Node("MEAN", (), (11, 7, MEMORY)),
+        Node("MUL", (), (12, 12)),
+        Node("TANH", (), (13,)),
+        Node("SIGMOID", (), (14,)),
+    ),
+    (15, 0, HIDDEN),
+)
+"""Whatever a cell may have: maps between nodes and of the memory, dead ends, three states."""
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(SPACES), st.integers(0, 2**32))
+def test_gradients_are_those_of_autograd_node_by_node(space, seed):
+    check_gradients(space.architecture(random_walk(space, np.random.default_rng(seed))), seed)
+
+
+@pytest.mark.parametrize("cell", [LARGEST, CELLS["enas"](), highways(((0, "tanh"),))])
+def test_gradients_of_any_cell_are_those_of_autograd(cell):
+    check_gradients(cell, 1)
+    check_gradients(cell, 2, read=(0,))
+    check_gradients(cell, 3, read=(-1,))
+
+
+def check_gradients(cell, seed, read=None):
+    """Of the outputs and of what is handed on, or of some of these alone."""
+    made, x, state = drawn(cell, seed=seed % 1000)
+    x = x.transpose(0, 1).contiguous().transpose(0, 1)  # it need not lie in order
+    leaves = [x, *state, *made.parameters()]
+    for leaf in leaves:
+        leaf.requires_grad_()
+
+    def gradients(run):
+        outputs, ends = run()
+        values = [outputs, *ends]
+        chosen = values if read is None else [values[place] for place in read]
+        factors = np.random.default_rng(seed)
+        total = sum((v * torch.tensor(factors.normal(size=v.shape))).sum() for v in chosen)
+        return torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
+
+    found, wanted = (
+        gradients(lambda: made(x, state)),
+        gradients(lambda: plain(cell, made, x, state)),
+    )
+    torch.testing.assert_close(found, wanted, atol=1e-10, rtol=1e-10)
+
+
+def test_a_cell_reads_without_gradients_what_it_reads_with_them():
+    made, x, state = drawn(CELLS["nascell"]())
+    with torch.no_grad():
+        torch.testing.assert_close(made(x, state), made(x, state))
+        found = made(x, state)
+    torch.testing.assert_close(found, made(x, state))
+
+
+def test_what_a_cell_keeps_for_its_gradients_goes_with_them():
+    """Not only once the garbage is collected: it is most of the memory of a training."""
+    made, x, state = drawn(CELLS["nascell"]())
+
+    gc.disable()
+    try:
+        outputs, ends = made(x, state)
+        kept = weakref.ref(outputs.grad_fn)
+        assert kept().kept
+        del outputs, ends
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
 def test_a_chain_of_one_node_is_its_own_mean():
-    cell = chain(((0, "TANH"),))
+    cell = highways(((0, "tanh"),))
     made, x, state = drawn(cell)
     torch.testing.assert_close(made(x, state), plain(cell, made, x, state))
 

@@ -21,11 +21,13 @@ class Scale(NamedTuple):
         read: Of a score, what people read.
         write: Its inverse.
         factor: What people read changes by so much with the score, where that is always the same.
+        is_likelihood: The score is the mean log-likelihood of a token, in nats.
     """
 
     read: Callable[[Any], Any]
     write: Callable[[Any], Any]
     factor: float | None = None
+    is_likelihood: bool = False
 
     @property
     def falls(self) -> bool:
@@ -43,8 +45,10 @@ SCALES = {
     "plain": Scale(lambda score: score, lambda shown: shown, 1.0),
     "negative": _scaled(-1.0),
     "error": _scaled(-1.0, 1.0),
-    "perplexity": Scale(lambda score: np.exp(-score), lambda shown: -np.log(shown)),
-    "bits": _scaled(-1 / math.log(2)),
+    "perplexity": Scale(
+        lambda score: np.exp(-score), lambda shown: -np.log(shown), is_likelihood=True
+    ),
+    "bits": _scaled(-1 / math.log(2))._replace(is_likelihood=True),
 }
 """The score itself; its negative, such as seconds; 1 - accuracy; and of the mean log-likelihood of
 a token, in nats, the perplexity or the bits."""
@@ -107,6 +111,11 @@ class Score:
     def falls(self) -> bool:
         """Whether what people read is better where it is lower."""
         return SCALES[self.scale].falls
+
+    @property
+    def is_likelihood(self) -> bool:
+        """Whether it is the mean log-likelihood of a token, in nats."""
+        return SCALES[self.scale].is_likelihood
 
     @property
     def factor(self) -> int:

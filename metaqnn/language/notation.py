@@ -4,9 +4,9 @@ import re
 from typing import Any
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.language.cell import OPS
 from metaqnn.language.model import TORCH
 from metaqnn.language.named import CELLS
+from metaqnn.language.ops import OPS
 from state_space import Architecture, Space
 from state_space.enas_cell import EnasCellSpace
 from state_space.notation import NotationError, read

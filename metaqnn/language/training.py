@@ -1,6 +1,7 @@
 """Language models are trained by truncated back-propagation through time."""
 
 import math
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -24,6 +25,9 @@ from state_space import Architecture
 
 if TYPE_CHECKING:
     from metaqnn.evaluators.base import Job
+
+LOWEST = -math.log(sys.float_info.max)
+"""The perplexity of a lower log-likelihood is no number."""
 
 PIECE = 100
 """Tokens of a text that are scored at once."""
@@ -57,7 +61,7 @@ def train(
         start: Weights to begin with, by their names in the model's state; others are drawn.
 
     Raises:
-        FloatingPointError: The loss stopped being finite.
+        FloatingPointError: Loss or perplexity stopped being finite.
     """
     began = time.perf_counter()
     ends = math.inf if recipe.seconds is None else began + recipe.seconds
@@ -132,7 +136,7 @@ def epochs(
 
     Raises:
         MetaqnnError: The text is too short.
-        FloatingPointError: The loss stopped being finite.
+        FloatingPointError: Loss or perplexity stopped being finite.
     """
     if len(corpus.training) < 2 * recipe.batch_size:
         raise MetaqnnError(
@@ -149,11 +153,8 @@ def epochs(
         model.train()
         state = model.start(recipe.batch_size)
         for read, following in pieces(training, recipe.bptt):
-            state = _detached(state)
-            scores, state = model(read, state)
-            loss = cross_entropy(scores.flatten(0, 1), following.flatten())
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+            loss, state = _back_propagate(model, read, following, state)
             if recipe.clip_norm is not None:
                 clip_grad_norm_(learnt, recipe.clip_norm)
             optimizer.step()
@@ -161,9 +162,22 @@ def epochs(
                 break
         if not math.isfinite(loss.item()):
             raise FloatingPointError(f"the loss is not finite in epoch {epoch + 1}")
-        yield log_likelihood(model, corpus.validation, recipe)
+        score = log_likelihood(model, corpus.validation, recipe)
+        if not score > LOWEST:
+            raise FloatingPointError(f"the perplexity is not finite in epoch {epoch + 1}")
+        yield score
         if time.perf_counter() > ends:
             return
+
+
+def _back_propagate(
+    model: LanguageModel, read: Tensor, following: Tensor, state: State
+) -> tuple[Tensor, State]:
+    """The loss of a piece of text, and the state after it; what led to them is let go."""
+    scores, after = model(read, state)
+    loss = cross_entropy(scores.flatten(0, 1), following.flatten())
+    loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+    return loss.detach(), tuple(tuple(value.detach() for value in own) for own in after)
 
 
 @torch.inference_mode()
@@ -190,7 +204,3 @@ def token_probabilities(model: LanguageModel, tokens: Tensor) -> np.ndarray:
         losses = cross_entropy(scores.flatten(0, 1), following.flatten(), reduction="none")
         found.append(losses.double().neg().exp().cpu())
     return torch.cat(found).numpy()
-
-
-def _detached(state: State) -> State:
-    return tuple(tuple(value.detach() for value in own) for own in state)

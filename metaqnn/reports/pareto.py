@@ -101,7 +101,8 @@ class Box:
         """From where to where it reaches, in words."""
         parts = [f"{score.word} from {score.show(self.worst)} to {score.show(self.best)}"]
         for name, low, high in zip(self.costs, self.lowest, self.highest, strict=True):
-            parts.append(f"{LABELS.get(name, name)} from {high:,.6g} to {low:,.6g} (logarithmic)")
+            ends = " to ".join(f"{end:,.0f}" if end >= 100 else f"{end:.3g}" for end in (high, low))
+            parts.append(f"{LABELS.get(name, name)} from {ends} (logarithmic)")
         return ", ".join(parts)
 
 

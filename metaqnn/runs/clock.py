@@ -17,6 +17,13 @@ RECIPE = "recipe"
 SHARE = 0.3
 """Of the time, for the search."""
 
+NETWORKS = 12
+"""So many can be trained in the search, at least, if they are like the first."""
+
+RESERVE, RESERVED = 2, 0.05
+"""Seconds, and share of what is left, that the last training leaves for what comes before and
+after."""
+
 DEFAULTS: Mapping[str, Any] = {
     "space": "practical",
     RECIPE: PRACTICAL,
@@ -88,3 +95,8 @@ class Clock:
     def left(self) -> float:
         """Seconds."""
         return self.began + self.limit - time.monotonic()
+
+    @property
+    def for_last(self) -> float:
+        """Seconds of the last training."""
+        return max(1.0, (1 - RESERVED) * self.left - RESERVE)

@@ -20,13 +20,16 @@ from metaqnn.config import read_time
 from metaqnn.data.parts import load_split
 from metaqnn.device import resolve_device, use_threads
 from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.language import LanguageEvaluator
 from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.metrics.base import METRICS
 from metaqnn.networks.cost import total_cost
+from metaqnn.runs import timed_texts
 from metaqnn.runs.assembly import Parts, make_evaluator
-from metaqnn.runs.clock import SHARE, Clock
+from metaqnn.runs.clock import NETWORKS, SHARE, Clock
 from metaqnn.runs.finalizing import finalize
 from metaqnn.runs.finals import Finals, plan_finals
+from metaqnn.runs.limits import within_limits
 from metaqnn.runs.results import FINAL
 from metaqnn.runs.run import Run
 from metaqnn.stopping.base import Progress
@@ -36,9 +39,6 @@ from metaqnn.training.loop import train
 from metaqnn.training.presets import SEARCH, practical
 from metaqnn.training.threads import GAIN
 from state_space import Architecture, random_walk
-
-NETWORKS = 12
-"""So many can be trained in the search, at least, if they are like the first."""
 
 CONFIRMED = 3
 """So many of the best are trained again where more than `NETWORKS` can be trained in full."""
@@ -50,12 +50,11 @@ HOPE = 2
 """So many times the epochs that seem to fit are planned, as far as the recipe has them: a training
 that runs out of time sees the images fewer times, but none goes on when it is done."""
 
-RESERVE, RESERVED = 2, 0.05
-"""Seconds, and share of what is left, that the last training leaves for what comes before and
-after."""
-
 WIDER = (4, 3, 2)
 """How many times the space's scale the last network may be, the largest first."""
+
+NARROWER = (4, 3, 2, 1.5, 1, 0.75, 0.5)
+"""Likewise where the run has a limit that it would exceed."""
 
 ENOUGH = 0.5
 """A wider network is trained where so large a share of the recipe's epochs fits, since the usual
@@ -88,6 +87,9 @@ def plan_search(run: Run, given: Mapping[str, Any]) -> Run:
     limit = run.config.run.time_limit
     if limit is None:
         return run
+    evaluator = make_evaluator(run, run.space())
+    if isinstance(evaluator, LanguageEvaluator):
+        return timed_texts.plan_search(run, given)
     trainer = _trainer(run)
     if "scale" not in run.space_settings and run.space().scale:
         small = {name: max(1, value // 2) for name, value in run.space().scale.items()}
@@ -141,8 +143,13 @@ def train_last(
     Raises:
         MetaqnnError: The training failed.
     """
-    best = choose(run, networks)
-    finals = plan_last(run, clock, best.iloc[0])
+    evaluator = make_evaluator(run, run.space())
+    if isinstance(evaluator, LanguageEvaluator):
+        best, data = networks.head(1), "the whole text"
+        finals = timed_texts.plan_last(run, evaluator, clock, best.iloc[0])
+    else:
+        best, data = choose(run, networks), "all images"
+        finals = plan_last(run, clock, best.iloc[0])
     recipe, searched = finals.run.config.parts["evaluator"].recipe, best["seconds"].item()
     rank = best["rank"].item()
     if recipe.seconds < searched:
@@ -156,7 +163,7 @@ def train_last(
     grown = [key for key in after if after[key] != before[key]]
     sizes = [f" with {key} {after[key]} for {before[key]}" for key in grown]
     say(
-        f"The network of rank {rank}{why} is trained anew on all images{' and'.join(sizes)}, for "
+        f"The network of rank {rank}{why} is trained anew on {data}{' and'.join(sizes)}, for "
         f"as many of {recipe.epochs} epochs as fit into {recipe.seconds:.0f} s."
     )
     results = finalize(finals, best, 1, 1, quiet=quiet)
@@ -234,15 +241,18 @@ def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:
     enough = ENOUGH * full
     wider: list[float] = [times for times in WIDER if TRUST * epochs_of(times) >= enough]
     times = max(wider, default=1 if epochs_of(1) >= min(full, FEWEST) else 0.5)
+    steps = (times, *(less for less in NARROWER if less < times))
+    size, known = within_limits(run, best, map(scale, steps))
+    times = next((one for one in steps if scale(one) == size), steps[-1])
     if epochs_of(times) < SHORT:
         short = int(images * epochs_of(times) / SHORT)
         changes["epoch_images"] = max(trainer.recipe.batch_size, short)
         changes["epochs"] = HOPE * SHORT
     else:
         changes["epochs"] = min(full, int(HOPE * epochs_of(times)))
-    changes["seconds"] = max(1.0, (1 - RESERVED) * clock.left - RESERVE)
+    changes["seconds"] = clock.for_last
     name = free_folder(run.path / FINAL, "timed").name
-    return plan_finals(run, SEARCH, name, changes, scale(times))
+    return plan_finals(run, SEARCH, name, changes, size, known)
 
 
 def _epoch(trainer: TrainEvaluator, architecture: Architecture) -> float:

@@ -1,5 +1,8 @@
 """Recurrent cells compute what their equations say."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from metaqnn.language.cell import OPS, RecurrentCell
+from metaqnn.language.cell import RecurrentCell
 from metaqnn.language.model import Dimensions, LanguageModel, TorchCell, parameters, units_for
 from metaqnn.language.named import CELLS
+from metaqnn.language.ops import OPS
 from metaqnn.spaces import bind_space
-from state_space import random_walk
+from state_space import Architecture, Node, random_walk
 from state_space.enas_cell import highways
 from state_space.recurrent import HIDDEN, INPUT, LINEAR, MEMORY, tree
 
@@ -134,9 +138,7 @@ def plain(cell, made, x, state):
     """The cell node by node, each map a product of its own."""
     outputs = []
     for step in x:
-        values = {INPUT: step, HIDDEN: state[0]}
-        if len(state) > 1:
-            values[MEMORY] = state[1]
+        values = {INPUT: step, **{HIDDEN - place: value for place, value in enumerate(state)}}
         for position, node in enumerate(cell.nodes):
             sources = [values[source] for source in node.inputs]
             if node.op == LINEAR:
@@ -186,6 +188,89 @@ def test_gradients_agree_with_finite_differences(space, seed):
 
     own = [weights.detach().requires_grad_() for weights in made.parameters()]
     assert gradcheck(run, (x[:2].requires_grad_(), *own))
+
+
+LARGEST = Architecture(
+    (
+        Node("LIN", (), (HIDDEN,)),  # read twice, and handed on
+        Node("LIN", (), (INPUT,)),
+        Node("MUL", (), (0, 1)),
+        Node("TANH", (), (2,)),
+        Node("LIN", (), (3,)),
+        Node("LIN", (), (3,)),
+        Node("RELU", (), (4,)),
+        Node("LARGER", (), (6, 0)),
+        Node("LIN", (), (MEMORY,)),
+        Node("SIN", (), (8,)),
+        Node("SIGMOID", (), (5,)),  # which nothing reads
+        Node("HIGHWAY", (), (3, 7, 9)),
+        Node("MEAN", (), (11, 7, MEMORY)),
+        Node("MUL", (), (12, 12)),
+        Node("TANH", (), (13,)),
+        Node("SIGMOID", (), (14,)),
+    ),
+    (15, 0, HIDDEN),
+)
+"""Whatever a cell may have: maps between nodes and of the memory, dead ends, three states."""
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(SPACES), st.integers(0, 2**32))
+def test_gradients_are_those_of_autograd_node_by_node(space, seed):
+    check_gradients(space.architecture(random_walk(space, np.random.default_rng(seed))), seed)
+
+
+@pytest.mark.parametrize("cell", [LARGEST, CELLS["enas"](), highways(((0, "tanh"),))])
+def test_gradients_of_any_cell_are_those_of_autograd(cell):
+    check_gradients(cell, 1)
+    check_gradients(cell, 2, read=(0,))
+    check_gradients(cell, 3, read=(-1,))
+
+
+def check_gradients(cell, seed, read=None):
+    """Of the outputs and of what is handed on, or of some of these alone."""
+    made, x, state = drawn(cell, seed=seed % 1000)
+    x = x.transpose(0, 1).contiguous().transpose(0, 1)  # it need not lie in order
+    leaves = [x, *state, *made.parameters()]
+    for leaf in leaves:
+        leaf.requires_grad_()
+
+    def gradients(run):
+        outputs, ends = run()
+        values = [outputs, *ends]
+        chosen = values if read is None else [values[place] for place in read]
+        factors = np.random.default_rng(seed)
+        total = sum((v * torch.tensor(factors.normal(size=v.shape))).sum() for v in chosen)
+        return torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
+
+    found, wanted = (
+        gradients(lambda: made(x, state)),
+        gradients(lambda: plain(cell, made, x, state)),
+    )
+    torch.testing.assert_close(found, wanted, atol=1e-10, rtol=1e-10)
+
+
+def test_a_cell_reads_without_gradients_what_it_reads_with_them():
+    made, x, state = drawn(CELLS["nascell"]())
+    with torch.no_grad():
+        torch.testing.assert_close(made(x, state), made(x, state))
+        found = made(x, state)
+    torch.testing.assert_close(found, made(x, state))
+
+
+def test_what_a_cell_keeps_for_its_gradients_goes_with_them():
+    """Not only once the garbage is collected: it is most of the memory of a training."""
+    made, x, state = drawn(CELLS["nascell"]())
+
+    gc.disable()
+    try:
+        outputs, ends = made(x, state)
+        kept = weakref.ref(outputs.grad_fn)
+        assert kept().kept
+        del outputs, ends
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 def test_a_chain_of_one_node_is_its_own_mean():

@@ -4,17 +4,21 @@ import gzip
 import json
 import math
 import re
+import time
+from io import StringIO
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import log_softmax
 
 from metaqnn.cli import main
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.base import Job
+from metaqnn.evaluators.base import Job, attempt
 from metaqnn.evaluators.language import LanguageEvaluator, LanguageOptions, TextOptions, read
 from metaqnn.executors.base import Place
 from metaqnn.language.corpus import END, UNKNOWN, make_corpus, read_ptb, read_text
@@ -23,6 +27,10 @@ from metaqnn.language.model import Dimensions, LanguageModel
 from metaqnn.language.named import CELLS
 from metaqnn.language.recipe import LanguageRecipe
 from metaqnn.language.training import columns, log_likelihood, pieces, train
+from metaqnn.runs.creation import plan_run
+from metaqnn.runs.timed import plan_search
+from metaqnn.spaces import bind_space
+from state_space import random_walk
 from tests import ROOT
 from tests.helpers.commands import refused
 
@@ -154,6 +162,51 @@ def test_a_text_that_is_too_short_is_told():
         train(cell, corpus, LanguageRecipe(epochs=1), Place(), Job(cell, 0))
 
 
+TINY = bind_space(
+    {
+        "space": "recurrent",
+        "leaves": 2,
+        "combine": ["add", "mult", "max"],
+        "activations": ["identity", "tanh", "sigmoid", "relu", "sin"],
+    },
+    (1,),
+    10,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from([1.0, 30.0, 1e4, 1e30]),
+    st.sampled_from([None, 5.0]),
+    st.sampled_from([0.1, 5.0]),
+)
+def test_no_cell_breaks_a_search(seed, rate, clip, spread):
+    """Whatever is trained however: it has a perplexity, or fails and says why."""
+    cell = TINY.architecture(random_walk(TINY, np.random.default_rng(seed)))
+    text = "abcdefgh" * 12
+    recipe = LanguageRecipe(
+        epochs=2, units=4, batch_size=4, learning_rate=rate, clip_norm=clip, spread=spread
+    )
+    evaluator = LanguageEvaluator(
+        TextOptions(), recipe, Place(), make_corpus([text, text], "characters")
+    )
+    outcome = attempt(evaluator, Job(cell, seed % 1000))
+    if outcome.error:
+        assert re.search("(loss|perplexity) is not finite in epoch [12]$", outcome.error)
+    else:
+        assert all(1 <= math.exp(-score) < math.inf for score in outcome.curve)
+
+
+def test_a_perplexity_that_is_none_fails_its_training():
+    """The loss is still finite before the last step of the epoch."""
+    corpus = make_corpus(["abcdefgh" * 2, "abcdefgh"], "characters")
+    cell = CELLS["nascell"]()
+    recipe = LanguageRecipe(batch_size=2, units=4, learning_rate=1e30, clip_norm=None)
+    with pytest.raises(FloatingPointError, match="the perplexity is not finite in epoch 1"):
+        train(cell, corpus, recipe, Place(), Job(cell, 0))
+
+
 def test_an_hour_is_an_hour():
     corpus = make_corpus([PERIODIC, PERIODIC], "characters")
     recipe = LanguageRecipe(epochs=1000, seconds=0.5, units=8, layers=1)
@@ -238,6 +291,50 @@ def test_agents_are_compared_on_a_text(tmp_path):
     assert (tmp_path / "c" / "comparison.svg").exists()
 
 
+def test_trainings_of_a_search_with_a_time_have_a_twelfth_of_it(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("some words\n" * 30)
+    given = {"dataset": str(file), "time_limit": "10m"}
+    run, _ = plan_run(given)
+    planned = plan_search(run, given).config
+    assert planned.parts["evaluator"].recipe.seconds == pytest.approx(0.3 * 600 / 12)
+    assert (planned.run.agent, planned.run.budget) == ("bayesian", 10_000)
+    for own in ({"epochs": 2}, {"seconds": 3.0}):
+        run, _ = plan_run({**given, **own})
+        assert plan_search(run, {**given, **own}) is run
+
+
+@pytest.mark.slow
+def test_a_text_has_a_model_when_the_time_is_over(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("the quick brown fox jumps over the lazy dog\n" * 400)
+    options = ["--dataset", file, "--results-dir", tmp_path, "--units", 8, "--layers", 1]
+    options += ["--learning-rate", 0.5, "--token-limit", 2000]
+    began = time.monotonic()
+    done = call("run", *options, "--device", "cpu", "--time-limit", "25s")
+    assert done.exit_code == 0, done.output
+    assert time.monotonic() - began < 45  # of which much is not ours where others work too
+    assert "is trained anew on the whole text" in done.output
+    run, model = tmp_path / "a-1", tmp_path / "model.safetensors"
+    assert call("export", run, "--final", "timed-1", "--to", model).exit_code == 0
+    assert load_model(model)[0].dimensions.units == 8
+
+
+@pytest.mark.slow
+def test_two_workers_search_for_a_text_and_the_search_goes_on(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("the quick brown fox jumps over the lazy dog\n" * 40)
+    options = ["--dataset", file, "--results-dir", tmp_path, "--reward", "nas-ptb"]
+    workers = ["--executor", "processes", "--workers", 2]
+    done = call("run", *options, *workers, "--budget", 2, *SMALL)
+    assert done.exit_code == 0, done.output
+    assert call("resume", tmp_path / "a-1", "--budget", 3, "--quiet").exit_code == 0
+    found = pd.read_csv(StringIO(call("trials", tmp_path / "a-1").output))
+    assert len(found) == 3
+    worked = found[found["perplexity"].notna()]
+    assert np.allclose(worked["reward"], 80 / worked["perplexity"] ** 2)
+
+
 def test_a_file_that_claims_to_be_larger_than_it_is_is_not_made(tmp_path):
     model = LanguageModel("rnn", Dimensions(3, 4, 1), torch.Generator().manual_seed(0))
     path = tmp_path / "model.safetensors"
@@ -259,4 +356,3 @@ def test_images_and_texts_are_not_taken_for_each_other(tmp_path):
     refused(call("run", "--dataset", "ptb"), "--data-dir must say")
     refused(call("train", "[SM(10)]", "--dataset", file), "unknown layer 'SM'")
     refused(call("train", "nascell", "--dataset", "digits"), "there is no network 'nascell'")
-    refused(call("run", "--dataset", file, "--time-limit", "1m"), "is for runs that train networks")

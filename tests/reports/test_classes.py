@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
+from metaqnn.evaluators.examinations import ImageExamination
+from metaqnn.metrics.accuracy import ACCURACY
 from metaqnn.reports.classes import (
     class_rows,
     count_answers,
@@ -35,8 +38,9 @@ def test_the_classes_of_a_final_training_are_those_of_its_answers(tmp_path):
     labels = torch.tensor([0, 0, 0, 1, 1])
     tested = replace(images(5, 3), labels=labels, classes=classes)
     answers = np.eye(3)[[0, 0, 1, 0, 2]]
-    keep_answers(tmp_path, answers, tested, 0, "[SM(3)]")
-    keep_answers(tmp_path, answers, tested, 0, "[SM(3)]")  # in the place of the first
+    counts = ImageExamination(tested, DataOptions(), ACCURACY).count(answers)
+    keep_answers(tmp_path, counts, 0, "[SM(3)]")
+    keep_answers(tmp_path, counts, 0, "[SM(3)]")  # in the place of the first
     rows = list_final_classes(tmp_path, classes)
     found = [(row.name, row.images, row.share, row.taken_for) for row in rows]
     assert found == [

@@ -22,7 +22,7 @@ from metaqnn.reports.figures.q_values import mean_by_depth
 from metaqnn.reports.figures.score import by_epsilon, window
 from metaqnn.reports.figures.style import make_figure, save
 from metaqnn.reports.formats import FIGURE_FORMATS
-from metaqnn.reports.pareto import pareto_front
+from metaqnn.reports.pareto import describe_volume, pareto_front
 from metaqnn.task import accuracy
 from replay import Memory, Outcome
 from tests.helpers.commands import refused
@@ -31,14 +31,17 @@ from tests.helpers.searches import hash_score, make_search
 from tests.helpers.spaces import make_space
 
 
-def search_findings(path, agent="q-learning", space_name="digits", evaluator=hash_score, budget=20):
-    """The findings of a search that trains nothing."""
+def search_findings(
+    path, agent="q-learning", space_name="digits", evaluator=hash_score, budget=20, objective=()
+):
+    """The findings of a search that trains nothing; objectives of its report alone."""
     search = make_search(
         path / "memory.sqlite", agent, budget=budget, space_name=space_name, evaluator=evaluator
     )
     if budget:
         search.run()
-    run = run_of(search.space, image_task(), agent=agent, budget=max(budget, 1))
+    asked = {"agent": agent, "budget": max(budget, 1), "objective": objective}
+    run = run_of(search.space, image_task(), **asked)
     networks = distinct(search.memory.frame())
     return Findings(run, search.space, networks, search.agent.knowledge(), search.agent.knows)
 
@@ -65,11 +68,11 @@ def test_every_figure_draws_for_every_agent_or_says_why_not(tmp_path, agent, spa
     findings = search_findings(tmp_path, agent, space_name, score_with_costs)
     figures, left_out = draw_figures(findings)
     assert {*figures, *left_out} == set(FIGURES)
-    expected = set()
+    expected = {"hypervolume"}
     if agent != "q-learning":
-        expected = {"epsilon", "depth", "field", "heatmap"}
+        expected |= {"epsilon", "depth", "field", "heatmap"}
     elif space_name != "digits":
-        expected = {"field"}
+        expected |= {"field"}
     assert set(left_out) == expected
     for figure in figures.values():
         figure.draw_without_rendering()
@@ -89,6 +92,20 @@ def test_a_run_of_failures_has_only_what_q_learning_made_of_them(tmp_path):
     figures, left_out = draw_figures(search_findings(tmp_path, evaluator=fail, budget=5))
     assert set(figures) == {"depth", "field", "heatmap"}
     assert left_out["best"] == "all 5 networks failed"
+
+
+def test_the_hypervolume_over_a_search_ends_where_the_page_says_it_is(tmp_path):
+    names = ("parameters", "multiply-adds")
+    findings = search_findings(tmp_path, evaluator=score_with_costs, objective=names)
+    figure = draw_figures(findings)[0]["hypervolume"]
+    (line, _) = figure.axes[0].lines
+    volumes = line.get_ydata().tolist()
+    assert volumes == sorted(volumes) and len(volumes) == findings.networks["score"].notna().sum()
+    told = describe_volume(findings.networks, findings.objectives, findings.score)
+    assert told.startswith(f"hypervolume {volumes[-1]:.4f} of ")
+    assert figure.axes[0].get_title() in told
+    panels = draw_figures(findings)[0]["pareto"].axes
+    assert [axes.get_xlabel() for axes in panels] == ["parameters", "multiply-adds an image"]
 
 
 @pytest.mark.slow

@@ -37,6 +37,19 @@ def test_with_one_cost_it_is_the_mean_of_the_best_score_within_a_cost():
     )
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (58, 85_914, "85,914 to 58"),
+        (1, 1_953_275, "1,953,275 to 1"),
+        (0.0123, 2.5, "2.5 to 0.0123"),
+    ],
+)
+def test_a_box_is_told_in_numbers_that_people_read(low, high, told):
+    box = Box(("parameters",), (low,), (high,), 0.1, 1)
+    assert f"parameters from {told} (logarithmic)" in box.describe(TEN)
+
+
 def test_with_two_costs_by_hand():
     costs = ["parameters", "multiply_adds"]
     found = measured(NETWORKS, costs)

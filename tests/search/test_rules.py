@@ -8,7 +8,8 @@ from metaqnn.agents.base import AGENTS
 from metaqnn.config.run import RunConfig
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import total_cost
-from metaqnn.search.rewards import REWARDS, RewardOptions
+from metaqnn.search.rewards import OF_LIKELIHOODS, REWARDS, RewardOptions
+from metaqnn.task import Score, Task
 from replay import Outcome
 from state_space import legal_walk
 from tests.helpers.parts import image_task, rules_of
@@ -64,9 +65,23 @@ def test_a_failure_has_the_reward_of_chance(reward, chance):
     assert rules(reward=reward).failure_reward == pytest.approx(chance)
 
 
-@pytest.mark.parametrize("reward", REWARDS)
+@pytest.mark.parametrize("scale", ["perplexity", "bits"])
+def test_the_reward_of_texts_is_80_by_the_square_of_the_perplexity(scale):
+    """Zoph & Le 2017, section 4.2; chance is as likely as any of ten tokens."""
+    space = make_space("digits")
+    task = Task((10,), ("next token",), Score(scale=scale, chance=-log(10)))
+    found = rules_of(space, task, reward="nas-ptb")
+    assert found.reward(Outcome(curve=(-log(200), -log(100), -log(120)))) == pytest.approx(80e-4)
+    assert found.failure_reward == pytest.approx(0.8)
+
+
+def test_the_reward_of_texts_is_none_of_pictures():
+    with pytest.raises(MetaqnnError, match="nas-ptb is one of perplexities, and the score is"):
+        rules(reward="nas-ptb")
+
+
+@pytest.mark.parametrize("reward", sorted(set(REWARDS) - OF_LIKELIHOODS))
 def test_no_reward_exceeds_the_best_accuracy(reward):
-    # on this relies what is kept of a network: the threshold is one of rewards
     outcome = Outcome({"multiply_adds": 500, "nodes": 3, "edges": 3}, CURVE)
     assert REWARDS.find(reward)(outcome, RewardOptions()) <= max(CURVE)
 

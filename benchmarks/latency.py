@@ -37,7 +37,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
 }
 PLACE = {"device": "cpu", "threads": 1}
-RANDOM, SHARE = 60, 0.25
+RANDOM, SHARE = 60, 0.5
 """Random networks, and which share of them is allowed."""
 
 TIMED = (

@@ -26,13 +26,13 @@ clock: Callable[[], float] = time.thread_time if os.name == "posix" else time.pe
 """Seconds of the processor for this thread, in which onnxruntime computes: that other programs have
 the core meanwhile does not count. Where it ticks too coarsely, the clock on the wall."""
 
-WARM_UP, SETTLED = 3, 0.05
+WARM_UP, SETTLED = 3, 0.03
 """Runs and seconds, at least, before anything is measured: memory is laid out in them."""
 
 ROUND = 5
 """Runs of a round."""
 
-ROUNDS, MEASURED = 3, 0.3
+ROUNDS, MEASURED = 3, 0.2
 """Rounds and seconds, at least."""
 
 COPIES = 4

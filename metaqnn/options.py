@@ -1,5 +1,6 @@
 """Sections: the options that a part of a run owns."""
 
+import re
 import sys
 from collections.abc import Mapping
 from reprlib import Repr
@@ -150,6 +151,28 @@ def owners_of(section: type[Section]) -> dict[str, tuple[str, str]]:
     for owner, names in section.ONLY_WITH.items():
         found |= dict.fromkeys(names, owner)
     return found
+
+
+_NUMBER = r"(\d+(?:\.\d+)?)"
+
+
+def read_duration(text: str, units: Mapping[str, float]) -> float:
+    """Seconds, of a text such as 1h30m: numbers with units, in the order of these.
+
+    Args:
+        text: What somebody has written.
+        units: Seconds of each.
+
+    Raises:
+        ValueError: It is something else, or nothing.
+    """
+    parts = "".join(f"(?:{_NUMBER}{unit})?" for unit in units)
+    found = re.fullmatch(parts, text.strip())
+    numbers = zip(found.groups() if found else (), units.values(), strict=False)
+    seconds = sum(float(number) * unit for number, unit in numbers if number)
+    if not seconds:
+        raise ValueError(f"{text!r} is no time in {', '.join(units)}")
+    return seconds
 
 
 def _sections_in(section: type[Section]) -> list[Any]:

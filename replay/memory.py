@@ -15,6 +15,7 @@ from replay.schema import (
     NOT_AGAIN,
     OUTCOMES,
     SCHEMA,
+    TRIALS,
     Connection,
     check_names,
     connect,
@@ -181,10 +182,8 @@ class Memory:
     def begin(self, trial: Trial) -> int:
         """Record that a trial's training begins; returns how often it had begun and never ended."""
         key = f"begun {trial.number}"
-        with self.transaction():
-            rows = self._rows("SELECT value FROM run WHERE key = ?", key)
-            before = int(rows[0][0]) if rows else 0
-            self._connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (key, before + 1))
+        before = int(self._kept(key) or 0)
+        self._keep(key, before + 1)
         return before
 
     def end(self, trial: Trial) -> None:
@@ -203,9 +202,8 @@ class Memory:
     def refuse(self, trial: Trial, reason: str) -> None:
         """Record that a trial is not to be trained, and that the agent is not told of it."""
         with self.transaction():
-            self._connection.execute(
-                "UPDATE trials SET refused = ? WHERE number = ?", (reason, trial.number)
-            )
+            query = "UPDATE trials SET refused = ? WHERE number = ?"
+            self._connection.execute(query, (reason, trial.number))
 
     def refused(self) -> list[Trial]:
         """The trials that were refused."""
@@ -213,30 +211,31 @@ class Memory:
 
     def refusals(self) -> dict[str, str]:
         """Why each refused network is refused, by its digest."""
-        return dict(
-            self._rows(
-                "SELECT digest, refused FROM trials WHERE refused IS NOT NULL ORDER BY number"
-            )
-        )
+        query = "SELECT digest, refused FROM trials WHERE refused IS NOT NULL ORDER BY number"
+        return dict(self._rows(query))
+
+    def keep_measured(self, name: str, digest: str, value: float) -> None:
+        """Record what was measured of a network, whether it is trained or not."""
+        self._keep(f"{name} {digest}", value)
+
+    def measured(self, name: str, digest: str) -> float | None:
+        """What was measured of a network; None where nothing was."""
+        known: float | None = self._kept(f"{name} {digest}")
+        return known
 
     def keep_snapshot(self, snapshot: bytes) -> None:
         """Record what the agent is now, in place of what it was."""
-        with self.transaction():
-            self._connection.execute(
-                "INSERT OR REPLACE INTO run VALUES ('snapshot', ?)", (snapshot,)
-            )
+        self._keep("snapshot", snapshot)
 
     def snapshot(self) -> bytes | None:
         """The agent's last snapshot; None before the first trial."""
-        rows = self._rows("SELECT value FROM run WHERE key = 'snapshot'")
-        return rows[0][0] if rows else None
+        snapshot: bytes | None = self._kept("snapshot")
+        return snapshot
 
     def history(self) -> Iterator[tuple[Trial, float]]:
         """Every finished trial but confirmations, and its reward, in the order they were told."""
-        for row in self._rows(
-            "SELECT number, walk, stage, digest, seed, note, imported, reward FROM trials "
-            f"WHERE finished IS NOT NULL AND {NOT_AGAIN} ORDER BY finished"
-        ):
+        told = f"finished IS NOT NULL AND {NOT_AGAIN} ORDER BY finished"
+        for row in self._rows(f"SELECT {TRIALS}, reward FROM trials WHERE {told}"):
             yield read_trial(row[:-1]), row[-1]
 
     def told(self) -> Iterator[tuple[Trial, Outcome, float]]:
@@ -269,11 +268,8 @@ class Memory:
 
     def outcome(self, digest: str) -> Outcome | None:
         """The known outcome of a network trained in this run; None where there is none."""
-        rows = self._rows(
-            "SELECT metrics, curve, error FROM trials "
-            f"WHERE digest = ? AND finished IS NOT NULL AND NOT imported AND {NOT_AGAIN} LIMIT 1",
-            digest,
-        )
+        known = f"digest = ? AND finished IS NOT NULL AND NOT imported AND {NOT_AGAIN} LIMIT 1"
+        rows = self._rows(f"SELECT metrics, curve, error FROM trials WHERE {known}", digest)
         return read_outcome(*rows[0]) if rows else None
 
     def frame(self, *, refused: bool = False) -> pd.DataFrame:
@@ -285,14 +281,19 @@ class Memory:
         query = f"SELECT {ROWS} FROM trials WHERE NOT imported {condition}"
         return make_frame(self._rows(f"{query} ORDER BY number"))
 
+    def _keep(self, key: str, value: Any) -> None:
+        with self.transaction():
+            self._connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (key, value))
+
+    def _kept(self, key: str) -> Any:
+        rows = self._rows("SELECT value FROM run WHERE key = ?", key)
+        return rows[0][0] if rows else None
+
     def _next(self, column: str) -> int:
         return int(self._rows(f"SELECT COALESCE(MAX({column}), 0) + 1 FROM trials")[0][0])
 
     def _trials(self, condition: str) -> list[Trial]:
-        rows = self._rows(
-            "SELECT number, walk, stage, digest, seed, note, imported FROM trials "
-            f"WHERE {condition} ORDER BY number"
-        )
+        rows = self._rows(f"SELECT {TRIALS} FROM trials WHERE {condition} ORDER BY number")
         return [read_trial(row) for row in rows]
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -36,8 +36,11 @@ CREATE INDEX trials_by_digest ON trials (digest);
 """
 
 
-OUTCOMES = "number, walk, stage, digest, seed, note, imported, metrics, curve, error, reward"
-"""Columns of trials: those of `read_trial`, of `read_outcome`, and the reward."""
+TRIALS = "number, walk, stage, digest, seed, note, imported"
+"""Columns of trials: those of `read_trial`."""
+
+OUTCOMES = f"{TRIALS}, metrics, curve, error, reward"
+"""Those, the columns of `read_outcome`, and the reward."""
 
 NOT_AGAIN = f"(json_extract(note, '$.{CONFIRMATION}') IS NULL)"
 """A condition: the trial is no confirmation."""

@@ -121,10 +121,11 @@ def _summarise(parts: Parts, memory: Memory, ending: str, *, hints: bool) -> Non
     if hints and (hint := advise(trained)):  # short trainings of small networks say little
         click.echo(hint)
     refused = len({trial.digest for trial in memory.refused()})
+    slow = " or slow" if parts.run.config.rewards.limit else ""
     again = trials[trials["finished"] & (trials["confirmation"] > 0)]
     click.echo(
         f"{len(trained)} networks trained, {trained['error'].notna().sum()} of them failed; "
-        + (f"{refused} refused as too large; " if refused else "")
+        + (f"{refused} refused as too large{slow}; " if refused else "")
         + (
             f"the best {again['digest'].nunique()} were trained again, {len(again)} times in all; "
             if len(again)

@@ -46,7 +46,7 @@ def plot(
     field        the mean Q-value by depth and field size
     layers       the layers of the best networks at each depth, against those of all
     best         the best score so far, by networks and by time of training
-    pareto       score against parameters and multiply-adds, and the networks on the front
+    pareto       score against parameters, multiply-adds and latency, with the front
     hypervolume  how much of what is possible is covered, over the search; with --objective
     curves       the score of the best networks after every epoch of their training
     heatmap      the mean Q-value of every action at each layer

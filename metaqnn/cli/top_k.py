@@ -54,10 +54,10 @@ def top_k(
 
     The columns: rank, by reward among all networks of the run, whatever is shown of them, and as
     `metaqnn export --rank` takes it; validation accuracy; test error, after `metaqnn finalize`;
-    parameters, multiply-adds an image, seconds of training, which network of the run it was, and
-    the epsilon at which it was found; and the reward where it is not the accuracy. An asterisk
-    marks accuracies that are predicted. Networks that were trained again (--confirm) come first,
-    with their means and the number of trainings.
+    parameters, multiply-adds an image, latency where it was measured, seconds of training, which
+    network of the run it was, and the epsilon at which it was found; and the reward where it is not
+    the accuracy. An asterisk marks accuracies that are predicted. Networks that were trained again
+    (--confirm) come first, with their means and the number of trainings.
     """
     from metaqnn.reports.distinct import distinct
     from metaqnn.reports.finals import add_test_errors

@@ -1,6 +1,5 @@
 """The options that belong to no part of a run."""
 
-import re
 from typing import Annotated, ClassVar
 
 from pydantic import Field, PositiveInt, field_validator
@@ -8,9 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from metaqnn.agents.base import AGENTS
 from metaqnn.budget import DEFAULT_BUDGET
-from metaqnn.options import Section
-
-_NUMBER = r"(\d+(?:\.\d+)?)"
+from metaqnn.options import Section, read_duration
 
 
 def read_time(text: str) -> float:
@@ -19,12 +16,10 @@ def read_time(text: str) -> float:
     Raises:
         ValueError: It is something else.
     """
-    found = re.fullmatch(rf"(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?", text.strip())
-    units = zip(found.groups() if found else (), (3600, 60, 1), strict=False)
-    seconds = sum(float(number) * unit for number, unit in units if number)
-    if not seconds:
-        raise ValueError(f"{text!r} is not a time such as 90s, 10m or 1.5h")
-    return seconds
+    try:
+        return read_duration(text, {"h": 3600, "m": 60, "s": 1})
+    except ValueError:
+        raise ValueError(f"{text!r} is not a time such as 90s, 10m or 1.5h") from None
 
 
 class RunOptions(Section):

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from metaqnn.agents.base import Signals
 from metaqnn.errors import MetaqnnError
@@ -20,6 +20,9 @@ from metaqnn.task import Score, Task
 from replay import Outcome
 from replay.schema import check_names
 from state_space import Architecture, Space
+
+if TYPE_CHECKING:
+    from metaqnn.models.model import Facts
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,18 @@ class Evaluator(ABC):
             "zero-cost looks at networks before they are trained, which only --evaluator train "
             "builds; here they have none"
         )
+
+    def export_facts(self, network: str, task: Task) -> "Facts":
+        """What the export of a network will say of it, but for what only its training tells.
+
+        Args:
+            network: Its text.
+            task: Of the run.
+        """
+        from metaqnn.models.model import Facts  # torch is imported where networks are built
+
+        channels = task.shape[0]
+        return Facts(network, task.shape, task.outputs, (0.0,) * channels, (1.0,) * channels)
 
     def with_data(self) -> "Evaluator":
         """The same, with the content of all files that it needs, to be sent to other machines."""

@@ -6,6 +6,9 @@ from typing import NamedTuple
 from metaqnn.registry import check_name
 from state_space import Architecture
 
+LATENCY = "latency"
+"""Seconds for an example, measured before the training."""
+
 Costs = Callable[[Architecture], Mapping[str, float]]
 """What networks are known to cost before they are scored, by the names of metrics."""
 
@@ -25,6 +28,7 @@ class Objective(NamedTuple):
 OBJECTIVES: Mapping[str, Objective] = {
     "parameters": Objective("parameters", "parameters"),
     "multiply-adds": Objective("multiply_adds", "multiply-adds an image"),
+    LATENCY: Objective(LATENCY, "latency in seconds"),
 }
 """By the names that people give them."""
 

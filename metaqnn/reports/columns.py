@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from metaqnn.objectives.names import OBJECTIVES
+from metaqnn.objectives.names import LATENCY, OBJECTIVES
 from metaqnn.registry import check_name
+from metaqnn.search.rewards import show_latency
 from metaqnn.task import Score
 
 
@@ -38,6 +39,7 @@ COLUMNS = {
     "reward": Column("reward", "{:.4f}".format, lowest_first=False),
     "parameters": Column("parameters", "{:,}".format, whole=True),
     "multiply_adds": Column("multiply-adds", "{:,}".format, whole=True),
+    LATENCY: Column("latency", show_latency),
     "seconds": Column("seconds", "{:.1f}".format),
     "found": Column("found", whole=True),
     "epsilon": Column("epsilon", "{:g}".format),
@@ -45,7 +47,7 @@ COLUMNS = {
 }
 """By their names in csv and json; `predicted` stands there too, in tables as an asterisk.
 
-`trainings` is left out where no network was trained again."""
+`trainings` is left out where no network was trained again, `latency` where none was measured."""
 
 SORTS = {column.header: name for name, column in COLUMNS.items() if column.lowest_first is not None}
 """By what the networks can be sorted; see `sort_column`."""

@@ -22,7 +22,7 @@ from metaqnn.runs.run import Run
 from metaqnn.task import Score
 
 INT8 = ("int8_test_error", "latency", "int8_latency", "bytes", "int8_bytes")
-"""What is shown of networks that were quantised."""
+"""What is shown of networks that were quantised, or timed."""
 
 
 def add_test_errors(networks: pd.DataFrame, run: Run) -> pd.DataFrame:
@@ -81,9 +81,9 @@ def summarise(results: pd.DataFrame, score: Score) -> pd.DataFrame:
         seeds, empty for one), low and high (means of the intervals), the score on the test images,
         where it is not the accuracy, such as test_macro_f1, and on the validation images in the
         search (accuracy, macro_f1), parameters, multiply_adds, seconds, seeds and network; behind
-        seconds, where networks were quantised, int8_test_error, latency and int8_latency (seconds
-        an image), bytes and int8_bytes. Of texts it is test_perplexity or test_bits in the place of
-        test_error.
+        seconds latency (seconds an image), where it was measured, and where networks were quantised
+        int8_test_error, int8_latency, bytes and int8_bytes. Of texts it is test_perplexity or
+        test_bits in the place of test_error.
     """
     tested = [name for name in also_tested(score) if name in results]
     groups = results.groupby("network", sort=False)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from metaqnn.environment import NETWORKS
 from metaqnn.errors import MetaqnnError
+from metaqnn.objectives.names import LATENCY
 from metaqnn.reports.columns import COLUMNS, SCORE, TESTED, columns_of
 from metaqnn.reports.distinct import by_standing, distinct
 from metaqnn.reports.formats import Format, format_column, render_cells, render_exactly
@@ -47,11 +48,11 @@ def top_k(
         The columns of `columns_of`: rank (by reward among all networks of the run, those that were
         trained again before all others, and those found first before their equals), the score as
         people read it, under its own name (a validation accuracy is 0 to 1), trainings, test_error
-        (after the final training), reward, parameters, multiply_adds (an image), seconds (of
-        training), found (its place among the distinct networks), epsilon (empty for agents without)
-        and network; and behind the score predicted (whether it is, since the training was stopped).
-        Score and reward are means over the trainings, which are left out where no network was
-        trained again.
+        (after the final training), reward, parameters, multiply_adds (an image), latency (in
+        seconds, where it was measured), seconds (of training), found (its place among the distinct
+        networks), epsilon (empty for agents without) and network; and behind the score predicted
+        (whether it is, since the training was stopped). Score and reward are means over the
+        trainings, which are left out where no network was trained again.
 
     Raises:
         MetaqnnError: No network has what they are to be sorted or chosen by.
@@ -80,6 +81,8 @@ def top_k(
     shown[SCORE] = score.read(shown[SCORE])
     if (networks["trainings"] == 1).all():
         del shown["trainings"]
+    if LATENCY not in networks or networks[LATENCY].isna().all():
+        del shown[LATENCY]
     return shown.rename(columns={SCORE: score.column, TESTED: score.tested})
 
 

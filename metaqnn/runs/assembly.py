@@ -1,6 +1,7 @@
 """From what a run was asked for to its parts: they are made here, once, and handed down."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -203,7 +204,23 @@ def make_rules(run: Run, space: Space[Any]) -> Rules:
         start_from=options.start_from,
         grow_every=options.grow_every,
         confirm=options.confirm,
+        measure=make_measure(run, space),
     )
+
+
+def make_measure(run: Run, space: Space[Any]) -> Callable[[Architecture], float] | None:
+    """What measures the latency of networks on this machine; None where it is not asked for.
+
+    Raises:
+        MetaqnnError: A package is missing.
+    """
+    if not run.config.rewards.measures_latency or not space.trainable:
+        return None
+    from metaqnn.models.latency import check_latency, network_latency  # which import torch
+
+    check_latency()
+    evaluator = make_evaluator(run, space)
+    return lambda network: network_latency(network, evaluator.export_facts(network.text, run.task))
 
 
 def make_experiences(run: Run, space: Space[Any]) -> list[Experience]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from metaqnn.device import resolve_device
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.trainer import Examination
 from metaqnn.executors.base import Executor
+from metaqnn.objectives.names import LATENCY
 from metaqnn.registry import check_name
 from metaqnn.runs.assembly import make_trainer, trainer_of
+from metaqnn.runs.limits import Limits, find_limits
 from metaqnn.runs.results import (
     COUNTS,
     FINAL,
@@ -33,7 +35,7 @@ from metaqnn.search.rules import Rules
 from metaqnn.storage import lock_folder, named_folder
 from replay import Memory
 
-SIZES = ("parameters", "multiply_adds")
+SIZES = ("parameters", "multiply_adds", LATENCY)
 """Of a network on the scale on which it is trained in the end."""
 
 
@@ -47,10 +49,12 @@ class Finals:
     Attributes:
         run: Its configuration has the recipe, and all else that the final trainings go by.
         path: The folder, in FINAL of that of the run.
+        known: Latencies by the networks' digests, which need not be measured any more.
     """
 
     run: Run
     path: Path
+    known: Mapping[str, float] = field(default_factory=dict)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -75,6 +79,8 @@ class Finals:
     ) -> None:
         """Train those of the networks that are not trained yet, or have failed before.
 
+        Not those that exceed a limit of the run on the scale on which they are trained.
+
         Args:
             networks: Rows of `metaqnn.reports.top_k.ranking`.
             seed: Of the trainings.
@@ -88,11 +94,12 @@ class Finals:
         run = self.seeded(seed)
         space = run.space()
         evaluator = make_trainer(run)
+        limits = self._limits(networks)
         with closing(self._memory(run, seed)) as memory:
             memory.reopen_failures()
             there = memory.frame()
             known = set(there["walk"])
-            new = [walk for walk in networks["walk"] if walk not in known]
+            new = [walk for walk in networks["walk"] if walk not in (known | limits.refused.keys())]
             walks = (*there["walk"], *new)
             search = Search(
                 space,
@@ -101,7 +108,12 @@ class Finals:
                 executor,
                 memory,
                 Rules(
-                    seed, len(walks), attrgetter("best"), run.task.score.chance, start_from=walks
+                    seed,
+                    len(walks),
+                    attrgetter("best"),
+                    run.task.score.chance,
+                    timing=limits.timing,
+                    start_from=walks,
                 ),
                 kept=KeptWeights(self._weights(seed), len(walks)),
                 observe=observe,
@@ -127,21 +139,23 @@ class Finals:
             The columns of RESULTS, where the rows of other networks and seeds stay.
         """
         score, rows = self.run.task.score, list[dict[str, Any]]()
-        names = columns_of(score)
+        names, refused = columns_of(score), self._limits(networks).refused
         for seed in seeds:
             with closing(self._memory(self.seeded(seed), seed)) as memory:
                 # by walk, for on another scale the network is another one
                 trained = {final["walk"]: final for final in memory.frame().to_dict("records")}
             members: list[np.ndarray] = []
             for network in networks.to_dict("records"):
-                final = trained[network["walk"]]
+                reason = refused.get(network["walk"])
+                final = trained[network["walk"]] if reason is None else {"error": reason}
                 row = {name: network.get(name) for name in names}
                 row |= {score.column: score.read(network["score"])}
                 failed = not pd.isna(final["error"])
                 sizes = {name: final[name] for name in SIZES if name in final}
+                sizes = sizes if reason is None else dict.fromkeys(SIZES)
                 row |= {"seed": seed, "seconds": final.get("seconds"), **sizes}
                 row |= {"error": final["error"] if failed else None}
-                path = weights_path(self._weights(seed), final["number"])
+                path = weights_path(self._weights(seed), int(final.get("number", 0)))
                 if path.is_file():
                     row |= {"weights": str(path.relative_to(self.path))}
                     if examination is not None:
@@ -158,8 +172,14 @@ class Finals:
                 tested = examination.measure(mean)
                 rows.append({"seed": seed, "network": name, **tested})
         results = pd.DataFrame(rows, columns=list(names)).astype(COUNTS)
+        if results[LATENCY].isna().all():
+            del results[LATENCY]
         write_results(self.path, results)
         return results
+
+    def _limits(self, networks: pd.DataFrame) -> Limits:
+        run = self.seeded(0)
+        return find_limits(run, networks, lambda: self._memory(run, 0), self.known)
 
     def seeded(self, seed: int) -> Run:
         """The run with the seed of the trainings."""
@@ -206,6 +226,7 @@ def plan_finals(
     name: str | None,
     changes: Mapping[str, Any],
     scale: Mapping[str, int] | None = None,
+    known: Mapping[str, float] | None = None,
 ) -> Finals:
     """Final trainings of a run, none of which is made yet.
 
@@ -216,6 +237,7 @@ def plan_finals(
         changes: What is to be different, of the recipe too.
         scale: How large to make the networks, where that is not as in the search; the folder's
             usual name then has it too.
+        known: Latencies by the networks' digests, as far as they were measured.
 
     Raises:
         MetaqnnError: An option, the scale or the name is impossible.
@@ -231,4 +253,4 @@ def plan_finals(
         settings["scale"] = {**settings.get("scale", {}), **scale}
     changed = replace(run, config=config, space_settings=settings)
     changed.space()
-    return Finals(changed, path)
+    return Finals(changed, path, known or {})

@@ -7,6 +7,7 @@ import pandas as pd
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.metrics.tested import test_column
+from metaqnn.objectives.names import LATENCY
 from metaqnn.runs.run import Run
 from metaqnn.storage import write_file
 from metaqnn.task import Score
@@ -33,7 +34,8 @@ def columns_of(score: Score) -> tuple[str, ...]:
     """
     return (
         *("seed", "rank", score.tested, "low", "high", *also_tested(score), score.column),
-        *("parameters", "multiply_adds", "seconds", "network", "digest", "weights", "error"),
+        *("parameters", "multiply_adds", LATENCY, "seconds", "network", "digest", "weights"),
+        "error",
     )
 
 

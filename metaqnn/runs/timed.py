@@ -29,6 +29,7 @@ from metaqnn.runs.assembly import Parts, make_evaluator
 from metaqnn.runs.clock import NETWORKS, SHARE, Clock
 from metaqnn.runs.finalizing import finalize
 from metaqnn.runs.finals import Finals, plan_finals
+from metaqnn.runs.limits import within_limits
 from metaqnn.runs.results import FINAL
 from metaqnn.runs.run import Run
 from metaqnn.stopping.base import Progress
@@ -51,6 +52,9 @@ that runs out of time sees the images fewer times, but none goes on when it is d
 
 WIDER = (4, 3, 2)
 """How many times the space's scale the last network may be, the largest first."""
+
+NARROWER = (4, 3, 2, 1.5, 1, 0.75, 0.5)
+"""Likewise where the run has a limit that it would exceed."""
 
 ENOUGH = 0.5
 """A wider network is trained where so large a share of the recipe's epochs fits, since the usual
@@ -237,6 +241,9 @@ def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:
     enough = ENOUGH * full
     wider: list[float] = [times for times in WIDER if TRUST * epochs_of(times) >= enough]
     times = max(wider, default=1 if epochs_of(1) >= min(full, FEWEST) else 0.5)
+    steps = (times, *(less for less in NARROWER if less < times))
+    size, known = within_limits(run, best, map(scale, steps))
+    times = next((one for one in steps if scale(one) == size), steps[-1])
     if epochs_of(times) < SHORT:
         short = int(images * epochs_of(times) / SHORT)
         changes["epoch_images"] = max(trainer.recipe.batch_size, short)
@@ -245,7 +252,7 @@ def plan_last(run: Run, clock: Clock, best: "pd.Series[Any]") -> Finals:
         changes["epochs"] = min(full, int(HOPE * epochs_of(times)))
     changes["seconds"] = clock.for_last
     name = free_folder(run.path / FINAL, "timed").name
-    return plan_finals(run, SEARCH, name, changes, scale(times))
+    return plan_finals(run, SEARCH, name, changes, size, known)
 
 
 def _epoch(trainer: TrainEvaluator, architecture: Architecture) -> float:

@@ -15,6 +15,7 @@ from metaqnn.search.confirmation import Confirmation
 from metaqnn.search.events import Event, count_repeats
 from metaqnn.search.failures import Failures
 from metaqnn.search.kept_weights import KeptWeights
+from metaqnn.search.latency import Latencies
 from metaqnn.search.rules import Rules, digest_of
 from metaqnn.search.told import Told
 from metaqnn.search.trainings import NEVER_ENDED, Trainings
@@ -85,12 +86,12 @@ class Search:
         if stopper:
             for trial, outcome, _ in known:
                 stopper.tell(trial, outcome)
-        refused, unfinished = memory.refused(), memory.unfinished()
+        refused, self._left = memory.refused(), memory.unfinished()
         self.refused = {trial.digest for trial in refused}
-        self._proposed = len(own) + len(refused) + sum(not one.confirmation for one in unfinished)
+        self._proposed = len(own) + len(refused) + sum(not one.confirmation for one in self._left)
         self._repeats = count_repeats([trial for trial, _ in own], refused)
+        self.latencies = Latencies(memory, rules)
         self._failures = Failures(rules, (reward for _, reward in own))
-        self._left = unfinished
         self._asked: dict[str, list[Trial]] = {}  # by digest: to be trained, then what equals it
         self._waits = 0
 
@@ -169,6 +170,7 @@ class Search:
             known = "told already" if trial.digest in self.trained else "never asked for here"
             raise MetaqnnError(f"network {trial.number} was {known}")
         outcome = self.rules.with_costs(self.space, trial.walk, outcome)
+        outcome = self.latencies.add(trial.digest, outcome)
         reward = self._failures.reward(outcome)
         number = self.confirmation.first(trial).number
         if self.kept and outcome.weights is not None:
@@ -196,13 +198,12 @@ class Search:
     @property
     def stage(self) -> int:
         """How far the space has grown, unless the agent decides that."""
-        every = self.rules.grow_every
-        return 0 if every is None else len(self.trained) // every
+        return len(self.trained) // self.rules.grow_every if self.rules.grow_every else 0
 
     @property
     def ending(self) -> str | None:
         """Why no network is asked for any more, in a phrase; None while one is."""
-        if self.trained and self.rules.time_is_over:
+        if (self.trained or self.refused) and self.rules.time_is_over:
             return "the time for the search is over"
         if self._left:
             return None
@@ -262,7 +263,7 @@ class Search:
             self._asked[trial.digest].append(trial)
             self._waits += 1
             return True
-        reason = self.rules.refuse(self.space.architecture(trial.walk))
+        reason = self.latencies.refuse(self.space.architecture(trial.walk))
         if reason is None:
             return False
         self.memory.refuse(trial, reason)
@@ -280,7 +281,7 @@ class Search:
     def _job(self, trial: Trial) -> Job:
         threshold = self.kept.threshold(trial) if self.kept else math.inf
         stopping = self.stopper.rule(trial) if self.stopper and not trial.confirmation else None
-        network, reward = self.space.architecture(trial.walk), self.rules.reward
+        network, reward = self.space.architecture(trial.walk), self.latencies.reward(trial.digest)
         return Job(network, trial.seed, threshold, stopping, reward)
 
     def _repeat(self, trial: Trial) -> None:
@@ -288,8 +289,7 @@ class Search:
         known = self.memory.outcome(trial.digest)
         assert known is not None, "a trained network has an outcome"
         self._repeats += 1
-        reward = self._tell(trial, known)
-        self.observe(Event(trial, known, reward, self.trainings, False))
+        self.observe(Event(trial, known, self._tell(trial, known), self.trainings, False))
 
     def _tell(self, trial: Trial, outcome: Outcome) -> float:
         """Remember what came of a trial, and tell the agent; not of what it cannot know."""

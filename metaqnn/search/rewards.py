@@ -1,13 +1,15 @@
 """What an agent is told of a training: rewards by name."""
 
 from collections.abc import Callable
-from math import e, exp, log, log10
+from math import e, exp, floor, log, log10
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator
+from pydantic_core import PydanticCustomError
 
-from metaqnn.objectives.names import OBJECTIVES, metrics_of
-from metaqnn.options import NotNegative, Section
+from metaqnn.errors import MetaqnnError
+from metaqnn.objectives.names import LATENCY, OBJECTIVES, metrics_of
+from metaqnn.options import NotNegative, Section, read_duration
 from metaqnn.registry import Table
 from replay import Outcome
 
@@ -33,8 +35,30 @@ _PERCENT: dict[str, Any] = {
 REWARD_PRESETS: dict[str, dict[str, Any]] = {
     "block-qnn-v1": {**_PERCENT, "flops_weight": 0.5, "density_weight": 0.5},
     "block-qnn-v3": {**_PERCENT, "flops_weight": 1.0, "density_weight": 8.0},
+    "mnasnet-hard": {"latency_exponent": -1.0, "latency_exponent_below": 0.0},
 }
-"""What a reward sets unless it is given: the weights of the two papers, and their likely units."""
+"""What a reward sets unless it is given: of block-qnn the weights of the two papers, and their
+likely units; of mnasnet the other one of the paper's two pairs."""
+
+NotPositive = Annotated[float, Field(le=0, allow_inf_nan=False)]
+
+LATENCIES = "such as 5ms, 800us or 0.01s"
+
+
+def read_latency(text: str) -> float:
+    """Seconds, of 5ms, 800us or 0.01s.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    return read_duration(text, {"s": 1, "ms": 1e-3, "us": 1e-6})
+
+
+def show_latency(seconds: float) -> str:
+    """Milliseconds in three digits, for people."""
+    milliseconds = 1e3 * seconds
+    digits = 2 - floor(log10(milliseconds)) if milliseconds > 0 else 0
+    return f"{milliseconds:,.{min(max(digits, 0), 5)}f} ms"
 
 
 class RewardOptions(Section):
@@ -44,8 +68,9 @@ class RewardOptions(Section):
         BEST,
         description="score (best of all epochs), nas (best score of the last five, cubed), or "
         "block-qnn (score - flops-weight log(FLOPs) - density-weight log(density)); "
-        "block-qnn-v1 and block-qnn-v3 have the weights and units of its two papers. Of texts: "
-        "nas-ptb (80 / perplexity^2, the best of all epochs).",
+        "block-qnn-v1 and block-qnn-v3 have the weights and units of its two papers; mnasnet "
+        "(score times (latency/target)^exponent), mnasnet-hard, or tunas (score - latency-weight "
+        "|latency/target - 1|). Of texts: nas-ptb (80 / perplexity^2, the best of all epochs).",
     )
     flops_weight: NotNegative = Field(
         0.01,
@@ -84,13 +109,32 @@ class RewardOptions(Section):
         description="Refuse networks with more floating-point operations an image, forward, two "
         "a multiply-add.",
     )
+    max_latency: str | None = Field(
+        None,
+        description="Refuse networks that take longer for an image, " + LATENCIES + ", which is "
+        "measured before they are trained: onnxruntime, one thread of this machine.",
+    )
+    target_latency: str | None = Field(
+        None, description="Of mnasnet and tunas: what latency to aim at. Default: max-latency."
+    )
+    latency_exponent: NotPositive = Field(
+        -0.07, description="Of mnasnet: above the target. Default: -0.07, -1 (hard)."
+    )
+    latency_exponent_below: NotPositive = Field(
+        -0.07, description="Of mnasnet: likewise below it. Default: -0.07, 0 (hard)."
+    )
+    latency_weight: NotNegative = Field(
+        0.1, description="Of tunas: score that a latency of twice the target costs."
+    )
 
     HEADING: ClassVar = "Reward and limits"
     ONLY_WITH: ClassVar = {
         ("reward", "block-qnn"): (
             *("flops_weight", "density_weight", "log_base", "score_in_percent"),
             *("flops_a_multiply_add", "density_of"),
-        )
+        ),
+        ("reward", "mnasnet"): ("latency_exponent", "latency_exponent_below"),
+        ("reward", "tunas"): ("latency_weight",),
     }
 
     @classmethod
@@ -116,6 +160,31 @@ class RewardOptions(Section):
     @classmethod
     def _by_its_name(cls, value: Any) -> Any:
         return BEST if value == OLDER else value
+
+    @field_validator("max_latency", "target_latency")
+    @classmethod
+    def _is_latency(cls, value: str | None) -> str | None:
+        try:
+            if value is not None:
+                read_latency(value)
+        except ValueError:
+            raise PydanticCustomError("latency", "a latency is wanted, " + LATENCIES) from None
+        return value
+
+    @property
+    def limit(self) -> float | None:
+        """The longest latency that is allowed, in seconds."""
+        return None if self.max_latency is None else read_latency(self.max_latency)
+
+    @property
+    def measures_latency(self) -> bool:
+        """Whether the latency of networks is asked for."""
+        return self.target is not None or LATENCY in self.costs
+
+    @property
+    def target(self) -> float | None:
+        """The latency to aim at, in seconds."""
+        return self.limit if self.target_latency is None else read_latency(self.target_latency)
 
 
 Reward = Callable[[Outcome, RewardOptions], float]
@@ -160,6 +229,39 @@ def block_qnn(outcome: Outcome, options: RewardOptions) -> float:
     return reward
 
 
+def mnasnet(outcome: Outcome, options: RewardOptions) -> float:
+    """The score times (latency / target)^w (Tan et al. 2019, equations 2 and 3).
+
+    Without a latency, as where a training failed, it is the score alone.
+    """
+    ratio = _ratio(outcome, options)
+    above = options.latency_exponent
+    return float(outcome.best * ratio ** (above if ratio > 1 else options.latency_exponent_below))
+
+
+def tunas(outcome: Outcome, options: RewardOptions) -> float:
+    """The score less beta |latency / target - 1| (Bender et al. 2020, the absolute reward).
+
+    Without a latency, as where a training failed, it is the score alone. The weight is -beta of the
+    published code.
+    """
+    return outcome.best - options.latency_weight * abs(_ratio(outcome, options) - 1)
+
+
+def _ratio(outcome: Outcome, options: RewardOptions) -> float:
+    """Latency over target; 1 where the latency is not known.
+
+    Raises:
+        MetaqnnError: There is no target.
+    """
+    if options.target is None:
+        raise MetaqnnError(
+            f"reward {options.reward} needs a latency to aim at: target-latency or max-latency, "
+            + LATENCIES
+        )
+    return float(outcome.metrics.get(LATENCY, options.target) / options.target)
+
+
 def _log(value: float, options: RewardOptions) -> float:
     # of 10 it is exact, as log(value, 10) is not
     return log10(value) if options.log_base == 10 else log(value) / log(options.log_base)
@@ -170,6 +272,7 @@ REWARDS: Table[Reward] = Table(
     {
         **{BEST: best, "nas": nas, NAS_PTB: nas_ptb, "block-qnn": block_qnn},
         **dict.fromkeys(REWARD_PRESETS, block_qnn),
+        **{"mnasnet": mnasnet, "mnasnet-hard": mnasnet, "tunas": tunas},
     },
     "metaqnn.rewards",
 )

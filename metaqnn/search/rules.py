@@ -11,18 +11,38 @@ from typing import Any, Self
 from metaqnn.budget import reserved
 from metaqnn.errors import MetaqnnError
 from metaqnn.networks.cost import known_costs, total_cost
-from metaqnn.objectives.names import Costs
+from metaqnn.objectives.names import LATENCY, Costs
 from metaqnn.search.rewards import (
     FLOPS_A_MULTIPLY_ADD,
     OF_LIKELIHOODS,
     REWARDS,
     Reward,
     RewardOptions,
+    show_latency,
 )
 from metaqnn.task import Score, Shape, Task
 from replay import Outcome
 from state_space import Architecture, IllegalMove, Space, Token, stage_of
 from state_space.notation import NotationError
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long networks may take, which is found out by measuring.
+
+    Attributes:
+        measure: Seconds that one takes for an example.
+        limit: The most that one may take, in seconds; None where there is no limit.
+    """
+
+    measure: Callable[[Architecture], float]
+    limit: float | None = None
+
+    def refuse(self, latency: float) -> str | None:
+        """Why a network of a latency is not to be trained, None if it is."""
+        if self.limit is None or latency <= self.limit:
+            return None
+        return f"{show_latency(latency)}, more than {show_latency(self.limit)}"
 
 
 @dataclass(frozen=True)
@@ -36,6 +56,7 @@ class Rules:
         failure_reward: Of one that fails; None is the lowest so far.
         refuse: Why a network is not to be trained, None if it is. A refused one is recorded, not
             told to the agent, and counts in no budget.
+        timing: Likewise of one that takes too long; None where latencies are not asked for.
         start_from: Walks to train before the agent is asked.
         grow_every: Distinct networks after which the space is raised by a stage.
         score: Of the networks; an outcome beyond its bounds is a failure.
@@ -51,6 +72,7 @@ class Rules:
     reward: Callable[[Outcome], float]
     failure_reward: float | None
     refuse: Callable[[Architecture], str | None] = lambda architecture: None
+    timing: Timing | None = None
     start_from: tuple[tuple[Token, ...], ...] = ()
     grow_every: int | None = None
     score: Score = Score()
@@ -72,6 +94,7 @@ class Rules:
         start_from: Iterable[str] = (),
         grow_every: int | None = None,
         confirm: int = 0,
+        measure: Callable[[Architecture], float] | None = None,
     ) -> Self:
         """The rules of a run.
 
@@ -84,29 +107,40 @@ class Rules:
             start_from: Texts of networks.
             grow_every: See above.
             confirm: See above.
+            measure: Tells the latency of a network, in seconds; None where the options ask for
+                none.
 
         Raises:
             MetaqnnError: There are limits, but the space's networks have no known size; the reward
-                is of another kind of score; or a network to start from is not in the space.
+                is of another kind of score, or needs an option that is not given; or a network to
+                start from is not in the space.
         """
         if options.reward in OF_LIKELIHOODS and not task.score.is_likelihood:
             raise MetaqnnError(
                 f"reward {options.reward} is one of perplexities, and the score is the "
                 f"{task.score.name}"
             )
-        if not space.trainable and (options.max_parameters or options.max_flops):
+        limited = (options.max_parameters, options.max_flops, options.measures_latency)
+        if not space.trainable and any(limited):
             raise MetaqnnError(
-                "max-parameters and max-flops need networks that can be built, not only looked up"
+                "max-parameters, max-flops and latencies need networks that can be built, not only "
+                "looked up"
             )
         reward = partial(_reward, REWARDS.find(options.reward), options)
+        chance = task.score.chance or 0.0
+        failure, slow = (
+            reward(Outcome(metrics, (chance,))) for metrics in ({}, {LATENCY: options.limit or inf})
+        )
         # charges that exceed chance would make the failure the better network
-        chance = None if options.score_in_percent else task.score.chance
+        is_chance = task.score.chance is not None and not options.score_in_percent
+        is_chance = is_chance and not slow < failure
         return cls(
             seed=seed,
             budget=budget,
             reward=reward,
-            failure_reward=None if chance is None else reward(Outcome(curve=(chance,))),
+            failure_reward=failure if is_chance else None,
             refuse=partial(_refuse, options, task.shape),
+            timing=None if measure is None else Timing(measure, options.limit),
             start_from=tuple(_walk(space, text) for text in start_from),
             grow_every=grow_every,
             score=task.score,

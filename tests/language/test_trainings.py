@@ -152,7 +152,7 @@ def test_a_cell_is_trained_and_tested_by_itself(tmp_path, text, cell):
 
 def test_options_of_images_are_no_options_of_texts(text):
     refused(call("train", "lstm", "--dataset", text, "--mirror"), "mirror is an option of")
-    refused(call("train", "lstm", "--dataset", text, "--init-from", "x"), "init-from is x")
+    refused(call("train", "lstm", "--dataset", text, "--init-from", "x"), "x cannot be read")
     refused(call("train", "--dataset", text), "say which cell")
     refused(call("train", "lstm", "--dataset", text, "--recipe", "practical"), "is not one of")
     refused(call("train", "[SM(10)]", "--bptt", 3), "bptt is an option of the evaluator language")

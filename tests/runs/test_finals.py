@@ -1,5 +1,7 @@
 """Final trainings: on all images, tested once, resumed where they were killed."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -15,12 +17,15 @@ from metaqnn.data.parts import load
 from metaqnn.errors import MetaqnnError
 from metaqnn.executors.in_process import InProcess
 from metaqnn.metrics.tested import wilson
+from metaqnn.models import latency
+from metaqnn.networks.cost import total_cost
 from metaqnn.reports.finals import summarise
 from metaqnn.reports.top_k import best_networks
 from metaqnn.runs.assembly import make_trainer
 from metaqnn.runs.finals import Finals
 from metaqnn.runs.results import COUNTS, FINAL, find_results
 from metaqnn.runs.run import open_run
+from metaqnn.search.rewards import show_latency
 from metaqnn.training import job
 from metaqnn.training.presets import NAMES, SEARCH, preset
 from metaqnn.training.recipe import Recipe
@@ -219,6 +224,44 @@ def test_another_recipe_in_the_same_folder_is_refused(folder):
     finalize(folder, "taken", "-k", "1")
     result = invoke("finalize", folder, "--name", "taken", *SHORT, "-k", "1", "--epochs", "3")
     refused(result, "epochs is 2 there and 3 here", "--name chooses another")
+
+
+@pytest.mark.slow
+def test_networks_that_are_too_slow_on_a_larger_scale_are_not_trained(tmp_path, monkeypatch):
+    """A multiply-add takes a nanosecond; what was measured in the search is not measured again."""
+    measured = []
+
+    def measure(architecture, facts):
+        measured.append(architecture.digest)
+        return total_cost(architecture, facts.input_shape).multiply_adds * 1e-9
+
+    monkeypatch.setattr(latency, "network_latency", measure)
+    where = ["--results-dir", tmp_path, "--name", "r", "--space", "practical"]
+    options = ["--epochs", "1", "--budget", "3", "--max-latency", "10s", *where, "--device", "cpu"]
+    assert invoke("run", *options, "--quiet").exit_code == 0
+    folder = tmp_path / "r"
+    networks = best_networks(open_run(folder), 3)
+    results, _ = finalize(folder, "same", "-k", "2")
+    assert results["latency"].tolist()[:2] == networks["latency"].tolist()[:2]
+    assert len(measured) == len(set(measured)) == 3
+    run = open_run(folder)
+    wide = [run.space().architecture(walk, {"width": 9}) for walk in networks["walk"]]
+    takes = [total_cost(each, (1, 8, 8)).multiply_adds * 1e-9 for each in wide]
+    limit = f"{1e6 * sorted(takes)[1] + 1e-3:.6f}us"
+    config = (folder / "config.toml").read_text()
+    (folder / "config.toml").write_text(config.replace('"10s"', f'"{limit}"'))
+    with closing(sqlite3.connect(folder / "memory.sqlite")) as memory, memory:
+        change = "UPDATE run SET value = replace(value, '\"10s\"', ?) WHERE key = 'configuration'"
+        memory.execute(change, (f'"{limit}"',))
+    for _ in range(2):
+        results, output = finalize(folder, "wide", "-k", "3", "--scale", "width=9", "--seeds", "2")
+        one = results.query("seed == 1")
+        trained = one[one["error"].isna() & one["rank"].notna()]
+        assert sorted(trained["latency"]) == pytest.approx(sorted(takes)[:2])
+        (reason,) = one["error"].dropna()
+        assert f"more than {show_latency(sorted(takes)[1])}" in reason
+        assert reason in output.output and "ms an image" in output.output
+        assert len(measured) == len(set(measured)) == 6
 
 
 def test_a_run_without_networks_is_refused(tmp_path):

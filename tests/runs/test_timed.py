@@ -16,6 +16,7 @@ from metaqnn.config import RunConfig, read_time
 from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.train import TrainEvaluator, TrainOptions
+from metaqnn.models import latency
 from metaqnn.networks.cost import total_cost
 from metaqnn.reports.top_k import best_networks
 from metaqnn.runs import timed
@@ -208,6 +209,59 @@ def test_a_network_of_the_search_sees_as_many_images_as_there_is_time_for(
     assert (
         plan_search(given, {"epoch_images": 50}).config.parts["evaluator"].recipe.epoch_images == 50
     )
+
+
+def work(architecture, facts):
+    """The latency of a network of which a multiply-add takes a nanosecond."""
+    return total_cost(architecture, facts.input_shape).multiply_adds * 1e-9
+
+
+@pytest.mark.parametrize("share", [10.0, 1.2, 1.0, 0.6, 0.3])
+@pytest.mark.parametrize("limit", ["max_latency", "max_parameters", "max_flops"])
+def test_the_last_network_is_within_the_limits_of_the_run(searched, monkeypatch, limit, share):
+    """There is time for twice the space's scale; a limit is so many times what that costs."""
+    monkeypatch.setattr(timed, "_epoch", lambda *_: 1e-3)
+    monkeypatch.setattr(timed, "PROBE_SHARE", 1e9)
+    monkeypatch.setattr(timed, "WIDER", (2,))
+    monkeypatch.setattr(latency, "network_latency", work)
+    best, shape = best_networks(searched, 1).iloc[0], searched.task.shape
+
+    def costs(run, width):
+        cost = total_cost(run.space().architecture(best["walk"], {"width": width}), shape)
+        return {
+            "max_latency": cost.multiply_adds * 1e-9,
+            "max_parameters": cost.parameters,
+            "max_flops": 2 * cost.multiply_adds,
+        }[limit]
+
+    most = max(share * costs(searched, 16), costs(searched, 4))
+    option = f"{1e6 * most + 1e-3:.3f}us" if limit == "max_latency" else int(most)
+    limited = replace(searched, config=searched.config.changed({limit: option}))
+    finals = plan_last(limited, Clock(3600, time.monotonic()), best)
+    width = finals.run.space().scale["width"]
+    assert costs(finals.run, width) <= most * 1.001
+    fitting = [one for one in (16, 12, 8, 6, 4) if costs(searched, one) <= most]
+    assert width == fitting[0]
+    if limit == "max_latency":
+        assert list(finals.known.values()) == [pytest.approx(costs(searched, width))]
+
+
+@pytest.mark.slow
+def test_a_run_with_a_time_hands_over_a_network_within_its_limit(dataset, tmp_path, monkeypatch):
+    measured = []
+
+    def measure(architecture, facts):
+        measured.append(architecture.digest)
+        return work(architecture, facts)
+
+    monkeypatch.setattr(latency, "network_latency", measure)
+    where = ["--dataset", dataset, "--results-dir", tmp_path, "--name", "r", "--device", "cpu"]
+    done = call("run", "--time-limit", "40s", "--max-latency", "500us", *where)
+    assert done.exit_code == 0, done.output
+    (result,) = pd.read_csv(tmp_path / "r" / "final" / "timed-1" / "results.csv").to_dict("records")
+    assert result["latency"] == pytest.approx(1e-9 * result["multiply_adds"])
+    assert result["latency"] <= 500e-6 and pd.isna(result["error"])
+    assert len(measured) == len(set(measured))
 
 
 def test_a_network_is_not_trained_for_less_time_than_the_search_gave_it(searched):

@@ -1,4 +1,4 @@
-"""The score against parameters and multiply-adds."""
+"""The score against parameters, multiply-adds and, where it was measured, latency."""
 
 from textwrap import wrap
 
@@ -7,11 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from metaqnn.objectives.names import LABELS
+from metaqnn.objectives.names import LABELS, LATENCY
 from metaqnn.reports.figures.findings import Findings, NothingToShow
 from metaqnn.reports.figures.percent import stretch
 from metaqnn.reports.figures.style import COLOURS, GREY, make_figure
 from metaqnn.reports.pareto import pareto_front
+
+UNITS = {LATENCY: "s"}
+"""Of costs that have one."""
 
 NAMED = 15
 """So many networks at most are named."""
@@ -51,6 +54,7 @@ def draw(findings: Findings) -> Figure:
     for axes, cost in zip(panels, costs, strict=True):
         _draw_front(axes, found[cost], findings.score.draw(found["score"]), fronts[cost], numbers)
         axes.set_xlabel(LABELS[cost])
+        axes.xaxis.set_major_formatter(EngFormatter(UNITS.get(cost, ""), sep=""))
     panels[0].set_ylabel(findings.score.label)
     stretch(panels[0], findings.score)
     for row, cells in enumerate(lines, start=1):
@@ -88,7 +92,6 @@ def _draw_front(
     axes.set_xscale("log")
     narrow = costs.max() < 100 * costs.min()
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,)))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.25, linewidth=0.6)
 

@@ -80,7 +80,7 @@ def train(
     itself sets, as in "[C(64,3,1), SM(10)] learning-rate=0.01", goes before the recipe.
 
     Where the data set is a text, such as ptb, NETWORK is a cell: nascell, enas, lstm, gru, rnn, or
-    the text of one that a search has found. The options below are those for the data set that is named.
+    the text of one that a search has found. The options below are those of the data set named.
 
     The options of training change the recipe; their defaults are those of the recipe.
     """

@@ -37,8 +37,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
 }
 PLACE = {"device": "cpu", "threads": 1}
-RANDOM, SHARE = 60, 0.5
-"""Random networks, and which share of them is allowed."""
+RANDOM, SHARE = 60, 0.85
+"""Random networks, and which share of them is allowed; most are smaller than what agents propose."""
 
 TIMED = (
     "import sys, json\n"

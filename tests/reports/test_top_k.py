@@ -46,6 +46,7 @@ def trial(number, accuracy, parameters, **other):
         "error": None,
         "parameters": parameters,
         "multiply_adds": 10 * number,
+        "latency": 0.001 / number,
         "seconds": 1 / number,
         "epsilon": 0.5,
         "test_error": 0.25,

@@ -38,7 +38,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 PLACE = {"device": "cpu", "threads": 1}
 RANDOM, SHARE = 60, 0.85
-"""Random networks, and which share of them is allowed; most are smaller than what agents propose."""
+"""Random networks, smaller than what agents propose, and which share of them is allowed."""
 
 TIMED = (
     "import sys, json\n"

@@ -79,8 +79,8 @@ def train(
     images is measured after every epoch, and the weights are those of the best. What the network
     itself sets, as in "[C(64,3,1), SM(10)] learning-rate=0.01", goes before the recipe.
 
-    On a text, such as --dataset ptb, NETWORK is a cell: nascell, enas, lstm, gru, rnn, or the text
-    of one that a search has found; `metaqnn train --dataset ptb --help` has the options.
+    Where the data set is a text, such as ptb, NETWORK is a cell: nascell, enas, lstm, gru, rnn, or
+    the text of one that a search has found. The options below are those of the data set named.
 
     The options of training change the recipe; their defaults are those of the recipe.
     """

@@ -60,15 +60,15 @@ def _write_source(weights: Path, target: Path) -> None:
 
 
 def _write_pt2(weights: Path, target: Path) -> None:
-    model, _, _ = load_model(weights)
+    step = Step(load_model(weights)[0], cell_of(weights))
     written = BytesIO()
     extra = {"metaqnn.json": json.dumps(metadata_of(weights))}
-    torch.export.save(program(Step(model)), written, extra_files=extra)
+    torch.export.save(program(step), written, extra_files=extra)
     write_file(target, written.getvalue())
 
 
 def _write_onnx(weights: Path, target: Path) -> None:
-    step = Step(load_model(weights)[0])
+    step = Step(load_model(weights)[0], cell_of(weights))
     after = [f"next_{name}" for name in step.names]
     names = ["tokens", *step.names], ["scores", *after]
     write_file(target, onnx_file(program(step), *names, metadata_of(weights)))

@@ -138,7 +138,7 @@ def write_source(cell: Architecture | str, dimensions: Dimensions, unit: str, we
         cell=cell if isinstance(cell, str) else cell.text,
         units=dimensions.units,
         layers=dimensions.layers,
-        layer=_torch_layer(cell) if isinstance(cell, str) else _layer(cell),
+        layer=_torch_layer(cell) if isinstance(cell, str) else layer_source(cell),
         softmax=tied if dimensions.tied else untied,
         last="self.embeddings" if dimensions.tied else "self.weights",
     )
@@ -155,7 +155,8 @@ def _torch_layer(name: str) -> str:
     )
 
 
-def _layer(cell: Architecture) -> str:
+def layer_source(cell: Architecture) -> str:
+    """The class `Layer` of a cell; it knows torch, nn and UNITS."""
     made = RecurrentCell(cell, 1, 1)
     before = [NAMES[-2 - place] for place in range(made.states)]
     return LAYER.format(

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, linear
 
+from metaqnn.language.cell import RecurrentCell
 from metaqnn.language.model import LanguageModel, TorchCell, states_of
-from metaqnn.language.source import names_of_states
+from metaqnn.language.source import layer_source, names_of_states
+from state_space import Architecture
 
 TORCH_STEPS: dict[type[Any], Callable[..., Any]] = {
     nn.LSTM: torch.lstm_cell,
@@ -32,14 +34,27 @@ class TorchStep(nn.Module):
         names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
         self.weights = nn.ParameterList([getattr(layer, name) for name in names])
 
-    def forward(
-        self, inputs: Tensor, state: tuple[Tensor, ...]
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """As `TorchCell.forward`, of one step."""
+    def forward(self, inputs: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """What the step hands on, the output first; all are of shape (texts, units)."""
         before = state if len(state) > 1 else state[0]
-        after = self.compute(inputs[0], before, *self.weights)
-        ends = after if len(state) > 1 else (after,)
-        return ends[0][None], ends
+        after = self.compute(inputs, before, *self.weights)
+        return tuple(after) if len(state) > 1 else (after,)
+
+
+class WrittenStep(nn.Module):
+    """One step of a cell as the source of an exported model has it, which programs can follow."""
+
+    def __init__(self, cell: Architecture, layer: RecurrentCell, units: int) -> None:
+        """Of a layer, whose weights it gets."""
+        super().__init__()
+        names: dict[str, Any] = {"torch": torch, "nn": nn, "UNITS": units}
+        exec(layer_source(cell), names)
+        self.layer = names["Layer"]()
+        self.layer.load_state_dict(layer.state_dict())
+
+    def forward(self, inputs: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """As `TorchStep.forward`."""
+        return tuple(self.layer.step(inputs, *state))
 
 
 class Step(nn.Module):
@@ -49,16 +64,19 @@ class Step(nn.Module):
         names: Of these tensors.
     """
 
-    def __init__(self, model: LanguageModel) -> None:
-        """Of a model as it is used, whose weights it shares."""
+    def __init__(self, model: LanguageModel, cell: Architecture | str) -> None:
+        """Of a model of a cell."""
         super().__init__()
         self.units = model.dimensions.units
         self.states = states_of(model)
         self.names = names_of_states(self.states)
         self.embeddings = model.embeddings
-        self.layers = nn.ModuleList(
-            TorchStep(layer) if isinstance(layer, TorchCell) else layer for layer in model.layers
-        )
+        self.layers = nn.ModuleList()
+        for layer in model.layers:
+            if isinstance(layer, TorchCell):
+                self.layers.append(TorchStep(layer))
+            elif isinstance(layer, RecurrentCell) and isinstance(cell, Architecture):
+                self.layers.append(WrittenStep(cell, layer, self.units))
         self.weights = model.embeddings if model.weights is None else model.weights
         self.bias = model.bias
 
@@ -70,12 +88,12 @@ class Step(nn.Module):
             state: Each of shape (texts, units).
         """
         left = iter(state)
-        values = embedding(tokens[None], self.embeddings)
+        values = embedding(tokens, self.embeddings)
         after: list[Tensor] = []
         for layer, many in zip(self.layers, self.states, strict=True):
-            values, ends = layer(values, tuple(next(left) for _ in range(many)))
-            after += ends
-        return linear(values[0], self.weights, self.bias), *after
+            values, *memory = layer(values, tuple(next(left) for _ in range(many)))
+            after += (values, *memory)
+        return linear(values, self.weights, self.bias), *after
 
 
 def program(step: Step) -> torch.export.ExportedProgram:
@@ -84,4 +102,5 @@ def program(step: Step) -> torch.export.ExportedProgram:
     state = tuple(torch.zeros(2, step.units) for _ in step.names)
     tokens = torch.zeros(2, dtype=torch.int64)
     shapes = ({0: texts}, tuple({0: texts} for _ in state))
-    return torch.export.export(step, (tokens, *state), dynamic_shapes=shapes)
+    with torch.no_grad():  # nobody asks for gradients of it
+        return torch.export.export(step, (tokens, *state), dynamic_shapes=shapes)

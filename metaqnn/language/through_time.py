@@ -29,9 +29,12 @@ class Passes:
     """
 
     def __init__(self, program: Program) -> None:
-        """Write its functions."""
+        """Its functions are written when they are called first."""
         self.program = program
-        self._forward = write_forward(program)
+
+    @cached_property
+    def _forward(self) -> Any:
+        return write_forward(self.program)
 
     @cached_property
     def _backward(self) -> Any:

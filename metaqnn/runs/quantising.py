@@ -99,7 +99,9 @@ def quantise_finals(
                     row |= {f"int8_{name}": tested[name] for name in tested if name in told}
             rows.append(row)
             progress.advance(task)
-    found = pd.concat([results, pd.DataFrame(rows, index=results.index)], axis=1)
+    more = pd.DataFrame(rows, index=results.index)
+    # a run with a limit has a latency already, of before the training
+    found = results.assign(**{str(name): more[name] for name in more})
     found = found.astype({name: kind for name, kind in BYTES.items() if name in found})
     write_results(finals.path, found)
     return found

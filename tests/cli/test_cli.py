@@ -439,7 +439,7 @@ def test_a_training_that_fails_shows_its_own_traceback(invoke, monkeypatch):
     def broken(*_, **__):
         raise ValueError("no such network")
 
-    monkeypatch.setattr("metaqnn.training.loop.train", broken)
+    monkeypatch.setattr("metaqnn.evaluators.image_lesson.train", broken)
     arguments = ["train", "[SM(10)]", "--device", "cpu"]
     assert "in broken" in invoke("--debug", *arguments).output
     (line,) = invoke(*arguments).output.splitlines()

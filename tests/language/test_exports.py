@@ -138,7 +138,7 @@ def test_a_program_of_any_cell_computes_the_same(seed):
     model, _ = made(cell, layers=1)
     with torch.no_grad():
         wanted, _ = model(texts(), model.start(TEXTS))
-    step = Step(model)
+    step = Step(model, cell)
     start = [torch.zeros(TEXTS, UNITS) for _ in step.names]
     agree(step_by_step(texts(), start, program(step).module()).detach(), wanted)
 
@@ -151,7 +151,7 @@ def test_pt2_and_onnx_compute_the_same_for_any_number_of_texts(tmp_path, cell):
     tokens = texts()
     with torch.no_grad():
         wanted, _ = model(tokens, model.start(TEXTS))
-    states = len(Step(model).names)
+    states = len(Step(model, CELLS[cell]() if cell in CELLS else cell).names)
     start = [torch.zeros(TEXTS, UNITS)] * states
     export(path, tmp_path / "own.pt2")
     extra = {"metaqnn.json": ""}

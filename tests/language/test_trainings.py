@@ -152,7 +152,7 @@ def test_a_cell_is_trained_and_tested_by_itself(tmp_path, text, cell):
 
 def test_options_of_images_are_no_options_of_texts(text):
     refused(call("train", "lstm", "--dataset", text, "--mirror"), "mirror is an option of")
-    refused(call("train", "lstm", "--dataset", text, "--init-from", "x"), "init-from is x")
+    refused(call("train", "lstm", "--dataset", text, "--init-from", "x"), "x cannot be read")
     refused(call("train", "--dataset", text), "say which cell")
     refused(call("train", "lstm", "--dataset", text, "--recipe", "practical"), "is not one of")
     refused(call("train", "[SM(10)]", "--bptt", 3), "bptt is an option of the evaluator language")
@@ -202,6 +202,18 @@ def test_more_is_trained_only_where_it_is_new_and_bad_input_is_told(run):
     refused(call("finalize", run, "--train-limit", 3), "train-limit is an option of")
     refused(call("finalize", run, "--scale", "filters=3"), "it has one size")
     refused(call("finalize", run, "--network", "nasnet-a"), "reads no images")
+    refused(call("finalize", run, "--int8"), "int8 is for networks that read images")
+    refused(call("finalize", run, "--grid", "mirror=true"), "no recipe has mirror")
+
+
+def test_the_best_settings_of_a_text_are_those_of_the_lowest_perplexity(run):
+    options = ["--grid", "learning-rate=0.00001,0.01", "--name", "g", "--epochs", 2]
+    assert call("finalize", run, "-k", 1, *options).exit_code == 0
+    table = pd.read_csv(run / "final" / "g" / "grid.csv")
+    assert table["learning_rate"].tolist() == [0.01, 0.00001]
+    assert table["perplexity"].is_monotonic_increasing
+    other = ["--learning-rate", 0.00001, "--name", "g", "--epochs", 2]
+    refused(call("finalize", run, "-k", 1, *other), "learning-rate is 0.01 there and 1e-05 here")
 
 
 def test_python_does_the_same(run, tmp_path):

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 import metaqnn
 from metaqnn.cli import main
+from metaqnn.evaluators.examinations import ImageExamination
 from metaqnn.executors.in_process import InProcess
 from metaqnn.reports.top_k import best_networks
 from metaqnn.runs.finals import Finals
@@ -67,8 +68,19 @@ def plan(folder, name, values):
     return plan_grid(open_run(folder), "search", name, changes, None, values)
 
 
-def test_the_best_on_validation_images_is_the_recipe_of_the_final_trainings(folder, trained):
+def test_the_best_on_validation_images_is_the_recipe_of_the_final_trainings(
+    folder, trained, monkeypatch
+):
+    tested = []
+    answer = ImageExamination.answer
+
+    def note(examination, *arguments):
+        tested.append(len(trained))
+        return answer(examination, *arguments)
+
+    monkeypatch.setattr(ImageExamination, "answer", note)
     results, output = finalize(folder, "both", *GRID, "-k", "2")
+    assert tested == [6, 6], "the test images are for the two, when all six trainings are over"
     assert [images for images, _ in trained] == [1150] * 4 + [1437] * 2
     tried = [(recipe.learning_rate, recipe.batch_size) for _, recipe in trained]
     assert tried[:4] == SETTINGS

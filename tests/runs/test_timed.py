@@ -170,8 +170,9 @@ def test_the_last_network_is_the_widest_that_is_trained_for_long_enough(
     if fits < timed.SHORT:
         # as many images as there is time for, in more epochs than that
         assert epochs == timed.HOPE * timed.SHORT
+        # some of the time goes by meanwhile
         assert recipe.epoch_images == pytest.approx(
-            max(recipe.batch_size, 300 * fits / timed.SHORT), abs=1
+            max(recipe.batch_size, 300 * fits / timed.SHORT), rel=0.1
         )
     else:
         assert recipe.epoch_images is None

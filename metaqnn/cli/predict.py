@@ -12,7 +12,9 @@ from metaqnn.reports.formats import Format, render_cells, render_exactly
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "pictures", metavar="FILES...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 @click.option(
     "--trust",
     is_flag=True,
@@ -21,13 +23,13 @@ from metaqnn.reports.formats import Format, render_cells, render_exactly
 )
 @format_option
 def predict(model: Path, pictures: tuple[Path, ...], trust: bool, form: Format) -> None:
-    """Classify PICTURES with MODEL, a file that `metaqnn export` wrote.
+    """Classify the pictures in FILES with MODEL, a file that `metaqnn export` wrote.
 
-    Of a language model PICTURES are files of text, and what is said is how well it predicts them.
+    Of a language model FILES are texts, and what is said is how well it predicts them.
 
-    PICTURES are files, folders of them, or .npy arrays of images. They are prepared as those of the
-    training were: turned upright, resized to what the network reads, made grey where it reads one
-    channel. Files that cannot be read are named and left out; then the exit code is 1.
+    Else FILES are pictures, folders of them, or .npy arrays of images. They are prepared as those
+    of the training were: turned upright, resized to what the network reads, made grey where it
+    reads one channel. Files that cannot be read are named and left out; then the exit code is 1.
 
     A .pt2 or .py file can run any code when it is read, and is only read with --trust; .onnx and
     .safetensors files run none. Tables and CSV have names as terminals and spreadsheets may have

@@ -175,12 +175,13 @@ def _layer(text: str, position: int, rules: _Rules) -> tuple[Layer, int]:
     """The layer that starts at position, and where the text goes on behind it."""
     name = _NAME.match(text, position)
     known = None if rules.known is None else {**rules.known, **rules.cells}
+    names = ", ".join(filter(None, known or ()))  # what does nothing may have no name
     if name is None:
-        one_of = "" if known is None else f", one of {', '.join(known)}"
+        one_of = "" if known is None else f", one of {names}"
         raise _error(text, position, f"expected a layer{one_of}")
     op = name.group()
     if known is not None and op not in known:
-        raise _error(text, position, f"unknown layer {op!r}, known: {', '.join(known)}")
+        raise _error(text, position, f"unknown layer {op!r}, known: {names}")
     arguments = _ARGUMENTS.match(text, name.end())
     values = list(_VALUE.finditer(text, *arguments.span(1))) if arguments else []
     if len(values) == 1 and not values[0].group().strip():

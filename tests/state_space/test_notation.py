@@ -146,5 +146,5 @@ def test_without_known_layers_any_name_may_have_any_numbers():
     ]
     with pytest.raises(NotationError, match="character 4: a number of X must be 1 or more"):
         notation.read("[X(0)]")
-    with pytest.raises(NotationError, match="character 2: unknown layer 'X', known: Y"):
-        notation.read("[X(1)]", {"Y": ("size",)})
+    with pytest.raises(NotationError, match="character 2: unknown layer 'X', known: Y, Z$"):
+        notation.read("[X(1)]", {"Y": ("size",), "": (), "Z": ()})

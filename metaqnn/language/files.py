@@ -80,7 +80,11 @@ def load_model(path: Path) -> tuple[LanguageModel, tuple[str, ...], str]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         model = LanguageModel(cell, dimensions, torch.Generator())
         model.load_state_dict(tensors)
-    except (OSError, SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
+    except SafetensorError as error:
+        raise MetaqnnError(
+            f"{path} cannot be read: no .safetensors file of a language model: {error}"
+        ) from None
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise MetaqnnError(f"{path} cannot be read: {reason:.300}") from None
     except MetaqnnError as error:

@@ -56,6 +56,11 @@ class Facts:
         Raises:
             MetaqnnError: Something is missing or makes no sense.
         """
+        if "kind" in metadata:
+            kind = str(metadata["kind"])  # such as a language model
+            raise MetaqnnError(
+                f"a {kind!r:.40}: metaqnn predict and generate read its .safetensors file alone"
+            )
         try:
             architecture = metadata["architecture"]
             names = ("input_shape", "classes", "mean", "deviation")

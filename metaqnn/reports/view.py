@@ -94,7 +94,7 @@ class View:
         weights = self._weights(rank, final)
         if is_model(weights):
             raise MetaqnnError(
-                f"{weights} is a language model: export writes it to a file of PyTorch, which "
+                f"{weights} is a language model: export writes it as .safetensors, which "
                 "`metaqnn generate` and `metaqnn predict` use too"
             )
         return load(weights)

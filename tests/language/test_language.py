@@ -265,7 +265,10 @@ def test_a_text_of_ones_own_is_searched_for(tmp_path, agent, space, form):
     scored = json.loads(call("predict", model, file, "--format", "json").output)
     assert scored[0]["tokens"] == 400
     assert 2 < scored[0]["perplexity"] < 15
-    refused(call("generate", file), "cannot be read")
+    refused(call("generate", file), "cannot be read: no .safetensors file of a language model")
+    step = tmp_path / "step.onnx"
+    assert call("export", run, "--to", step).exit_code == 0
+    refused(call("predict", step, file), "a 'language model': metaqnn predict and generate read")
     file.write_text("other words\n" * 100)
     refused(call("resume", run, "--budget", 3), "has another text than that of the run")
 

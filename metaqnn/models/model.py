@@ -59,7 +59,8 @@ class Facts:
         if "kind" in metadata:
             kind = str(metadata["kind"])  # such as a language model
             raise MetaqnnError(
-                f"a {kind!r:.40}: metaqnn predict and generate read its .safetensors file alone"
+                f"a {kind!r:.40}, no network of images; metaqnn predict and generate read it as "
+                ".safetensors"
             )
         try:
             architecture = metadata["architecture"]

@@ -7,7 +7,7 @@ import click
 
 from metaqnn.environment import check_content, read_data
 from metaqnn.reports.chance import advise
-from metaqnn.reports.classes import list_final_classes, render_classes
+from metaqnn.reports.classes import list_final_classes, reads_images, render_classes
 from metaqnn.reports.distinct import distinct
 from metaqnn.reports.finals import render as render_finals
 from metaqnn.reports.finals import summarise
@@ -103,8 +103,10 @@ def _train_last(run: Run, clock: Clock, *, quiet: bool) -> None:
             rows = list_final_classes(finals.path, run.task.outputs)
             click.echo(f"\n{render_classes(rows)}")
         final = f" --final {finals.path.name}"
+    # of a language model .onnx is one step, which neither predict nor generate reads
+    suffix = "onnx" if reads_images(run) else "safetensors"
     click.echo(
-        f"\n`metaqnn export {where}{final} --to network.onnx` takes it home; `metaqnn resume "
+        f"\n`metaqnn export {where}{final} --to network.{suffix}` takes it home; `metaqnn resume "
         f"{where}` goes on for another {run.config.run.time_limit}"
     )
 

@@ -207,7 +207,9 @@ def list_commands(run: Run, environment: Mapping[str, Any]) -> list[tuple[str, s
         "Its figures as files:": ["metaqnn", "plot", folder],
     }
     if trains(run):
-        export = ["metaqnn", "export", folder, "--rank", "1", "--to", "model.onnx"]
+        # of a language model .onnx is one step, which neither predict nor generate reads
+        file = "model.onnx" if reads_images(run) else "model.safetensors"
+        export = ["metaqnn", "export", folder, "--rank", "1", "--to", file]
         if can_finalize(run):
             final = ["metaqnn", "finalize", folder, "-k", "5", "--ensemble", "5"]
             on_all = ", on all images," if reads_images(run) else ""

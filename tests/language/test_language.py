@@ -254,6 +254,7 @@ def test_a_text_of_ones_own_is_searched_for(tmp_path, agent, space, form):
     assert "next h" in call("show", shown[0]["network"]).output
     assert shown[0]["perplexity"] <= shown[1]["perplexity"]
     assert call("report", run).exit_code == 0
+    assert "--to model.safetensors" in (run / "report.html").read_text()
     model = tmp_path / "model.safetensors"
     assert call("export", run, "--to", model).exit_code == 0
     refused(call("export", run, "--to", tmp_path / "a.pth"), "the suffix of a language model is")
@@ -268,7 +269,7 @@ def test_a_text_of_ones_own_is_searched_for(tmp_path, agent, space, form):
     refused(call("generate", file), "cannot be read: no .safetensors file of a language model")
     step = tmp_path / "step.onnx"
     assert call("export", run, "--to", step).exit_code == 0
-    refused(call("predict", step, file), "a 'language model': metaqnn predict and generate read")
+    refused(call("predict", step, file), "a 'language model', no network of images")
     file.write_text("other words\n" * 100)
     refused(call("resume", run, "--budget", 3), "has another text than that of the run")
 
@@ -318,6 +319,7 @@ def test_a_text_has_a_model_when_the_time_is_over(tmp_path):
     assert done.exit_code == 0, done.output
     assert time.monotonic() - began < 45  # of which much is not ours where others work too
     assert "is trained anew on the whole text" in done.output
+    assert "--final timed-1 --to network.safetensors` takes it home" in done.output
     run, model = tmp_path / "a-1", tmp_path / "model.safetensors"
     assert call("export", run, "--final", "timed-1", "--to", model).exit_code == 0
     assert load_model(model)[0].dimensions.units == 8

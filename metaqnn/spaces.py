@@ -16,6 +16,14 @@ from state_space.settings import suggestion
 
 PRESETS = files("state_space") / "presets"
 
+IMAGE = 3
+"""Dimensions of an image: channels, height and width."""
+
+NO_TEXTS = (
+    "its networks read images, and the data is none; texts are read by the cells of "
+    "recurrent-small, nas-ptb, enas-small and enas-ptb"
+)
+
 SPACES: Table[type[Space[Any]]] = Table(
     "kind of space",
     {
@@ -119,5 +127,7 @@ def bind_space(mapping: Mapping[str, Any], shape: tuple[int, ...], outputs: int)
     kind = SPACES.find(name.removesuffix(MADE))
     try:
         return scaled(kind.from_mapping(keys, shape, outputs), mapping.get("scale", {}))
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, IndexError) as error:
+        if kind.trainable and len(shape) != IMAGE:
+            raise MetaqnnError(f"space: {NO_TEXTS}") from None
         raise MetaqnnError(f"space: {error}") from None

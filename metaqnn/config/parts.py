@@ -214,7 +214,7 @@ def unknown_option(
     parts = " and ".join(part for _, part in owners)
     if role == "stopper":
         return f"{key} is an option of --{parts}, which is not asked for"
-    there = given.get(role, next(each.default for each in ROLES if each.name == role))
+    there = next(each for each in ROLES if each.name == role).chosen(given)
     return f"{key} is an option of the {role} {parts}, and the {role} is {there}"
 
 

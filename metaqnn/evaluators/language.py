@@ -20,6 +20,7 @@ from metaqnn.language.presets import NAMES, preset
 from metaqnn.language.recipe import SCORES, UNITS, WORDS, LanguageRecipe
 from metaqnn.options import Section, fields_of
 from metaqnn.registry import resolve
+from metaqnn.spaces import NO_TEXTS
 from metaqnn.task import Task
 from replay import Outcome
 from state_space import Space
@@ -103,6 +104,8 @@ class LanguageEvaluator(Trainer):
         cls, options: LanguageOptions, space: Space[Any], task: Task, place: Place
     ) -> Self:
         """The evaluator of a run, on the device that is there."""
+        if space.trainable:
+            raise MetaqnnError(f"space: {NO_TEXTS}")
         return cls(options.text, options.recipe, place)
 
     @classmethod

@@ -123,8 +123,8 @@ class Rules:
         limited = (options.max_parameters, options.max_flops, options.measures_latency)
         if not space.trainable and any(limited):
             raise MetaqnnError(
-                "max-parameters, max-flops and latencies need networks that can be built, not only "
-                "looked up"
+                "max-parameters, max-flops and latencies need networks that read images and can be "
+                "built, not only looked up; cells that read texts have match-parameters"
             )
         reward = partial(_reward, REWARDS.find(options.reward), options)
         chance = task.score.chance or 0.0

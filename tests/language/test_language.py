@@ -356,3 +356,21 @@ def test_images_and_texts_are_not_taken_for_each_other(tmp_path):
     refused(call("run", "--dataset", "ptb"), "--data-dir must say")
     refused(call("train", "[SM(10)]", "--dataset", file), "unknown layer 'SM'")
     refused(call("train", "nascell", "--dataset", "digits"), "there is no network 'nascell'")
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("--image-size", 32), "of the evaluator train, and the evaluator is language"),
+        (("--space", "digits"), "space: its networks read images, and the data is none"),
+        (("--space", "block-qnn-small"), "space: its networks read images, and the data is none"),
+        (("--space", "nasnet-small"), "space: its networks read images, and the data is none"),
+        (("--max-parameters", 1000), "cells that read texts have match-parameters"),
+    ],
+)
+def test_what_is_for_images_is_refused_with_a_text(tmp_path, options, problem):
+    file = tmp_path / "own.txt"
+    file.write_text("so it goes\n" * 300)
+    places = ("--tokens", "characters", "--budget", 1, "--results-dir", tmp_path / "results")
+    refused(call("run", "--dataset", file, *places, *options), problem)
+    assert not (tmp_path / "results").exists() or not any((tmp_path / "results").iterdir())

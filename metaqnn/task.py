@@ -54,9 +54,6 @@ SCALES = {
 a token, in nats, the perplexity or the bits."""
 
 
-LIKELIHOODS = ("perplexity", "bits")
-"""Scales of scores of which no answer is right or wrong."""
-
 TAKEN = frozenset(
     (
         *("number", "walk", "stage", "digest", "seed", "note", "imported", "refused", "finished"),
@@ -147,11 +144,11 @@ class Score:
     @property
     def tested(self) -> str:
         """The column of tests: the share of wrong answers; of what predicts tokens the score."""
-        return f"test_{self.column}" if self.scale in LIKELIHOODS else "test_error"
+        return f"test_{self.column}" if self.is_likelihood else "test_error"
 
     def show_tested(self, value: float) -> str:
         """A value of that column for people."""
-        return self.format(value) if self.scale in LIKELIHOODS else f"{value:.2%}"
+        return self.format(value) if self.is_likelihood else f"{value:.2%}"
 
     @property
     def word(self) -> str:

@@ -32,7 +32,8 @@ def with_volumes(
     The box is that of all networks of all searches, so that every search has the same.
 
     Args:
-        table: Its rows of the network handed over have them, the others none.
+        table: Its rows of the network handed over have them, the others none, nor those of agents
+            none of whose networks has known costs.
         searches: As `metaqnn.comparison.searches.read_searches` gives them.
         measure: What counts of a network.
         costs: Metrics.
@@ -41,19 +42,22 @@ def with_volumes(
         With the columns hypervolume, the mean over the seeds, hypervolume_low and hypervolume_high,
         of its interval, and hypervolume_of, the box in words; as it was where no costs are known.
     """
-    known = searches.assign(score=searches[measure.column]).dropna(subset=["score"])
-    known = known[known["confirmation"] == 0]
-    known = known.dropna(subset=[cost for cost in costs if cost in known])
-    box = Box.around(known, costs, measure.score) if costs else None
+    first = searches[searches["confirmation"] == 0]
+    first = first.assign(score=first[measure.column])
+    first["known"] = (
+        first[["score", *(cost for cost in costs if cost in first)]].notna().all(axis=1)
+    )
+    box = Box.around(first[first["known"]], costs, measure.score) if costs else None
     if box is None:
         return table
     parts = []
     for key, at in table[table["choice"] == "handed over"].groupby("budget"):
-        own = serving(known, int(str(key))).groupby(SEARCH)
-        volumes = pd.Series({search: box.volume(networks) for search, networks in own})
-        volumes.index.names = SEARCH
+        own = serving(first, int(str(key))).groupby(SEARCH)
+        found = {search: box.volume(networks[networks["known"]]) for search, networks in own}
         for agent, row in zip(at["agent"], at.index, strict=True):
-            values = np.array(volumes.xs(agent, level="agent"), dtype=np.float64)
+            if not first.loc[first["agent"] == agent, "known"].any():
+                continue
+            values = np.array([volume for search, volume in found.items() if search[0] == agent])
             low, high = mean_interval(values)
             parts.append(
                 {"row": row, "hypervolume": values.mean(), "hypervolume_low": float(low)}

@@ -13,6 +13,7 @@ from state_space.notation import NotationError, read
 from state_space.recurrent import (
     ACTIVATIONS,
     COMBINE,
+    HIDDEN,
     INPUT,
     LINEAR,
     MEMORY,
@@ -62,11 +63,16 @@ def read_cell(text: str) -> Architecture | str:
         cell = read(text, dict.fromkeys((LINEAR, *OPS), ()), inputs=-MEMORY)
     except NotationError as error:
         raise MetaqnnError(str(error)) from None
+    for node in cell.nodes:
+        wanted = 1 if node.op == LINEAR else OPS[node.op].inputs
+        if wanted not in (None, len(node.inputs)):
+            raise MetaqnnError(f"{text!r}: {node.op} reads {len(node.inputs)} values, not {wanted}")
     reads = {source for node in cell.nodes for source in node.inputs} | {*cell.outputs}
     maps = {source for node in cell.nodes if node.op == LINEAR for source in node.inputs}
-    if INPUT not in maps or min(reads) < -1 - len(cell.outputs):
+    states = len(cell.outputs)
+    if INPUT not in maps or states > len((HIDDEN, MEMORY)) or min(reads) < -1 - states:
         raise MetaqnnError(
             f"{text!r} is no cell: it must map -1, the input, and read of -2 and -3 only as many "
-            "as it has outputs"
+            "as it has outputs, which are one or two"
         )
     return cell

@@ -18,12 +18,14 @@ class Op:
         reads: What `gradients` reads beside the gradient, "value" or "inputs"; the rest may be
             None.
         in_place: Writes the value over its one input.
+        inputs: How many it has; None is any number.
     """
 
     compute: Callable[..., Tensor]
     gradients: Callable[..., tuple[Tensor, ...]]
     reads: str = ""
     in_place: Callable[[Tensor], Tensor] | None = None
+    inputs: int | None = 1
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """The value."""
@@ -54,9 +56,11 @@ def _highway(
 
 
 OPS = {
-    "ADD": Op(torch.add, lambda gradient, *_: (gradient, gradient)),
-    "MUL": Op(torch.mul, lambda gradient, _, a, b: (gradient * b, gradient * a), "inputs"),
-    "LARGER": Op(torch.maximum, _larger, "inputs"),
+    "ADD": Op(torch.add, lambda gradient, *_: (gradient, gradient), inputs=2),
+    "MUL": Op(
+        *(torch.mul, lambda gradient, _, a, b: (gradient * b, gradient * a), "inputs"), inputs=2
+    ),
+    "LARGER": Op(torch.maximum, _larger, "inputs", inputs=2),
     "TANH": Op(
         *(torch.tanh, lambda gradient, value, _: (_tanh(gradient, value),), "value"), torch.tanh_
     ),
@@ -68,7 +72,9 @@ OPS = {
         *(torch.relu, lambda gradient, value, _: (_relu(gradient, value, 0),), "value"), torch.relu_
     ),
     "SIN": Op(torch.sin, lambda gradient, _, a: (gradient * torch.cos(a),), "inputs"),
-    "MEAN": Op(lambda *values: torch.stack(values).mean(0), _mean),
-    "HIGHWAY": Op(lambda gate, new, old: torch.lerp(old, new, gate), _highway, "inputs"),
+    "MEAN": Op(lambda *values: torch.stack(values).mean(0), _mean, inputs=None),
+    "HIGHWAY": Op(
+        *(lambda gate, new, old: torch.lerp(old, new, gate), _highway, "inputs"), inputs=3
+    ),
 }
 """By name."""

@@ -80,7 +80,8 @@ def write_backward(program: Program) -> Callable[..., tuple[Tensor, ...]]:
         for number in range(len(program.products))
     ]
     lines += [f"{_joined(after)} = of_state", "for step in range(len(kept) - 1, -1, -1):"]
-    lines += [f"    {_joined(map(_name, program.kept))} = kept[step]"]
+    if program.kept:
+        lines += [f"    {_joined(map(_name, program.kept))} = kept[step]"]
     known: set[int] = set()
     parts = [*zip(program.outputs, after, strict=True), (program.outputs[0], "of_outputs[step]")]
     lines += [f"    {_added(known, slot, part)}" for slot, part in parts]

@@ -14,7 +14,7 @@ Scores the next of {tokens:,} tokens, {unit}, at each place of texts that are re
     net = load()
     scores, state = net(tokens, net.start(texts=1))  # tokens of shape (steps, texts)
 
-The weights, and the vocabulary, lie in {weights}.
+The weights, and the vocabulary, lie in the file that `load` names.
 """
 
 import json

@@ -66,6 +66,18 @@ def test_every_search_has_the_share_of_one_box_by_hand():
     assert "0.2250" in text
 
 
+def test_a_search_in_which_all_failed_covers_nothing_and_unknown_costs_none():
+    failed = search_frame("a", 2, [np.nan, np.nan], [1, 10])
+    other = search_frame("c", 0, [0.5, 0.6], [np.nan, np.nan])
+    searches = pd.concat([SEARCHES, failed, other], ignore_index=True)
+    table = compare(searches, (2,), MEASURE, ["a", "b", "c"], "a")
+    table = with_volumes(table, searches, MEASURE, ("parameters",))
+    found = table.set_index(["choice", "agent"])["hypervolume"]["handed over"]
+    assert found["a"] == pytest.approx((0.25 + 0.2 + 0) / 3)
+    assert found["b"] == pytest.approx((0.125 + 0.45) / 2)
+    assert np.isnan(found["c"])
+
+
 def test_without_objectives_or_costs_the_table_stays_as_it_is():
     table = compare(SEARCHES, (2,), MEASURE, ["a", "b"], "a")
     assert with_volumes(table, SEARCHES, MEASURE, ()) is table

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
+from metaqnn.errors import MetaqnnError
 from metaqnn.language.cell import RecurrentCell
 from metaqnn.language.model import Dimensions, LanguageModel, TorchCell, parameters, units_for
 from metaqnn.language.named import CELLS
+from metaqnn.language.notation import read_cell
 from metaqnn.language.ops import OPS
 from metaqnn.spaces import bind_space
 from state_space import Architecture, Node, random_walk
@@ -285,6 +287,33 @@ def test_a_cell_is_read_back_from_both_of_its_texts(space, seed):
     walk = random_walk(space, np.random.default_rng(seed))
     assert space.parse(space.text(walk)) == walk
     assert space.parse(space.architecture(walk).text) == walk
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[LIN, ADD]", "ADD reads 1 values, not 2"),
+        ("[LIN, LIN@-2, TANH@0,1]", "TANH reads 2 values, not 1"),
+        ("[LIN, LIN@-2, LIN@0,1]", "LIN reads 2 values, not 1"),
+        ("[LIN, LIN@-2, HIGHWAY@0,1]", "HIGHWAY reads 2 values, not 3"),
+        ("[LIN, TANH] -> 1,1,0", "which are one or two"),
+    ],
+)
+def test_a_text_that_is_no_cell_is_refused_where_it_is_read(text, reason):
+    with pytest.raises(MetaqnnError, match=reason):
+        read_cell(text)
+
+
+@pytest.mark.parametrize("text", ["[LIN]", "[LIN, MEAN]"])
+def test_a_cell_whose_gradients_read_no_value_learns(text):
+    cell = RecurrentCell(read_cell(text), 3, 2)
+    (weights,) = cell.parameters()
+    torch.nn.init.ones_(weights)
+    inputs = torch.arange(12.0).reshape(2, 2, 3)
+    outputs, _ = cell(inputs, (torch.zeros(2, 2),))
+    outputs.sum().backward()
+    # the sum of all inputs, for every unit: 0 + 3 + 6 + 9, 1 + 4 + 7 + 10, 2 + 5 + 8 + 11
+    assert weights.grad.tolist() == [[18, 22, 26]] * 2
 
 
 def test_trees_of_base_8_are_as_many_as_published():

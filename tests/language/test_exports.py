@@ -119,6 +119,14 @@ def test_the_source_stands_by_itself(tmp_path, cell, tied):
     agree(again(tokens, again.start(TEXTS))[0], model(tokens, model.start(TEXTS))[0])
 
 
+def test_the_source_has_no_code_of_the_name_of_its_file():
+    name = 'a""" + \\N{x} + """.safetensors'
+    source = write_source("lstm", Dimensions(TOKENS, UNITS, 1), "words", name)
+    module = {"__file__": "x.py", "__name__": "x"}
+    exec(source, module)
+    assert module["load"].__defaults__[0].name == name
+
+
 def test_the_equations_of_nascell_are_readable():
     """One line a node: a combination and its activation, the memory in the way of the paper."""
     cell = CELLS["nascell"]()

@@ -232,11 +232,12 @@ def block_qnn(outcome: Outcome, options: RewardOptions) -> float:
 def mnasnet(outcome: Outcome, options: RewardOptions) -> float:
     """The score times (latency / target)^w (Tan et al. 2019, equations 2 and 3).
 
-    Without a latency, as where a training failed, it is the score alone.
+    A score below 0, of which nothing is said there, is divided by it, so that slower is worse of
+    those too. Without a latency, as where a training failed, it is the score alone.
     """
     ratio = _ratio(outcome, options)
-    above = options.latency_exponent
-    return float(outcome.best * ratio ** (above if ratio > 1 else options.latency_exponent_below))
+    exponent = options.latency_exponent if ratio > 1 else options.latency_exponent_below
+    return float(outcome.best * ratio ** (exponent if outcome.best > 0 else -exponent))
 
 
 def tunas(outcome: Outcome, options: RewardOptions) -> float:

@@ -110,6 +110,17 @@ def test_mnasnet_hard_by_hand():
     assert reward({LATENCY: 0.010}) == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize("reward", ["mnasnet", "mnasnet-hard", "tunas"])
+@pytest.mark.parametrize("score", [-2.0, 0.0, 0.8])
+def test_no_reward_is_higher_of_a_network_that_is_too_slow(reward, score):
+    """Of scores below 0 too, such as the negative loss of an evaluator of one's own."""
+    found = rules_of(make_space("digits"), image_task(), target_latency="5ms", reward=reward)
+    rewards = [found.reward(Outcome({LATENCY: slow}, (score,))) for slow in (0.005, 0.01, 0.05)]
+    assert rewards == sorted(rewards, reverse=True)
+    assert rewards[0] == pytest.approx(score)
+    assert len(set(rewards)) == (1 if score == 0 and reward != "tunas" else 3)
+
+
 def test_tunas_by_hand():
     """Bender et al. 2020: acc + beta |LAT / T - 1|, here with beta = -0.1 and -0.5."""
     reward = rules_of_target(reward="tunas")

@@ -41,7 +41,7 @@ def test_numbers_and_paths(tmp_path):
 @pytest.mark.parametrize(
     "options",
     [
-        {"dataset": (PIXELS, LABELS)},
+        {"dataset": (PIXELS, LABELS, PIXELS)},
         {"dataset": PIXELS},
         {"budget": np.float64(1.5)},
         {"shape": np.zeros((3, 3)), "classes": 2},

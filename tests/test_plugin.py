@@ -158,7 +158,7 @@ def test_the_page_speaks_of_no_images_where_there_are_none(folder, tmp_path):
     assert "time of training" not in shown  # there is none
     assert "finalize" not in page[page.index('id="commands"') :]
     result = CliRunner().invoke(main, ["finalize", str(folder)])
-    refused(result, "only what metaqnn has trained on images it trains in the end")
+    refused(result, "only what metaqnn has trained it trains in the end")
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,8 @@ def columns_of(score: Score) -> dict[str, Column]:
         TESTED: (score.tested, tested),
     }
     # a score of that name, of those who measure it themselves, is in its place
-    own = {name: column for name, column in COLUMNS.items() if name != score.column}
-    return dict(named.get(name, (name, column)) for name, column in own.items())
+    others = {name: (name, column) for name, column in COLUMNS.items() if name != score.column}
+    return dict({**others, **named}[name] for name in COLUMNS if name in {*others, *named})
 
 
 def sort_column(name: str, score: Score) -> str:

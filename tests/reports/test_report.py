@@ -28,6 +28,7 @@ from metaqnn.reports.recurrent_drawing import is_recurrent
 from metaqnn.runs.results import COUNTS, FINAL, columns_of, write_results
 from metaqnn.runs.run import open_run
 from metaqnn.storage import lock_folder
+from metaqnn.task import accuracy
 from replay import Outcome
 from state_space import random_walk
 from tests.helpers.commands import refused
@@ -169,7 +170,7 @@ def test_the_last_training_has_a_section_once_there_is_one(tmp_path):
         *({**shared, **network, "seed": seed, "test_error": seed / 100} for seed in (1, 3)),
         {**shared, "seed": 1, "network": evil, "test_error": 0.015},
     ]
-    write_results(folder, pd.DataFrame(rows, columns=list(columns_of("accuracy"))).astype(COUNTS))
+    write_results(folder, pd.DataFrame(rows, columns=list(columns_of(accuracy()))).astype(COUNTS))
     text = render_page(run, k=10)
     page = check(text)
     assert "(final/short)" in page.text

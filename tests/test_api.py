@@ -85,6 +85,7 @@ def test_asked_and_told_by_hand_is_the_search_of_the_loop(tmp_path, agent, space
     assert state(by_hand) == state(whole)
 
 
+@pytest.mark.slow
 def test_reopened_after_every_step_it_is_the_same_search(tmp_path):
     whole = make_search(tmp_path / "whole", budget=15)
     whole.run()

@@ -93,6 +93,7 @@ def test_the_parts_keep_the_laws(mosaic):
     testing.check_evaluator(evaluator.Likelihood(), networks, evaluator.PERPLEXITY)
 
 
+@pytest.mark.slow
 def test_the_best_networks_have_the_lowest_perplexities(folder):
     best = pd.read_csv(StringIO(call("top-k", folder, "-k", "20", "--format", "csv")))
     assert best["perplexity"].is_monotonic_increasing
@@ -175,6 +176,7 @@ def test_a_score_has_words_of_its_own(score, word, header, caption):
     assert sort_column(word, score) == sort_column(header, score) == "score"
 
 
+@pytest.mark.slow
 def test_the_figures_have_perplexities_on_their_axes(site, tmp_path):
     """With Q-learning, which has all figures but those of costs and of field sizes."""
     options = ["--space", "mosaic", "--evaluator", "likelihood", "--budget", "20", "--quiet"]
@@ -238,6 +240,7 @@ def test_the_space_is_described_without_its_states(site):
     assert "more than can be counted by states" in text and "rows of the Q-table" not in text
 
 
+@pytest.mark.slow
 def test_places_of_classes_are_the_same_as_names(folder, tmp_path):
     call("run", *PLACES, *RUN, "--name", "p", "--results-dir", tmp_path)
     call("resume", tmp_path / "p", "--budget", "20", "--quiet")
@@ -506,6 +509,7 @@ def test_an_object_that_does_not_tell_its_score_is_refused(mosaic):
 # stopping
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stopper", "columns"),
     [

@@ -27,6 +27,7 @@ def earlier(tmp_path, invoke):
     return tmp_path / "results" / "first"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agent", ["q-learning", "evolution"])
 def test_a_wider_space_learns_from_an_earlier_run(earlier, invoke, agent):
     arguments = ["--agent", agent, "--budget", "2", "--replay-from", str(earlier)]

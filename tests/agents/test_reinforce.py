@@ -177,6 +177,7 @@ def objective_gradient(policy, walks, advantages, entropy):
     return torch.autograd.grad(objective, list(policy.parameters()), materialize_grads=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bound", [0.0, 0.5])
 def test_the_gradient_agrees_with_finite_differences(bound):
     policy = make_policy(Layers(4), bound=bound)
@@ -223,6 +224,7 @@ def test_a_batch_of_different_lengths_has_the_mean_of_the_single_gradients():
         torch.testing.assert_close(gradient, sum(parts) / 3, rtol=0, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_an_update_is_a_step_of_adam_up_the_objective():
     # Adam's first step is rate * g / (|g| + 1e-8)
     agent = Reinforce(

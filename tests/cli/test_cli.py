@@ -56,6 +56,7 @@ def test_a_run_leaves_all_that_describes_it(finished, tmp_path):
     assert tomllib.loads((folder / "space.toml").read_text())["made-for"] == "digits"
 
 
+@pytest.mark.slow
 def test_the_configuration_of_a_run_runs_again_and_the_command_line_wins(finished, tmp_path):
     config = str(tmp_path / "results" / "r" / "config.toml")
     assert finished("run", "--config", config, "--name", "same", "--quiet").exit_code == 0
@@ -546,6 +547,7 @@ def test_a_search_of_a_table_needs_no_images_and_resumes_with_the_same_table_onl
     assert not (tmp_path / "results" / "u").exists()
 
 
+@pytest.mark.slow
 def test_human_designs_are_trained_first_and_large_networks_refused(invoke, tmp_path):
     designs = ["[C(8,3,1), P(2,2), SM(10)]", "[GAP(10), SM(10)]"]
     options = [option for text in designs for option in ("--start-from", text)]

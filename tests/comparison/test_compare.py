@@ -192,6 +192,7 @@ def test_a_comparison_leaves_all_that_describes_it(finished, table_file):
     assert open_comparison(folder).budgets == (5, 10)
 
 
+@pytest.mark.slow
 def test_the_table_is_that_of_the_files(finished):
     """The same numbers from the files, with neither pandas nor the code under test."""
     folder, printed = finished
@@ -248,6 +249,7 @@ def test_one_job_finds_what_two_find(tmp_path, finished, table_file):
         assert untimed(other.read_text()) == untimed(path.read_text())
 
 
+@pytest.mark.slow
 def test_all_searches_of_the_folder_are_in_the_table(folder, table_file):
     """Also those that something else wrote."""
     for seed in range(3):
@@ -281,6 +283,7 @@ def test_costs_are_in_the_table(folder, table_file):
         assert row["share_until"] == there / 3
 
 
+@pytest.mark.slow
 def test_a_folder_without_times_is_read(folder, table_file):
     for path in times(folder):
         pd.read_csv(path, dtype=str).drop(columns="agent_seconds").to_csv(path, index=False)
@@ -342,6 +345,7 @@ def test_code_that_only_the_folder_names_is_not_imported(folder, table_file, mon
     assert not Path("code has run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("agents", "more", "parts"),
     [
@@ -362,6 +366,7 @@ def test_bad_input_is_told_in_one_line(tmp_path, table_file, agents, more, parts
     assert not (tmp_path / "c").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_search_is_named(folder, table_file):
     search_path(folder, "random", 10, 1).write_text("number,reward\n1,0.5\n")
     refused(call(folder, table_file), "budget-10-seed-1.csv")
@@ -374,6 +379,7 @@ def test_two_processes_cannot_work_on_one_comparison(folder, table_file):
         refused(call(folder, table_file), "another process is working on")
 
 
+@pytest.mark.slow
 def test_a_search_that_cannot_go_on_ends_the_comparison_and_is_named(tmp_path):
     path = tmp_path / "table.json"
     path.write_text(json.dumps({"00000000": {"test_acc": [50.0], "mean_acc": 50.0}}))

@@ -114,6 +114,7 @@ def random_searches(generator):
     return pd.concat(frames)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_the_curve_has_the_value_of_every_budget(seed):
     searches = random_searches(np.random.default_rng(seed))

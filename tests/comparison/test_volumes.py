@@ -104,6 +104,7 @@ def call(folder, table_file, *agents):
     return CliRunner().invoke(main, [*arguments, *(f"--agent={agent}" for agent in agents)])
 
 
+@pytest.mark.slow
 def test_an_agent_with_an_objective_is_measured_against_one_without(tmp_path, table_file):
     plain, own = "evolution,population=4", "evolution,population=4,objective=parameters"
     result = call(tmp_path / "c", table_file, plain, own)

@@ -124,6 +124,7 @@ SCALES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("x", "scale"), SCALES.values(), ids=SCALES)
 def test_numbers_of_every_scale_are_learnt_and_predicted_as_they_are(tmp_path, x, scale):
     dataset = write_npz(

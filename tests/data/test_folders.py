@@ -218,6 +218,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:'mode' parameter:DeprecationWarning")
 @pytest.mark.parametrize(("convert", "suffix", "scale", "channels"), KINDS.values(), ids=KINDS)
 def test_nothing_is_lost_and_predictions_are_prepared_as_the_training(

@@ -129,6 +129,7 @@ def test_what_was_read_is_said_and_kept(run, invoke):
     assert lines[2] in (run / "report.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["npz:other.npz", "digits", "own"])
 def test_data_that_are_refused_are_not_kept(run, invoke, tmp_path, dataset):
     write(tmp_path / "other.npz", seed=1)

@@ -285,6 +285,7 @@ class TestProcesses:
         finally:
             made.shutdown()
 
+    @pytest.mark.slow
     def test_a_worker_that_died_idle_costs_no_call_an_attempt(self, tmp_path):
         made = Processes([{}])
         try:

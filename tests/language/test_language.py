@@ -234,6 +234,7 @@ def test_the_score_is_read_as_perplexity_or_bits(tmp_path):
 SMALL = ["--epochs", 1, "--units", 8, "--layers", 1, "--device", "cpu", "--quiet"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("agent", "space", "form"),
     [
@@ -274,6 +275,7 @@ def test_a_text_of_ones_own_is_searched_for(tmp_path, agent, space, form):
     refused(call("resume", run, "--budget", 3), "has another text than that of the run")
 
 
+@pytest.mark.slow
 def test_agents_are_compared_on_a_text(tmp_path):
     file = tmp_path / "a.txt"
     file.write_text("the quick brown fox jumps over the lazy dog\n" * 40)

@@ -159,6 +159,7 @@ def test_options_of_images_are_no_options_of_texts(text):
     refused(call("train", "lstm", "--dataset", text, "--to", "x.pth"), "the suffix of a language")
 
 
+@pytest.mark.slow
 def test_the_best_cells_are_trained_anew_on_the_whole_text_and_tested_once(run, text):
     done = call("finalize", run, "-k", 2, "--ensemble", 2, "--format", "json")
     assert done.exit_code == 0, done.output

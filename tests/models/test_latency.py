@@ -28,6 +28,7 @@ def exported(text, tmp_path):
     return (tmp_path / "n.onnx").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_network_of_a_hundred_times_the_work_takes_longer(tmp_path, monkeypatch):
     monkeypatch.setattr(latency, "MEASURED", 0.02)
     small = median_latency(exported("[C(4,3,1), SM(10)]", tmp_path), (3, 16, 16))
@@ -53,6 +54,7 @@ def test_what_a_busy_machine_does_now_and_then_is_left_out(tmp_path, monkeypatch
 WALKS = {name: make_space(name) for name in ("digits", "practical", "cell-201-small", "nas-digits")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contrast", [False, True])
 @pytest.mark.parametrize("name", WALKS)
 def test_what_is_timed_computes_what_the_network_does(name, contrast):

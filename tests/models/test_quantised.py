@@ -46,6 +46,7 @@ def weight_bytes(model):
     return sum(len(tensor.raw_data) for tensor in tensors if len(tensor.dims) > 1)
 
 
+@pytest.mark.slow
 def test_what_8_bits_hold_is_computed_without_error(tmp_path):
     """Levels of 0 to 255 and weights of -127 to 127, as whole numbers, lose nothing."""
     shape = (1, 4, 4)

@@ -64,6 +64,7 @@ def onnx_bytes(tmp_path_factory):
     return path.read_bytes()
 
 
+@pytest.mark.slow
 def test_onnx_does_not_say_where_the_programs_of_its_maker_lie(onnx_bytes):
     for path in (ROOT, torch.__file__, sys.executable):
         assert str(Path(path).parent).encode() not in onnx_bytes

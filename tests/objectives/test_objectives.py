@@ -32,6 +32,7 @@ def parameters(walk):
     return known_costs(SHAPE, SPACE.architecture(walk))["parameters"]
 
 
+@pytest.mark.slow
 def test_a_run_finds_a_front_and_tells_of_it(invoke):
     options = [*FAST, "--budget", "7", "--agent", "bayesian", "--model-after", "3"]
     names = ["--objective", "parameters", "--objective", "multiply-adds"]
@@ -63,6 +64,7 @@ def test_a_run_finds_a_front_and_tells_of_it(invoke):
     assert trained_agent(found).model.rewards == told
 
 
+@pytest.mark.slow
 def test_a_run_without_objectives_has_no_hypervolume_but_a_front(finished):
     assert "against parameters" not in finished("plot", "results/r").output
     result = finished("plot", "results/r", "--figure", "hypervolume")
@@ -72,6 +74,7 @@ def test_a_run_without_objectives_has_no_hypervolume_but_a_front(finished):
     assert rows == json.loads(finished("top-k", "results/r", *own).output)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agent", AGENTS)
 def test_from_python_every_agent_has_objectives(tmp_path, agent):
     search = Search(
@@ -94,6 +97,7 @@ def test_from_python_every_agent_has_objectives(tmp_path, agent):
         search.front("size")
 
 
+@pytest.mark.slow
 def test_an_objective_that_the_networks_do_not_have_ends_a_search(tmp_path):
     macro_table(tmp_path / "table.json")
     options = {"space": "macro", "evaluator": "table", "table": str(tmp_path / "table.json")}

@@ -64,6 +64,7 @@ def test_a_class_without_images_has_no_share():
     assert (first.name, first.share, second.share) == ("a", "50.0%", "")
 
 
+@pytest.mark.slow
 def test_it_agrees_with_the_accuracy_of_the_search(finished, tmp_path):
     run = open_run(tmp_path / "results" / "r")
     confusion = count_answers(run, run.config.parts["evaluator"])

@@ -252,6 +252,7 @@ def test_the_heat_map_by_hand(tmp_path):
     assert sorted(text.get_text() for text in axes.texts) == ["0.10", "0.50", "0.60"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space_name", ["nasnet-small", "block-qnn-small"])
 def test_figures_of_cells_and_blocks_have_room(tmp_path, space_name, recwarn):
     findings = search_findings(tmp_path, space_name=space_name)

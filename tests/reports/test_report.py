@@ -103,6 +103,7 @@ def test_every_evaluator_and_space_has_a_page(tmp_path, monkeypatch, options):
     assert page.tags.count("rect") > 3  # boxes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agent", AGENTS)
 def test_a_run_without_networks_has_a_page_that_says_so(tmp_path, agent):
     page = check(render_page(record_run(tmp_path / "r", [], "--agent", agent), k=10))
@@ -113,6 +114,7 @@ def test_a_run_without_networks_has_a_page_that_says_so(tmp_path, agent):
     assert f"Q-values by layer and action is left out: {reason}" in page.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agent", AGENTS)
 def test_a_run_of_failures_has_a_page_with_the_reasons(tmp_path, agent):
     errors = ["out of memory: 5 GiB", "no driver", "out of memory: 7.5 GiB"]
@@ -125,6 +127,7 @@ def test_a_run_of_failures_has_a_page_with_the_reasons(tmp_path, agent):
     assert (result.exit_code, result.stderr) == (0, "no network is trained yet\n")
 
 
+@pytest.mark.slow
 def test_what_the_page_says_by_hand(tmp_path):
     outcomes = [
         trained(0.5, seconds=100.0),

@@ -54,6 +54,7 @@ def test_the_page_is_what_there_is_at_its_address(server):
     assert (status, headers["Content-Length"], content) == (200, "11", b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     ["/report.html", "/config.toml", "/../config.toml", "//x", "/.", "/%2e%2e/", "/?", "*", "x"],
@@ -75,6 +76,7 @@ def test_names_of_this_machine_are_answered(server, host):
     assert ask(server, Host=host)[0] == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "host",
     [

@@ -81,6 +81,7 @@ def shown(trials, k=None, **options):
     return top_k(distinct(trials), SPACE, k, ACCURACY, **options).to_dict("records")
 
 
+@pytest.mark.slow
 @FEW
 @given(runs())
 def test_ranks_are_by_reward_and_those_found_first_come_before_their_equals(trials):

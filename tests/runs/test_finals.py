@@ -89,6 +89,7 @@ def test_all_training_images_are_used():
     assert torch.equal(parts[True][1].images, parts[False][1].images)
 
 
+@pytest.mark.slow
 def test_what_is_interrupted_goes_on_and_ends_the_same(folder):
     searched = open_run(folder)
     networks = best_networks(searched, 3)
@@ -148,6 +149,7 @@ def test_python_does_the_same(folder):
         search.finalize(2, recipe="long")
 
 
+@pytest.mark.slow
 def test_a_network_that_fails_costs_itself_only_and_is_tried_again(folder, monkeypatch):
     train = job.train
     broken = best_networks(open_run(folder), 1)["network"].iloc[0]
@@ -177,6 +179,7 @@ def test_a_network_that_stays_at_chance_is_tested_all_the_same(folder):
     assert results["test_error"].between(0, 0.95).all()
 
 
+@pytest.mark.slow
 def test_the_final_weights_can_be_exported(folder):
     finalize(folder, "exported", "-k", "2")
     target = folder / "model.safetensors"
@@ -190,6 +193,7 @@ def test_the_final_weights_can_be_exported(folder):
     refused(invoke("export", target, "--rank", "2", "--to", target), "is one network")
 
 
+@pytest.mark.slow
 def test_without_a_rank_the_best_of_those_that_were_trained_in_the_end_is_exported(folder):
     finalize(folder, "second", "-k", "2")
     rows = pd.read_csv(folder / "final" / "second" / "results.csv")

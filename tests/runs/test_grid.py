@@ -68,6 +68,7 @@ def plan(folder, name, values):
     return plan_grid(open_run(folder), "search", name, changes, None, values)
 
 
+@pytest.mark.slow
 def test_the_best_on_validation_images_is_the_recipe_of_the_final_trainings(
     folder, trained, monkeypatch
 ):
@@ -115,6 +116,7 @@ def test_the_score_is_that_after_the_last_epoch(folder, monkeypatch):
     assert table["accuracy"].tolist() == [0.4, 0.2]
 
 
+@pytest.mark.slow
 def test_what_is_interrupted_goes_on_and_ends_the_same(folder, trained):
     values = {"learning-rate": ["0.001", "0.002", "0.003"]}
     network = best_networks(open_run(folder), 1).iloc[0]
@@ -134,6 +136,7 @@ def test_what_is_interrupted_goes_on_and_ends_the_same(folder, trained):
     assert tables[0].equals(tables[1])
 
 
+@pytest.mark.slow
 def test_a_setting_that_fails_costs_itself_only(folder, monkeypatch):
     train = job.train
 
@@ -200,6 +203,7 @@ def test_every_executor_and_python_find_the_same(folder):
     assert parallel["test_error"].tolist() == results["test_error"].tolist()
 
 
+@pytest.mark.slow
 def test_another_grid_in_the_same_folder_is_refused(folder):
     finalize(folder, "taken", "--grid", "learning-rate=0.001", "-k", "1")
     result = invoke(

@@ -54,6 +54,7 @@ def folder(arrays, tmp_path_factory):
     return results / "r"
 
 
+@pytest.mark.slow
 def test_it_is_ranked_and_shown_by_its_name(folder):
     run = open_run(folder)
     assert run.task.score.name == "validation macro F1"

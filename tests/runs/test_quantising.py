@@ -87,6 +87,7 @@ def test_columns_that_a_later_table_does_not_have_stay(tmp_path):
     assert found["test_error"].tolist() == [0.5, 0.125]
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_told_before_anything_is_trained(folder, tmp_path, monkeypatch):
     target = tmp_path / "x.pt2"
     refused(invoke("export", folder, "--int8", "--to", target), "the suffix must be .onnx")

@@ -81,6 +81,7 @@ def test_scaled_networks_repeat_their_cell():
     assert large.text.count("CB") == 1
 
 
+@pytest.mark.slow
 def test_what_was_found_is_trained_larger_and_named_alike(search):
     small = search.best()
     found = search.finalize(2, ensemble=1, scale={"repeats": 2, "filters": 8}, quiet=True, **FAST)

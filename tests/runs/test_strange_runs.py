@@ -70,6 +70,7 @@ DAMAGED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("column", "value"), DAMAGED)
 def test_a_field_that_makes_no_sense_is_told_in_one_line(finished, column, value):
     memory = "results/r/memory.sqlite"

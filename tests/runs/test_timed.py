@@ -138,6 +138,7 @@ def searched(dataset, tmp_path_factory):
     return open_run(results / "r")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("second", [1e-4, 0.1, 20.0])
 @pytest.mark.parametrize("limit", [10, 3600])
 def test_the_last_network_is_the_widest_that_is_trained_for_long_enough(
@@ -281,6 +282,7 @@ def test_a_limit_of_the_images_holds_for_the_last_training_too(searched):
     assert run.config.parts["evaluator"].data.train_limit == 100
 
 
+@pytest.mark.slow
 def test_what_somebody_gave_stays(searched):
     assert plan_search(searched, {}) is searched  # there is no time
     limited = replace(searched, config=searched.config.changed({"time_limit": "100s"}))

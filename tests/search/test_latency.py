@@ -175,7 +175,9 @@ def test_a_failure_is_no_better_than_any_network_whatever_latency_costs():
 
 def test_networks_that_are_only_looked_up_have_no_latency():
     for options in ({"max_latency": "5ms"}, {"reward": "tunas", "target_latency": "5ms"}):
-        with pytest.raises(MetaqnnError, match="latencies need networks that can be built"):
+        with pytest.raises(
+            MetaqnnError, match="latencies need networks that read images and can be built"
+        ):
             rules_of(make_space("macro"), image_task(), **options)
 
 
@@ -206,6 +208,7 @@ def test_limits_of_size_and_time_are_told_alike(monkeypatch):
     assert found.timing.refuse(0.005) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agent", AGENTS)
 def test_nothing_that_is_slower_than_the_limit_is_trained_and_each_is_measured_once(path, agent):
     counted, trained = Counted(), []
@@ -328,6 +331,7 @@ def test_a_latency_that_the_evaluator_tells_counts(path):
     assert search.memory.frame()["latency"].tolist() == [7.0] * 3
 
 
+@pytest.mark.slow
 def test_a_network_that_cannot_be_measured_is_refused_and_costs_nothing_else(path):
     def breaks(architecture):
         if len(architecture.nodes) > 4:

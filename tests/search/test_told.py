@@ -103,6 +103,7 @@ def begin(path, agent):
     return make_search(path, agent, budget=16, **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("agent", "weighs"),
     [
@@ -133,6 +134,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, monkeypatch, age
     assert frame["parameters"].between(1, 50).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agent", ["q-learning", "evolution", "bayesian"])
 def test_an_objective_changes_what_is_proposed(tmp_path, agent):
     found = []

@@ -109,6 +109,7 @@ def genotypes(draw):
     return tuple(levels)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(genotypes())
 def test_what_is_simplified_means_the_same_and_has_nothing_needless(genotype):

@@ -97,6 +97,7 @@ def test_blocks_by_hand():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 224, 224)])
 def test_starts_are_networks_whose_weights_all_get_gradients(shape):
     space = practical(shape, 5)

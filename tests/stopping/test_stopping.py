@@ -177,6 +177,7 @@ def test_it_stops_none_before_it_has_learnt():
     assert stopper.rule(trial(10)) is not None
 
 
+@pytest.mark.slow
 def test_the_rival_is_the_kth_best_of_the_moment():
     stopper = told(predictor(predictor_after=10, rival=3), 12)
     for count in (12, 15):

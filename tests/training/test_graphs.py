@@ -159,6 +159,7 @@ def test_every_size_of_the_images_has_a_recording_of_its_own():
     assert [(made.replays, made.freed) for made in graphs.recorder.made] == [(9, True)] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("number", range(len(RECIPES)))
 @pytest.mark.parametrize(

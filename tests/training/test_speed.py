@@ -223,6 +223,7 @@ def test_a_cpu_rounds_where_it_may_and_is_faster_for_it(monkeypatch, has_amx):
     assert not Speed.of(CPU).bfloat16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "speed", [Speed(channels_last=False), Speed(late=False), Speed(bfloat16=True)]
 )

@@ -1,5 +1,6 @@
 """Several threads train only where they are found to be faster."""
 
+import pytest
 import torch
 
 from metaqnn.device import use_threads
@@ -33,6 +34,7 @@ def test_where_there_is_one_nothing_is_measured(monkeypatch):
         assert fastest_threads((3, 8, 8), 16) == 1
 
 
+@pytest.mark.slow
 def test_large_pictures_are_measured_in_a_moment():
     with use_threads(2):
         assert fastest_threads((3, 512, 512), 128) in (1, 2)

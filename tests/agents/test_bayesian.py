@@ -173,6 +173,7 @@ def test_distances_of_a_walk_by_hand():
     assert found[2] * units["pairs"] == pytest.approx(1 + 1 + 1 + 4 + 1)
 
 
+@pytest.mark.slow
 def test_distances_are_those_of_the_counts_and_1_on_average(space):
     features = WalkFeatures(space)
     generator = np.random.default_rng(0)
@@ -273,6 +274,7 @@ def test_increasing_transformations_of_the_reward_change_no_proposal(acquisition
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("acquisition", ["ucb", "ei", "thompson"])
 def test_what_is_pending_is_not_proposed_again_not_even_after_a_restart(acquisition):
     options = BayesianOptions(acquisition=acquisition)

@@ -265,6 +265,7 @@ def test_all_searches_of_the_folder_are_in_the_table(folder, table_file):
     assert differences == [0, 0, 0, 0]
 
 
+@pytest.mark.slow
 def test_costs_are_in_the_table(folder, table_file):
     result = call(folder, table_file, "--until", "9", "--format", "json")
     assert result.exit_code == 0, result.output
@@ -292,6 +293,7 @@ def test_a_folder_without_times_is_read(folder, table_file):
     assert "agent_milliseconds" not in result.output
 
 
+@pytest.mark.slow
 def test_a_regret_is_not_waited_for_where_none_is_known(tmp_path):
     arguments = ["compare", str(tmp_path / "c"), "--agent", "random", "--budgets", "2"]
     arguments += ["--space", "digits", "--dataset", "digits", "--until", "0.5"]
@@ -334,6 +336,7 @@ def test_other_options_are_refused(folder, table_file, tmp_path):
     refused(call(tmp_path / "c2", table_file), "c2 is not the folder of a comparison")
 
 
+@pytest.mark.slow
 def test_code_that_only_the_folder_names_is_not_imported(folder, table_file, monkeypatch):
     (folder / "stranger.py").write_text("open('code has run', 'w')")
     monkeypatch.syspath_prepend(str(folder))
@@ -389,6 +392,7 @@ def test_a_search_that_cannot_go_on_ends_the_comparison_and_is_named(tmp_path):
     assert "seed " in line and "10 networks in a row failed" in line and "the table has no" in line
 
 
+@pytest.mark.slow
 def test_an_early_end_leaves_other_child_processes_alone(tmp_path):
     """They are the caller's."""
     path = tmp_path / "table.json"

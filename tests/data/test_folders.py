@@ -356,6 +356,7 @@ def test_colour_by_option(tmp_path):
 # resizing
 
 
+@pytest.mark.slow
 def test_predictions_make_the_errors_of_the_final_test(tmp_path):
     """Classes that differ in fine texture alone, which every way of resizing changes."""
     random = np.random.default_rng(0)
@@ -434,6 +435,7 @@ def test_photographs_take_the_memory_of_the_result(tmp_path):
 # broken files
 
 
+@pytest.mark.slow
 def test_broken_files_are_named_or_left_out_and_counted(tmp_path):
     root = write_folder(tmp_path, suffix="jpg", size=64)
     half = root / "train" / "bee" / "001.jpg"

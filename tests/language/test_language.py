@@ -174,6 +174,7 @@ TINY = bind_space(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.integers(0, 2**32),

@@ -32,6 +32,7 @@ def test_all_are_compared_with_scikit_learn():
     assert THEIRS.keys() == set(METRICS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METRICS)
 @settings(deadline=None)
 @given(pairs=pairs)

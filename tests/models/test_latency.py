@@ -36,6 +36,7 @@ def test_a_network_of_a_hundred_times_the_work_takes_longer(tmp_path, monkeypatc
     assert 0 < small < large < 1
 
 
+@pytest.mark.slow
 def test_what_a_busy_machine_does_now_and_then_is_left_out(tmp_path, monkeypatch):
     """A clock on which every third run takes ten seconds, the others 3 ms, and for a while 2 ms."""
     clock, calls = [0.0], [0]

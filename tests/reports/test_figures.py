@@ -94,6 +94,7 @@ def test_a_run_of_failures_has_only_what_q_learning_made_of_them(tmp_path):
     assert left_out["best"] == "all 5 networks failed"
 
 
+@pytest.mark.slow
 def test_the_hypervolume_over_a_search_ends_where_the_page_says_it_is(tmp_path):
     names = ("parameters", "multiply-adds")
     findings = search_findings(tmp_path, evaluator=score_with_costs, objective=names)
@@ -364,6 +365,7 @@ def test_plot_writes_what_there_is_to_show_and_names_the_rest(digits_run, tmp_pa
     assert "without depth, field, heatmap: the agent random has no Q-values\n" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_figure_asked_for_by_name_is_an_error_where_there_is_none(digits_run, tmp_path):
     arguments = ["plot", str(digits_run), "--to", str(tmp_path / "figures"), "--figure"]
     refused(CliRunner().invoke(main, [*arguments, "depth"]), "the agent random has no Q-values")

@@ -91,6 +91,7 @@ def test_ranks_are_by_reward_and_those_found_first_come_before_their_equals(tria
     assert rows == sorted(rows, key=lambda row: (-row["reward"], row["found"]))
 
 
+@pytest.mark.slow
 @FEW
 @given(
     runs(),
@@ -117,6 +118,7 @@ def test_max_parameters_leaves_out_all_that_are_larger_and_no_others(trials, mos
     assert shown(trials, max_parameters=most) == expected
 
 
+@pytest.mark.slow
 @FEW
 @given(runs(), FRONTS, st.none() | st.integers(1, 5))
 def test_on_the_front_are_those_measured_that_no_other_one_beats(trials, costs, most):

@@ -224,6 +224,7 @@ def test_bad_input_is_one_line(folder, options, parts):
     refused(invoke("finalize", folder, *options), *parts)
 
 
+@pytest.mark.slow
 def test_another_recipe_in_the_same_folder_is_refused(folder):
     finalize(folder, "taken", "-k", "1")
     result = invoke("finalize", folder, "--name", "taken", *SHORT, "-k", "1", "--epochs", "3")

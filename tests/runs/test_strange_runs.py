@@ -94,6 +94,7 @@ def test_a_snapshot_of_something_else_is_told_in_one_line(finished):
         refused(finished(command, "results/r"), "the agent cannot be restored from the memory")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [

@@ -110,6 +110,7 @@ def test_what_is_added_is_brought_to_one_width():
     assert cell.text == ("(F) = [RC(F,1,1,1,1), ADD@-1,0, CAT@-1,0, PB(F), ADD@0,3, CAT@1,4]")
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),

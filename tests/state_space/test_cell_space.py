@@ -273,6 +273,7 @@ def test_the_laws_of_spaces_at_later_stages(stage):
     assert {stage_of(space, walk) for walk in walks} == {stage}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "keys",
     [

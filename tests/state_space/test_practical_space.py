@@ -34,6 +34,7 @@ def test_the_preset_offers_all_choices():
     assert len(enumerate_rows(space)) < 100
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     size=st.integers(8, 224),

@@ -129,6 +129,7 @@ def forgetful():
     fastest.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "way"),
     [

@@ -109,6 +109,7 @@ def test_the_best_networks_have_the_lowest_perplexities(folder):
         assert "perplexity" in text and is_of_perplexities(text)
 
 
+@pytest.mark.slow
 def test_bars_in_a_networks_text_are_no_columns_of_markdown(folder):
     header, _, *rows = call("top-k", folder, "--format", "markdown").splitlines()
     for row in rows:
@@ -431,6 +432,7 @@ def test_an_agent_that_was_made_for_another_space_is_refused(mosaic, tmp_path, m
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_space_that_only_its_program_knows_is_not_mistaken_for_another(
     mosaic, tmp_path, monkeypatch
 ):
@@ -603,6 +605,7 @@ def test_tables_of_what_falls_are_searched_and_compared(
     assert by_budget["random", 2] == pytest.approx(np.mean(lowest))
 
 
+@pytest.mark.slow
 def test_random_search_is_given_as_an_object_too(mosaic, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     space = mosaic["space"].Mosaic()

@@ -377,6 +377,7 @@ def test_a_damaged_search_is_named(folder, table_file):
     refused(call(folder, table_file), "budget-10-seed-1.csv cannot be read")
 
 
+@pytest.mark.slow
 def test_two_processes_cannot_work_on_one_comparison(folder, table_file):
     with FileLock(folder / "lock"):
         refused(call(folder, table_file), "another process is working on")

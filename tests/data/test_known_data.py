@@ -33,11 +33,13 @@ def run(tmp_path, monkeypatch, invoke):
     return tmp_path / "a" / "results" / "r"
 
 
+@pytest.mark.slow
 def test_it_goes_on_from_another_folder(run, invoke):
     assert invoke("resume", str(run), "--budget", "2", "--quiet").exit_code == 0
     assert invoke("finalize", str(run), "-k", "1", "--epochs", "1").exit_code == 0
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_the_data_are_now(run, invoke, tmp_path):
     shutil.move(tmp_path / "a" / "my.npz", tmp_path / "moved.npz")
     refused(invoke("resume", str(run), "--budget", "2"), "my.npz")
@@ -59,6 +61,7 @@ def test_other_data_are_refused_by_what_differs(run, invoke, change, told):
         refused(invoke(*command), "other data than those of the run", told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "told"),
     [

@@ -190,6 +190,7 @@ def test_the_best_cells_are_trained_anew_on_the_whole_text_and_tested_once(run, 
     assert "test perplexity" in page and "A drawing is one step of a cell" in page
 
 
+@pytest.mark.slow
 def test_more_is_trained_only_where_it_is_new_and_bad_input_is_told(run):
     assert call("finalize", run, "-k", 1, "--name", "n", "--epochs", 1).exit_code == 0
     path = run / "final" / "n" / "results.csv"
@@ -207,6 +208,7 @@ def test_more_is_trained_only_where_it_is_new_and_bad_input_is_told(run):
     refused(call("finalize", run, "--grid", "mirror=true"), "no recipe has mirror")
 
 
+@pytest.mark.slow
 def test_the_best_settings_of_a_text_are_those_of_the_lowest_perplexity(run):
     options = ["--grid", "learning-rate=0.00001,0.01", "--name", "g", "--epochs", 2]
     assert call("finalize", run, "-k", 1, *options).exit_code == 0

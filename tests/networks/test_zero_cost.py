@@ -80,6 +80,7 @@ def test_looking_leaves_hooks_and_modes_as_they_were():
     assert not any(module.training or module._forward_hooks for module in made.modules())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits", "nas-digits", "practical", "mnist-small"])
 def test_every_network_has_finite_signals_always_the_same(name):
     space = make_space(name)

@@ -209,6 +209,7 @@ def table(invoke, *options):
     return json.loads(result.output)
 
 
+@pytest.mark.slow
 def test_the_options_choose_and_all_formats_show_the_same(finished):
     every = table(finished, "-k", "9")
     smallest = min(row["parameters"] for row in every)

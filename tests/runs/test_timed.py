@@ -181,6 +181,7 @@ def test_the_last_network_is_the_widest_that_is_trained_for_long_enough(
     assert recipe.seconds < limit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("together", "threads"), [(0.1, 2), (0.19, 1)])
 def test_the_last_training_has_the_threads_of_all_workers_where_that_is_faster(
     searched, monkeypatch, together, threads

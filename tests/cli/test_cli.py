@@ -542,7 +542,7 @@ def test_a_search_of_a_table_needs_no_images_and_resumes_with_the_same_table_onl
     refused(changed, "has changed since results/t was made")
     refused(invoke("run", "--space", "macro", "--budget", "2"), "cannot be built, only looked up")
     limited = [*options[:-1], "u", "--max-flops", "1000"]
-    refused(invoke("run", *limited), "need networks that can be built")
+    refused(invoke("run", *limited), "need networks that read images and can be built")
     refused(invoke("run", *options[:4]), "--table FILE")
     assert not (tmp_path / "results" / "u").exists()
 

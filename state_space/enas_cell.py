@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from state_space.architecture import Architecture, Node
-from state_space.base import Decision, IllegalMove, Observation, Space, Token, legal_walk
+from state_space.base import Decision, IllegalMove, Token, legal_walk
 from state_space.notation import NotationError, read
 from state_space.recurrent import (
     ACTIVATIONS,
@@ -17,7 +17,7 @@ from state_space.recurrent import (
     INPUT,
     LINEAR,
     NAMES,
-    RecurrentAction,
+    CellsOfTexts,
     RecurrentState,
 )
 from state_space.scale import check_scale
@@ -28,13 +28,8 @@ ADD, GATE, HIGHWAY, MEAN = "ADD", "SIGMOID", "HIGHWAY", "MEAN"
 START = "start"
 
 
-class EnasCellSpace(Space[RecurrentState]):
-    """The cells of so many nodes.
-
-    They are no networks of pictures; the evaluator `language` builds models around them.
-    """
-
-    trainable = False
+class EnasCellSpace(CellsOfTexts):
+    """The cells of so many nodes."""
 
     def __init__(self, nodes: int, activations: Sequence[str]) -> None:
         """Choose the functions.
@@ -72,20 +67,6 @@ class EnasCellSpace(Space[RecurrentState]):
         if state.decision == "read":
             return RecurrentState(state.node, "activation", token)
         return RecurrentState(state.node + 1, "read", token)
-
-    def observation(self, state: RecurrentState) -> RecurrentState:
-        """The state itself."""
-        return state
-
-    def layer(self, observation: Observation) -> int:
-        """The node."""
-        layer: int = RecurrentState(*observation).node
-        return layer
-
-    def action(self, token: Token) -> RecurrentAction:
-        """What is decided, and how."""
-        kind, _, value = token.partition(":")
-        return RecurrentAction(kind, value)
 
     def architecture(
         self, walk: Sequence[Token], scale: Mapping[str, int] | None = None

@@ -57,13 +57,28 @@ class RecurrentAction(NamedTuple):
     value: str
 
 
-class RecurrentSpace(Space[RecurrentState]):
-    """The cells of trees with so many leaves.
-
-    They are no networks of pictures; the evaluator `language` builds models around them.
-    """
+class CellsOfTexts(Space[RecurrentState]):
+    """Recurrent cells: no networks of pictures; the evaluator `language` builds models of them."""
 
     trainable = False
+
+    def observation(self, state: RecurrentState) -> RecurrentState:
+        """The state itself."""
+        return state
+
+    def layer(self, observation: Observation) -> int:
+        """The node."""
+        layer: int = RecurrentState(*observation).node
+        return layer
+
+    def action(self, token: Token) -> RecurrentAction:
+        """What is decided, and how."""
+        kind, _, value = token.partition(":")
+        return RecurrentAction(kind, value)
+
+
+class RecurrentSpace(CellsOfTexts):
+    """The cells of trees with so many leaves."""
 
     def __init__(self, leaves: int, combine: Sequence[str], activations: Sequence[str]) -> None:
         """Choose the functions.
@@ -108,20 +123,6 @@ class RecurrentSpace(Space[RecurrentState]):
     def step(self, state: RecurrentState, token: Token) -> RecurrentState:
         """The next decision of the node, or the first of the next one."""
         return RecurrentState(*self._following[state.node, state.decision], token)
-
-    def observation(self, state: RecurrentState) -> RecurrentState:
-        """The state itself."""
-        return state
-
-    def layer(self, observation: Observation) -> int:
-        """The node."""
-        layer: int = RecurrentState(*observation).node
-        return layer
-
-    def action(self, token: Token) -> RecurrentAction:
-        """What is decided, and how."""
-        kind, _, value = token.partition(":")
-        return RecurrentAction(kind, value)
 
     def architecture(
         self, walk: Sequence[Token], scale: Mapping[str, int] | None = None

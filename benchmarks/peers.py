@@ -44,7 +44,9 @@ in `benchmarks/handwritten.py`, the template of Optuna and KerasTuner in
 `benchmarks/peers_tuned.py`. `metaqnn` is `metaqnn run --dataset ... --time-limit ...`;
 `metaqnn-zero-cost` is that with `--zero-cost`; `metaqnn-2-workers` has two cores for as long as the
 clock says; `metaqnn-paper` is the paper's
-space and recipe, ended when the time was over.
+space and recipe, ended when the time was over. `cells-ppo` is
+`metaqnn run --dataset ... --time-limit ... --space nasnet-small --agent ppo`, and so are the other
+cells and blocks (`block-qnn-small`).
 """
 
 COLUMNS = ("task", "entrant", "seed", "limit", "error", "ensemble", "seconds", "handed")
@@ -112,6 +114,15 @@ def run_zero_cost(task: Task, seed: int, work: Path) -> Handed:
     return _timed(task, seed, work, "--zero-cost")
 
 
+def in_space(space: str, agent: str) -> Callable[[Task, int, Path], Handed]:
+    """The same, where space and agent are named."""
+
+    def run(task: Task, seed: int, work: Path) -> Handed:
+        return _timed(task, seed, work, "--space", space, "--agent", agent)
+
+    return run
+
+
 def run_paper(task: Task, seed: int, work: Path) -> Handed:
     """Metaqnn without a time, in the paper's space by its recipe, ended when the time is over."""
     folder = work / "run"
@@ -152,6 +163,10 @@ ENTRANTS: dict[str, Callable[[Task, int, Path], Handed]] = {
     "metaqnn": run_metaqnn,
     "metaqnn-2-workers": run_workers,
     "metaqnn-zero-cost": run_zero_cost,
+    "cells-ppo": in_space("nasnet-small", "ppo"),
+    "cells-random": in_space("nasnet-small", "random"),
+    "blocks-q-learning": in_space("block-qnn-small", "q-learning"),
+    "blocks-random": in_space("block-qnn-small", "random"),
     "metaqnn-paper": run_paper,
     "A": by_hand("A"),
     "B": by_hand("B"),

@@ -20,7 +20,7 @@ IMAGE = 3
 """Dimensions of an image: channels, height and width."""
 
 NO_TEXTS = (
-    "its networks read images, and the data is none; texts are read by the cells of "
+    "its networks read no texts, and the data is one; texts are read by the cells of "
     "recurrent-small, nas-ptb, enas-small and enas-ptb"
 )
 

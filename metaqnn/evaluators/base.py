@@ -60,12 +60,15 @@ class Evaluator(ABC):
         epochs: How many a training takes in full; None where nothing is trained.
         optimum: The highest expected score in the space, where it is known.
         is_bounded: Whether a score beyond the bounds of the task's is a failure.
+        costs_told: What outcomes tell of networks that they should have little of, by the names of
+            metrics; None where it is not known beforehand.
     """
 
     Options: ClassVar[type[Section]] = Section
     trains: ClassVar[bool] = False
     uses_gpu: ClassVar[bool] = False
     is_bounded: ClassVar[bool] = True
+    costs_told: ClassVar[tuple[str, ...] | None] = None
     epochs: int | None = None
     optimum: float | None = None
 

@@ -7,6 +7,7 @@ from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import numpy as np
 from pydantic import Field, PositiveInt, field_validator
 from pydantic_core import PydanticCustomError
 
@@ -23,7 +24,7 @@ from metaqnn.registry import resolve
 from metaqnn.spaces import NO_TEXTS
 from metaqnn.task import Task
 from replay import Outcome
-from state_space import Space
+from state_space import Space, random_walk
 
 if TYPE_CHECKING:
     from metaqnn.language.corpus import Corpus
@@ -86,6 +87,7 @@ class LanguageEvaluator(Trainer):
     Options = LanguageOptions
     recipes = NAMES
     anew = ("data_dir", "token_limit", *fields_of(LanguageRecipe))
+    costs_told = ("parameters",)
 
     text: TextOptions
     recipe: LanguageRecipe
@@ -104,7 +106,7 @@ class LanguageEvaluator(Trainer):
         cls, options: LanguageOptions, space: Space[Any], task: Task, place: Place
     ) -> Self:
         """The evaluator of a run, on the device that is there."""
-        if space.trainable:
+        if not _has_cells(space):
             raise MetaqnnError(f"space: {NO_TEXTS}")
         return cls(options.text, options.recipe, place)
 
@@ -198,6 +200,19 @@ class LanguageEvaluator(Trainer):
     def stem(cls, options: LanguageOptions, space: str) -> str:
         """The text's name, or that of its file."""
         return options.text.stem
+
+
+def _has_cells(space: Space[Any]) -> bool:
+    """Whether what a space makes are recurrent cells: one of them tells."""
+    from metaqnn.language.notation import read_cell  # torch is imported where models are made
+
+    if space.trainable:
+        return False
+    try:
+        read_cell(space.architecture(random_walk(space, np.random.default_rng(0))).text)
+    except MetaqnnError:
+        return False
+    return True
 
 
 def read(options: TextOptions, *, test: bool = False) -> "Corpus":

@@ -16,7 +16,7 @@ from metaqnn.evaluators.base import EVALUATORS, Evaluator, FunctionEvaluator, fi
 from metaqnn.evaluators.trainer import Trainer
 from metaqnn.executors.base import EXECUTORS, Executor, Place
 from metaqnn.networks.cost import known_costs
-from metaqnn.objectives.names import Costs
+from metaqnn.objectives.names import LATENCY, OBJECTIVES, Costs
 from metaqnn.runs.run import Run
 from metaqnn.search.rules import Rules
 from metaqnn.search.told import Told
@@ -59,6 +59,7 @@ def assemble(run: Run) -> Parts:
     check_read(run.objects)
     space = run.space()
     evaluator = make_evaluator(run, space)
+    check_objectives(run, evaluator)
     return Parts(
         run,
         space,
@@ -92,6 +93,22 @@ def make_evaluator(run: Run, space: Space[Any]) -> Evaluator:
         executor = EXECUTORS.find(config.run.executor)
         place = executor.place(config.parts["executor"], config.run.device)
     return made.from_options(config.parts["evaluator"], space, run.task, place)
+
+
+def check_objectives(run: Run, evaluator: Evaluator) -> None:
+    """See whether something will tell what the networks are to have little of.
+
+    Raises:
+        MetaqnnError: Nothing will.
+    """
+    told = evaluator.costs_told
+    for name in run.config.rewards.objective:
+        metric = OBJECTIVES[name].metric
+        if told is not None and metric not in (*told, LATENCY):  # which is measured beforehand
+            raise MetaqnnError(
+                f"objective: nothing tells the {name} of the networks of this run; known: "
+                f"{', '.join(told)}"
+            )
 
 
 def make_trainer(run: Run) -> Trainer:

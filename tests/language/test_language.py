@@ -362,6 +362,8 @@ def test_images_and_texts_are_not_taken_for_each_other(tmp_path):
     assert checked.stdout == "words: 81 to train on, 5 to validate; 3 different ones\n"
     refused(call("run", "--dataset", "digits", "--evaluator", "language"), "a text is wanted")
     refused(call("run", "--dataset", "ptb"), "--data-dir must say")
+    for space in ("enas-small", "recurrent-small"):
+        refused(call("run", "--dataset", "digits", "--space", space), "cells that read texts")
     refused(call("train", "[SM(10)]", "--dataset", file), "unknown layer 'SM'")
     refused(call("train", "nascell", "--dataset", "digits"), "there is no network 'nascell'")
 
@@ -370,9 +372,12 @@ def test_images_and_texts_are_not_taken_for_each_other(tmp_path):
     ("options", "problem"),
     [
         (("--image-size", 32), "of the evaluator train, and the evaluator is language"),
-        (("--space", "digits"), "space: its networks read images, and the data is none"),
-        (("--space", "block-qnn-small"), "space: its networks read images, and the data is none"),
-        (("--space", "nasnet-small"), "space: its networks read images, and the data is none"),
+        *(
+            (("--space", name), "space: its networks read no texts, and the data is one")
+            for name in ("digits", "block-qnn-small", "nasnet-small", "macro", "graph")
+        ),
+        (("--objective", "multiply-adds"), "nothing tells the multiply-adds of the networks"),
+        (("--objective", "latency"), "need networks that read images"),
         (("--max-parameters", 1000), "cells that read texts have match-parameters"),
     ],
 )

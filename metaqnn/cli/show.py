@@ -47,10 +47,15 @@ def show(network: str, input_shape: Shape, space: str | None, svg: Path | None) 
     from metaqnn.spaces import made_for, network_of, read_space
     from metaqnn.storage import write_output
     from metaqnn.training.settings import check_settings
+    from state_space import Architecture
     from state_space.notation import NotationError
 
+    def of_space(name: str) -> Architecture:
+        outputs = len(made_for(read_space(name)).outputs)
+        return network_of(name, network, input_shape, outputs)
+
     if is_cell(network):
-        cell, lines = describe_cell(network)
+        cell, lines = describe_cell(network if space is None else of_space(space).text)
         if svg:
             if isinstance(cell, str):
                 raise MetaqnnError(f"{cell} is PyTorch's own, of which there is no drawing")
@@ -58,11 +63,7 @@ def show(network: str, input_shape: Shape, space: str | None, svg: Path | None) 
         click.echo("\n".join(lines))
         return
     try:
-        if space is None:
-            architecture = find_network(network)
-        else:
-            outputs = len(made_for(read_space(space)).outputs)
-            architecture = network_of(space, network, input_shape, outputs)
+        architecture = find_network(network) if space is None else of_space(space)
     except NotationError as error:
         raise MetaqnnError(str(error)) from None
     check_scores(architecture)

@@ -232,6 +232,17 @@ def test_the_score_is_read_as_perplexity_or_bits(tmp_path):
         read(TextOptions(dataset="digits"))
 
 
+def test_a_cell_is_shown_in_the_words_of_a_space_that_has_it():
+    tree = "add tanh, mult relu, " * 2 + "| mult sigmoid, add tanh, add relu "
+    tree = tree.replace(", |", " |") + "| inject add relu at 0, memory 1"
+    cells = {"recurrent-small": tree, "enas-small": "tanh, relu@0, tanh@1, sigmoid@0"}
+    for name, cell in cells.items():
+        assert "next h" in call("show", cell, "--space", name).output
+        for other in {*cells, "digits"} - {name}:
+            refused(call("show", cell, "--space", other), f"{other}: ")
+    refused(call("show", "tanh, relu@0", "--space", "enas-small"), "is not complete")
+
+
 SMALL = ["--epochs", 1, "--units", 8, "--layers", 1, "--device", "cpu", "--quiet"]
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from metaqnn.api import Search as Search
-    from metaqnn.models.formats import load as load
+    from metaqnn.reports.export import load as load
 
 __version__ = "0.1.0"
 
@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     # imported when asked for, lest `metaqnn --help` wait for torch
     if name == "load":
-        from metaqnn.models.formats import load
+        from metaqnn.reports.export import load
 
         return load
     if name == "Search":

@@ -21,19 +21,8 @@ import click
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws.")
 def generate(model: Path, length: int, begun: str, temperature: float, seed: int) -> None:
     """Let MODEL, a language model that `metaqnn export` wrote, write a text."""
-    from itertools import islice
-
-    import torch
-
-    from metaqnn.language.corpus import split_text
-    from metaqnn.language.files import load_model
-    from metaqnn.language.use import joined, write_on
+    from metaqnn.language.use import TextModel
     from metaqnn.terminal import printable
 
-    loaded, vocabulary, unit = load_model(model)
-    # a line that is begun has not ended yet
-    start = split_text(begun, unit)[: -1 if unit == "words" and begun else None]
-    generator = torch.Generator().manual_seed(seed)
-    tokens = write_on(loaded, vocabulary, start, generator, temperature)
-    text = joined([*start, *islice(tokens, length)], unit)
+    text = TextModel.read(model).generate(length, begun, temperature, seed)
     click.echo("\n".join(map(printable, text.split("\n"))))

@@ -25,7 +25,9 @@ from metaqnn.reports.formats import Format, render_cells, render_exactly
 def predict(model: Path, pictures: tuple[Path, ...], trust: bool, form: Format) -> None:
     """Classify the pictures in FILES with MODEL, a file that `metaqnn export` wrote.
 
-    Of a language model FILES are texts, and what is said is how well it predicts them.
+    Of a language model FILES are texts, and what is said is how well it predicts them. Characters
+    or words that it has never read are <unk> to it where it knows that, else left out, with a
+    warning.
 
     Else FILES are pictures, folders of them, or .npy arrays of images. They are prepared as those
     of the training were: turned upright, resized to what the network reads, made grey where it
@@ -46,13 +48,15 @@ def predict(model: Path, pictures: tuple[Path, ...], trust: bool, form: Format) 
     from metaqnn.terminal import printable
 
     if is_model(model):
-        scored, score = score_files(model, pictures)
+        scored, score, left_out = score_files(model, pictures)
         if form == "csv" or form == "json":
             click.echo(render_exactly(scored, form))
         else:
             scored["tokens"] = scored["tokens"].map("{:,}".format)
             scored[score.column] = scored[score.column].map(score.format)
             click.echo(render_cells(scored, form, ("text",)))
+        for problem in left_out:
+            click.echo(printable(f"warning: {problem}"), err=True)
         return
     loaded = load(model, trust=trust)
     shape, preparation = loaded.facts.input_shape, loaded.facts.preparation

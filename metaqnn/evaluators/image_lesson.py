@@ -15,8 +15,9 @@ from metaqnn.evaluators.train import TrainEvaluator, TrainOptions
 from metaqnn.evaluators.trainer import Examination, Lesson
 from metaqnn.executors.base import Place
 from metaqnn.metrics.base import METRICS
-from metaqnn.models.formats import check_target, export
+from metaqnn.models.formats import FORMATS, export
 from metaqnn.models.network import load_network
+from metaqnn.models.targets import check_target
 from metaqnn.models.transfer import transferable, with_classes
 from metaqnn.networks.cost import check_scores, total_cost
 from metaqnn.networks.notation import find_network
@@ -110,7 +111,7 @@ class ImageLesson(Lesson):
 
     def check_target(self, target: Path) -> None:
         """In one of `metaqnn.models.formats.FORMATS`."""
-        check_target(target)
+        check_target(FORMATS, target)
 
     def write(self, weights: Path, target: Path) -> None:
         """Likewise."""

@@ -12,11 +12,12 @@ from metaqnn.evaluators.language import LanguageEvaluator, LanguageOptions, read
 from metaqnn.evaluators.trainer import Examination, Lesson
 from metaqnn.executors.base import Place
 from metaqnn.language.files import cell_of, load_model
-from metaqnn.language.formats import check_target, export
+from metaqnn.language.formats import FORMATS, export
 from metaqnn.language.notation import find_cell
 from metaqnn.language.recipe import SCORES
 from metaqnn.language.training import dimensions_of, train
 from metaqnn.language.transfer import LAYERS, transferable
+from metaqnn.models.targets import check_target
 from replay import Outcome
 from state_space import Architecture
 
@@ -71,7 +72,7 @@ class TextLesson(Lesson):
 
     def check_target(self, target: Path) -> None:
         """In one of `metaqnn.language.formats.FORMATS`."""
-        check_target(target)
+        check_target(FORMATS, target)
 
     def write(self, weights: Path, target: Path) -> None:
         """Likewise."""

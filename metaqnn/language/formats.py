@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import torch
 
-from metaqnn.errors import MetaqnnError
 from metaqnn.language.files import cell_of, load_model, metadata_of
 from metaqnn.language.source import write_source
 from metaqnn.language.step import Step, program
 from metaqnn.models.formats import check_onnx, onnx_file
-from metaqnn.storage import why, write_file
+from metaqnn.models.targets import write_target
+from metaqnn.storage import write_file
 
 
 def export(weights: Path, target: Path) -> None:
@@ -24,25 +24,9 @@ def export(weights: Path, target: Path) -> None:
         target: The file to write.
 
     Raises:
-        MetaqnnError: See `load_model`; or the suffix is unknown, a package is missing, or the file
-            cannot be written.
+        MetaqnnError: See `load_model` and `write_target`.
     """
-    form = _format(target)
-    try:
-        form.write(weights, target)
-    except OSError as error:
-        raise MetaqnnError(f"{target} cannot be written: {why(error, target)}") from None
-
-
-def check_target(target: Path) -> None:
-    """See whether a model could be written to a file, before it is trained for hours.
-
-    Raises:
-        MetaqnnError: The suffix is unknown, a package is missing, or the folder is not there.
-    """
-    _format(target).check()
-    if not target.parent.is_dir():
-        raise MetaqnnError(f"{target} cannot be written: there is no folder {target.parent}")
+    write_target(FORMATS, target, weights)
 
 
 def _write_safetensors(weights: Path, target: Path) -> None:
@@ -88,9 +72,3 @@ FORMATS = {
     ".py": Format(_write_source),
 }
 """The formats by their suffixes."""
-
-
-def _format(path: Path) -> Format:
-    if path.suffix not in FORMATS:
-        raise MetaqnnError(f"{path}: the suffix of a language model is {', '.join(FORMATS)}")
-    return FORMATS[path.suffix]

@@ -19,34 +19,20 @@ from metaqnn.models.model import Facts, Model, Scores
 from metaqnn.models.network import BATCH, Normalised, load_network, save_network
 from metaqnn.models.onnx import read_onnx
 from metaqnn.models.source import write_source
+from metaqnn.models.targets import find_format, write_target
 from metaqnn.networks.build import Network
 from metaqnn.networks.memory import machine_memory
 from metaqnn.registry import need
-from metaqnn.storage import as_path, is_file, why, write_file
+from metaqnn.storage import as_path, is_file, write_file
 
 
 def export(network: Network, facts: Facts, path: Path) -> None:
     """Write a network in the format of the path's suffix, one of FORMATS.
 
     Raises:
-        MetaqnnError: The suffix is unknown, a package is missing, or the file cannot be written.
+        MetaqnnError: See `write_target`.
     """
-    form = _format(path)
-    try:
-        form.write(network, facts, path)
-    except OSError as error:
-        raise MetaqnnError(f"{path} cannot be written: {why(error, path)}") from None
-
-
-def check_target(path: Path) -> None:
-    """See whether a network could be written to a file, before it is trained for hours.
-
-    Raises:
-        MetaqnnError: The suffix is unknown, a package is missing, or the folder is not there.
-    """
-    _format(path).check()
-    if not path.parent.is_dir():
-        raise MetaqnnError(f"{path} cannot be written: there is no folder {path.parent}")
+    write_target(FORMATS, path, network, facts)
 
 
 def load(path: str | Path, *, trust: bool = False) -> Model:
@@ -64,7 +50,7 @@ def load(path: str | Path, *, trust: bool = False) -> Model:
     path = as_path(path, "the file of a network")
     if not trust:
         check_trust(path, ADVICE)
-    form = _format(path)
+    form = find_format(FORMATS, path)
     if not is_file(path):
         raise MetaqnnError(f"there is no {path}")
     facts, score = form.read(path, trust)
@@ -119,11 +105,18 @@ def _read_source(path: Path, trust: bool) -> tuple[Facts, Scores]:
     try:
         spec.loader.exec_module(module)
         names = ("ARCHITECTURE", "INPUT_SHAPE", "CLASSES", "MEAN", "DEVIATION", "CONTRAST")
+        if missing := [name for name in names if not hasattr(module, name)]:
+            raise MetaqnnError(
+                f"it has no {missing[0]}, which networks of images have; metaqnn predict and "
+                "generate read a language model as .safetensors, which lies beside its source"
+            )
         told = getattr(module, "PREPARATION", None)
         preparation = UNTOLD if told is None else Preparation.from_text(told)
         facts = Facts(*(getattr(module, name) for name in names))
         facts = replace(facts, preparation=preparation)
         return facts, _torch_scores(module.load())
+    except MetaqnnError as error:
+        raise MetaqnnError(f"{path} cannot be read: {error}") from None
     except Exception as error:  # the code is a person's to change
         raise MetaqnnError(f"{path} cannot be read: {type(error).__name__}: {error}") from None
 
@@ -236,9 +229,3 @@ FORMATS = {
     ".py": Format(_write_source, _read_source),
 }
 """The formats by their suffixes."""
-
-
-def _format(path: Path) -> Format:
-    if path.suffix not in FORMATS:
-        raise MetaqnnError(f"{path}: the suffix must be one of {', '.join(FORMATS)}")
-    return FORMATS[path.suffix]

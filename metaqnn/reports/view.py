@@ -6,12 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.language.files import is_model
-from metaqnn.models.formats import load
+from metaqnn.language.use import TextModel
 from metaqnn.models.model import Model
 from metaqnn.objectives.names import metrics_of
 from metaqnn.reports.distinct import distinct
-from metaqnn.reports.export import write_network
+from metaqnn.reports.export import load, write_network
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.gallery import Figures, draw_figure, draw_figures
 from metaqnn.reports.finals import add_test_errors, final_weights
@@ -81,7 +80,7 @@ class View:
             )
         return learnt
 
-    def model(self, rank: int | None = None, final: str | None = None) -> Model:
+    def model(self, rank: int | None = None, final: str | None = None) -> Model | TextModel:
         """A trained network.
 
         Args:
@@ -89,15 +88,9 @@ class View:
             final: As it was trained in the end: the name of a folder in `folder`/final.
 
         Raises:
-            MetaqnnError: There are fewer networks, its weights are not kept, or it reads texts.
+            MetaqnnError: There are fewer networks, or its weights are not kept.
         """
-        weights = self._weights(rank, final)
-        if is_model(weights):
-            raise MetaqnnError(
-                f"{weights} is a language model: export writes it as .safetensors, which "
-                "`metaqnn generate` and `metaqnn predict` use too"
-            )
-        return load(weights)
+        return load(self._weights(rank, final))
 
     def export(
         self,

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.language.files import load_model, save_model
-from metaqnn.language.formats import check_target, export
+from metaqnn.language.formats import FORMATS, export
 from metaqnn.language.model import TORCH, Dimensions, LanguageModel
 from metaqnn.language.named import CELLS
 from metaqnn.language.source import write_source
 from metaqnn.language.step import Step, program
+from metaqnn.models.targets import check_target
 from metaqnn.spaces import bind_space
 from state_space import random_walk
 
@@ -186,10 +187,10 @@ def test_pt2_and_onnx_compute_the_same_for_any_number_of_texts(tmp_path, cell):
 
 
 def test_targets_that_cannot_be_written_are_told(tmp_path):
-    with pytest.raises(MetaqnnError, match=r"the suffix of a language model is \.safetensors, "):
-        check_target(tmp_path / "model.pt")
+    with pytest.raises(MetaqnnError, match=r"the suffix must be one of \.safetensors, "):
+        check_target(FORMATS, tmp_path / "model.pt")
     with pytest.raises(MetaqnnError, match="there is no folder"):
-        check_target(tmp_path / "none" / "model.py")
+        check_target(FORMATS, tmp_path / "none" / "model.py")
 
 
 @pytest.mark.slow

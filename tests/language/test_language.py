@@ -270,7 +270,9 @@ def test_a_text_of_ones_own_is_searched_for(tmp_path, agent, space, form):
     assert "--to model.safetensors" in (run / "report.html").read_text()
     model = tmp_path / "model.safetensors"
     assert call("export", run, "--to", model).exit_code == 0
-    refused(call("export", run, "--to", tmp_path / "a.pth"), "the suffix of a language model is")
+    refused(
+        call("export", run, "--to", tmp_path / "a.pth"), "the suffix must be one of .safetensors"
+    )
     assert call("export", run, "--to", tmp_path / "own.py").exit_code == 0
     written = call("generate", model, "--length", 12, "--start", "the quick")
     assert written.stdout.startswith("the quick ") and len(written.stdout.split()) <= 14

@@ -156,7 +156,7 @@ def test_options_of_images_are_no_options_of_texts(text):
     refused(call("train", "--dataset", text), "say which cell")
     refused(call("train", "lstm", "--dataset", text, "--recipe", "practical"), "is not one of")
     refused(call("train", "[SM(10)]", "--bptt", 3), "bptt is an option of the evaluator language")
-    refused(call("train", "lstm", "--dataset", text, "--to", "x.pth"), "the suffix of a language")
+    refused(call("train", "lstm", "--dataset", text, "--to", "x.pth"), "the suffix must be one of")
 
 
 @pytest.mark.slow

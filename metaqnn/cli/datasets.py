@@ -26,5 +26,5 @@ def datasets() -> None:
     headers = ["data set", "images", "classes", "space", "what it is"]
     click.echo(tabulate(rows, headers=headers, colalign=("left",) * 5))
     click.echo(
-        "\nAll but digits, npz and folder are read from --data-dir; --download fetches them."
+        "\nAll but digits, npz, folder and text are read from --data-dir; --download fetches them."
     )

@@ -174,6 +174,15 @@ def find_dataset(name: str) -> tuple[DataSetEntry, str | None]:
         raise MetaqnnError(f"{error}; {FORMS}" if colon else str(error)) from None
 
 
+def names_of(holds: str) -> str:
+    """The data sets that have images or texts, as they are chosen."""
+    names = [name for name in DATASETS if DATASETS.find(name).holds == holds]
+    ours = [
+        entry.description.split(",")[0] for entry in FILE_DATASETS.values() if entry.holds == holds
+    ]
+    return ", ".join([*names, *ours])
+
+
 def at_home(path: str) -> Path:
     """The path, with ~ written out.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from metaqnn.data.datasets import TEXT, names_of
 from metaqnn.data.parts import load_split
 from metaqnn.device import resolve_device, use_threads
 from metaqnn.errors import MetaqnnError
@@ -14,6 +15,7 @@ from metaqnn.evaluators.base import Job
 from metaqnn.evaluators.train import TrainEvaluator, TrainOptions
 from metaqnn.evaluators.trainer import Examination, Lesson
 from metaqnn.executors.base import Place
+from metaqnn.language.description import is_cell
 from metaqnn.metrics.base import METRICS
 from metaqnn.models.formats import FORMATS, export
 from metaqnn.models.network import load_network
@@ -129,6 +131,11 @@ def image_lesson(
         try:
             asked = find_network(network)
         except NotationError as error:
+            if is_cell(network):
+                raise MetaqnnError(
+                    f"{network} is a recurrent cell, which reads texts, and {options.data.dataset} "
+                    f"has images; --dataset takes of texts {names_of(TEXT)}"
+                ) from None
             raise MetaqnnError(str(error)) from None
     elif source is not None:
         asked = source.architecture

@@ -18,8 +18,10 @@ from metaqnn.language.recipe import SCORES
 from metaqnn.language.training import dimensions_of, train
 from metaqnn.language.transfer import LAYERS, transferable
 from metaqnn.models.targets import check_target
+from metaqnn.networks.notation import find_network
 from replay import Outcome
 from state_space import Architecture
+from state_space.notation import NotationError
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,9 @@ def text_lesson(
     if init_from is None:
         if cell is None:
             raise MetaqnnError("say which cell to train: lstm, gru, rnn, nascell, or a cell's text")
-        return TextLesson(cell, find_cell(cell), options, place)
+        return TextLesson(cell, _find(cell, options), options, place)
     load_model(init_from)  # which tells what else it may be
-    found = cell_of(init_from) if cell is None else find_cell(cell)
+    found = cell_of(init_from) if cell is None else _find(cell, options)
     name = cell or (found if isinstance(found, str) else found.text)
     dimensions = dimensions_of(found, corpus, options.recipe)
     start = transferable(init_from, found, dimensions, corpus)
@@ -97,3 +99,17 @@ def text_lesson(
     if all(tensor.startswith(LAYERS) for tensor in start):
         note += "; its tokens are others, so that embeddings and softmax begin anew"
     return TextLesson(name, found, options, place, (note,), start)
+
+
+def _find(cell: str, options: LanguageOptions) -> Architecture | str:
+    try:
+        return find_cell(cell)
+    except MetaqnnError as error:
+        try:
+            find_network(cell)
+        except NotationError:
+            raise error from None
+        raise MetaqnnError(
+            f"{cell} is a network that reads images, and {options.text.dataset} is a text; "
+            "`metaqnn datasets` lists those of images"
+        ) from None

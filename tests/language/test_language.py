@@ -377,8 +377,15 @@ def test_images_and_texts_are_not_taken_for_each_other(tmp_path):
     refused(call("run", "--dataset", "ptb"), "--data-dir must say")
     for space in ("enas-small", "recurrent-small"):
         refused(call("run", "--dataset", "digits", "--space", space), "cells that read texts")
-    refused(call("train", "[SM(10)]", "--dataset", file), "unknown layer 'SM'")
-    refused(call("train", "nascell", "--dataset", "digits"), "there is no network 'nascell'")
+    for network in ("[SM(10)]", "nasnet-a"):
+        told = call("train", network, "--dataset", file)
+        refused(told, f"{network} is a network that reads images", "`metaqnn datasets` lists")
+    refused(call("train", "[SM(10, LIN]", "--dataset", file), "[SM(10, LIN]")
+    for cell in ("nascell", "lstm", "tanh, relu@0"):
+        told = call("train", cell, "--dataset", "digits")
+        refused(
+            told, f"{cell} is a recurrent cell", "digits has images", "ptb, ptb-char, text:FILE"
+        )
 
 
 @pytest.mark.parametrize(

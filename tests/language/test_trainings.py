@@ -226,8 +226,10 @@ def test_python_does_the_same(run, tmp_path):
     assert search.best(1)["test_perplexity"].tolist() == found["test_perplexity"].tolist()
     search.export(tmp_path / "own.py", final="zaremba-small")
     assert load_model(tmp_path / "own.safetensors")[0].dimensions.units == 6
-    with pytest.raises(MetaqnnError, match="is a language model"):
-        search.model()
+    text = "the quick brown fox\n" * 3
+    assert 1 < search.model().perplexity(text) < math.inf
+    own = metaqnn.load(tmp_path / "own.safetensors")
+    assert own.perplexity(text) == search.model(final="zaremba-small").perplexity(text)
     with pytest.raises(MetaqnnError, match="there is no recipe 'paper-svhn'"):
         search.finalize(1, recipe="paper-svhn")
     assert len(best_networks(open_run(run), 5)) == 3

@@ -42,6 +42,17 @@ def printable(text: str, keep: str = "") -> str:
     )
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """So many of something: "1 epoch", "2,500 epochs".
+
+    Args:
+        number: Of them.
+        one: What it is, in the singular.
+        many: In the plural; without it that has an s.
+    """
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def shortened(text: str) -> str:
     """The text without its middle where it is longer than LONGEST."""
     if len(text) <= LONGEST:

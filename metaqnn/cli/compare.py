@@ -108,7 +108,7 @@ def _make(runs: "list[Run]", evaluator: "Evaluator", jobs: int, folder: Path) ->
     """Make the searches, with a progress bar where there is a terminal."""
     from metaqnn.cli.drive import INTERRUPTED
     from metaqnn.comparison.workers import run_searches
-    from metaqnn.terminal import make_bar
+    from metaqnn.terminal import counted, make_bar
 
     done = 0
     with make_bar() as progress:
@@ -124,8 +124,8 @@ def _make(runs: "list[Run]", evaluator: "Evaluator", jobs: int, folder: Path) ->
         except KeyboardInterrupt:
             progress.stop()
             click.echo(
-                f"stopped after {done} of {len(runs)} searches, which stay in {folder}; "
-                "the same command goes on",
+                f"stopped after {done} of {counted(len(runs), 'search', 'searches')}, kept in "
+                f"{folder}; the same command goes on",
                 err=True,
             )
             sys.exit(INTERRUPTED)

@@ -22,7 +22,7 @@ from metaqnn.runs.run import Run
 from metaqnn.runs.session import open_search, search_with_bar
 from metaqnn.runs.timed import train_last, with_deadline
 from metaqnn.storage import going_on
-from metaqnn.terminal import printable
+from metaqnn.terminal import counted, printable
 from replay import Memory
 
 INTERRUPTED = 130
@@ -75,10 +75,11 @@ def _drive(run: Run, quiet: bool, began: float, command: list[str] | None) -> No
         memory = run.memory()
         trained = len([*memory.trained(), *memory.confirmations()])
         memory.close()
-        budget = "" if clock else f" of {run.config.run.budget}"
+        done = counted(trained, "network")
+        if not clock:
+            done = f"{trained} of {counted(run.config.run.budget, 'network')}"
         click.echo(
-            f"stopped after {trained}{budget} networks; "
-            f"`metaqnn resume {shlex.quote(str(run.path))}` goes on",
+            f"stopped after {done}; `metaqnn resume {shlex.quote(str(run.path))}` goes on",
             err=True,
         )
         sys.exit(INTERRUPTED)
@@ -126,10 +127,12 @@ def _summarise(parts: Parts, memory: Memory, ending: str, *, hints: bool) -> Non
     slow = " or slow" if parts.run.config.rewards.limit else ""
     again = trials[trials["finished"] & (trials["confirmation"] > 0)]
     click.echo(
-        f"{len(trained)} networks trained, {trained['error'].notna().sum()} of them failed; "
+        f"{counted(len(trained), 'network')} trained, "
+        f"{trained['error'].notna().sum()} of them failed; "
         + (f"{refused} refused as too large{slow}; " if refused else "")
         + (
-            f"the best {again['digest'].nunique()} were trained again, {len(again)} times in all; "
+            f"the best {counted(again['digest'].nunique(), 'was', 'were')} trained again, "
+            f"{counted(len(again), 'time')} in all; "
             if len(again)
             else ""
         )

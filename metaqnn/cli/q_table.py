@@ -28,6 +28,7 @@ def q_table(folder: Path, trust: bool, csv: Path | None, layout: str) -> None:
     from metaqnn.runs.assembly import trained_agent
     from metaqnn.runs.run import open_run
     from metaqnn.storage import write_output
+    from metaqnn.terminal import counted
     from state_space.chain import ChainSpace
 
     run = open_run(folder, trust=trust)
@@ -43,4 +44,4 @@ def q_table(folder: Path, trust: bool, csv: Path | None, layout: str) -> None:
         click.echo(text, nl=False)
         return
     write_output(csv, text)
-    click.echo(f"{len(frame)} rows written to {csv}")
+    click.echo(f"{counted(len(frame), 'row')} written to {csv}")

@@ -19,6 +19,7 @@ from metaqnn.task import Shape
 def space(name: str | None, input_shape: Shape | None, classes: int | None) -> None:
     """Describe the space NAME, a preset or a TOML file; without NAME, list the known ones."""
     from metaqnn.spaces import bind_space, made_for, read_space, space_names
+    from metaqnn.terminal import counted
     from state_space import TooManyStates
 
     if name is None:
@@ -29,7 +30,9 @@ def space(name: str | None, input_shape: Shape | None, classes: int | None) -> N
     input_shape, classes = input_shape or usual.shape, classes or len(usual.outputs)
     bound = bind_space(settings, input_shape, classes)
     images = "x".join(map(str, input_shape))
-    click.echo(f"space               {name}, for {images} images of {classes} classes")
+    click.echo(
+        f"space               {name}, for {images} images of {counted(classes, 'class', 'classes')}"
+    )
     try:
         rows = bound.rows()
     except TooManyStates:
@@ -46,7 +49,7 @@ def space(name: str | None, input_shape: Shape | None, classes: int | None) -> N
         for token in tokens:
             op, parenthesis, _ = token.partition("(")
             by_op.setdefault(op if parenthesis else "", []).append(token)
-        click.echo(f"\n{kind}: {len(tokens)} options")
+        click.echo(f"\n{kind}: {counted(len(tokens), 'option')}")
         for op, options in by_op.items():
             click.echo(f"  {op:<4} {' '.join(options)}")
     click.echo()

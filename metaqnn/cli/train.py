@@ -109,6 +109,8 @@ def train(
     if target:
         lesson.check_target(target)
     examination = lesson.examination() if final else None
+    for warning in examination.warnings() if examination else ():
+        click.echo(warning, err=True)
     outcome = _train(lesson, config.run.seed)
     for warning in lesson.warnings(outcome):
         click.echo(warning, err=True)

@@ -20,6 +20,7 @@ def trials(folder: Path, trust: bool, csv: Path | None, parquet: Path | None) ->
     from metaqnn.reports.trials import list_trials, write_csv, write_parquet
     from metaqnn.runs.run import open_run
     from metaqnn.storage import write_output
+    from metaqnn.terminal import counted
 
     run = open_run(folder, trust=trust)
     memory = run.memory()
@@ -30,7 +31,7 @@ def trials(folder: Path, trust: bool, csv: Path | None, parquet: Path | None) ->
         return
     if parquet is not None:  # first, since its package may be missing
         write_output(parquet, write_parquet(table))
-        click.echo(f"{len(table)} trials written to {parquet}")
+        click.echo(f"{counted(len(table), 'trial')} written to {parquet}")
     if csv is not None:
         write_output(csv, write_csv(table))
-        click.echo(f"{len(table)} trials written to {csv}")
+        click.echo(f"{counted(len(table), 'trial')} written to {csv}")

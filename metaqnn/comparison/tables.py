@@ -113,7 +113,8 @@ def _grid(
     lines: dict[str, dict[str, str]] = {}
     seeds: dict[str, dict[str, None]] = {}
     for row, cell in zip(rows.to_dict("records"), cells, strict=True):
-        lines.setdefault(row["agent"], {"agent": row["agent"]})[f"{row['budget']} networks"] = cell
+        name = "1 network" if row["budget"] == 1 else f"{row['budget']} networks"
+        lines.setdefault(row["agent"], {"agent": row["agent"]})[name] = cell
         seeds.setdefault(row["agent"], {})[str(row[counts])] = None
     wide = pd.DataFrame(list(lines.values())).fillna("")
     wide["seeds"] = ["/".join(different) for different in seeds.values()]

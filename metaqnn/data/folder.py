@@ -18,6 +18,7 @@ from metaqnn.data.reading import describe_broken, look_at_all, read_all
 from metaqnn.data.scale import check_span
 from metaqnn.errors import MetaqnnError
 from metaqnn.task import Shape
+from metaqnn.terminal import counted
 
 SKIP = "; --skip-broken goes on without them"
 
@@ -57,7 +58,8 @@ def folder(part: str, path: Path | None, config: DataOptions) -> Images | None:
         clear = sum(look.alpha for look in others)
         if clear and config.transparency != "keep" and not any(look.alpha for look in known):
             warnings.append(
-                f"{clear:,} pictures in {names} have transparency, those of training none: it is "
+                counted(clear, f"picture in {names} has", f"pictures in {names} have")
+                + " transparency, those of training none: it is "
                 f"laid on {config.transparency} (--transparency)"
             )
     else:
@@ -167,16 +169,23 @@ def _remarks(looks: list[Look], config: DataOptions) -> list[str]:
     remarks = []
     moving = sum(look.moves for look in looks)
     if moving:
-        remarks.append(f"{moving:,} pictures have several frames, of which the first is read")
+        remarks.append(
+            f"{counted(moving, 'picture has', 'pictures have')} several frames, of which the first "
+            "is read"
+        )
     clear = sum(look.alpha for look in looks)
     if clear and config.transparency != "keep":
         remarks.append(
-            f"{clear:,} pictures have transparency, laid on {config.transparency} (--transparency)"
+            f"{counted(clear, 'picture has', 'pictures have')} transparency, laid on "
+            f"{config.transparency} (--transparency)"
         )
     whites = {look.white for look in looks}
     if whites == {255.0, DEEP}:
         deep = sum(look.white == DEEP for look in looks)
-        remarks.append(f"{deep:,} pictures have 16 bits, the others 8, of which white is the same")
+        remarks.append(
+            f"{counted(deep, 'picture has', 'pictures have')} 16 bits, the others 8, of which "
+            "white is the same"
+        )
     shapes = {look.size[0] / look.size[1] for look in looks}
     if config.image_size and max(shapes) > 1.5 * min(shapes):
         remarks.append("pictures of different proportions are squeezed into squares")

@@ -11,6 +11,7 @@ import torch
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.storage import why, write_file
+from metaqnn.terminal import counted
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 
@@ -34,7 +35,7 @@ def keep_arrays(given: Sequence[Any], folder: Path) -> str:
         MetaqnnError: They are not two or four, are no arrays, or cannot be written.
     """
     if len(given) not in (2, 4):
-        raise MetaqnnError(f"{WANTED}; it has {len(given)} parts")
+        raise MetaqnnError(f"{WANTED}; it has {counted(len(given), 'part')}")
     arrays = {name: as_array(value, name) for name, value in zip(NAMES, given, strict=False)}
     stream = BytesIO()
     np.savez(stream, **arrays)  # type: ignore[arg-type]  # numpy's names are options to mypy

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from metaqnn.errors import MetaqnnError
+from metaqnn.terminal import counted
 from state_space.settings import suggestion
 
 FORMS = "whole numbers, names, true and false, or one column a class with a single 1 in each row"
@@ -45,8 +46,8 @@ def read_labels(y: np.ndarray, name: str, images: int) -> np.ndarray:
         if not np.isfinite(y).all():
             missing = np.flatnonzero(~np.isfinite(y))
             raise MetaqnnError(
-                f"{name}: {len(missing)} labels are NaN or infinite, the first of image "
-                f"{missing[0]}; leave these images out"
+                f"{name}: {counted(len(missing), 'label is', 'labels are')} NaN or infinite, the "
+                f"first of image {missing[0]}; leave these images out"
             )
         odd = y[y != np.round(y)]
         if len(odd):
@@ -58,7 +59,10 @@ def read_labels(y: np.ndarray, name: str, images: int) -> np.ndarray:
         # padding and two ways to write an accent do not make another class
         names = np.array([unicodedata.normalize("NFC", text.strip()) for text in y.tolist()])
         if (empty := np.flatnonzero(names == "")).size:
-            raise MetaqnnError(f"{name}: {len(empty)} labels are empty, the first of {empty[0]}")
+            raise MetaqnnError(
+                f"{name}: {counted(len(empty), 'label is', 'labels are')} empty, the first of "
+                f"{empty[0]}"
+            )
         return names
     most = int(max(y.min(), y.max(), key=abs)) if y.dtype.kind in "uf" and y.size else 0
     if abs(most) >= 2**63:

@@ -6,6 +6,7 @@ import numpy as np
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.task import Shape
+from metaqnn.terminal import counted
 
 CHANNELS = 4
 """Channels that pictures have at most: grey or colours, with or without transparency."""
@@ -32,7 +33,9 @@ def channels_first(x: np.ndarray, labels: int, name: str) -> np.ndarray:
         raise MetaqnnError(f"{wanted}: its last axis counts the images; np.moveaxis(x, -1, 0)")
     if len(x) != labels:
         place, colon, array = name.rpartition(": ")
-        raise MetaqnnError(f"{place}{colon}{len(x)} images in {array}, {labels} labels")
+        raise MetaqnnError(
+            f"{place}{colon}{counted(len(x), 'image')} in {array}, {counted(labels, 'label')}"
+        )
     if x.ndim == 3:
         return x[:, None]
     first, middle, last = x.shape[1:]

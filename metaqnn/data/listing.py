@@ -20,6 +20,7 @@ from metaqnn.data.files import (
 from metaqnn.data.labels import check_classes, folded, listed, match_classes
 from metaqnn.errors import MetaqnnError
 from metaqnn.storage import is_folder, look
+from metaqnn.terminal import counted
 
 PARTS = {
     "train": ("train", "training"),
@@ -80,7 +81,10 @@ def list_folder(root: Path) -> Listing:
     loose = sum(is_picture(entry) for entry in entries_of(train))
     warnings = _suspicions(train, found)
     if loose:
-        warnings += (f"{loose:,} pictures in {train} lie in no class folder and are left out",)
+        warnings += (
+            counted(loose, f"picture in {train} lies", f"pictures in {train} lie")
+            + " in no class folder: left out",
+        )
     parts = {"train": (tuple(files), places)}
     if split:
         parts, told = _split_test(files, places)
@@ -166,7 +170,7 @@ def _check_folders(root: Path, train: Path, found: Mapping[str, list[Path]]) -> 
             )
     if not found:
         loose = sum(is_picture(entry) for entry in entries_of(train))
-        there = f"{loose:,} pictures" if loose else "no pictures"
+        there = counted(loose, "picture") if loose else "no pictures"
         raise MetaqnnError(
             f"{train} cannot be read: it has {there} and no class folders; wanted are "
             f"{root}/train/CLASS/* and {root}/test/CLASS/*, or {root}/CLASS/*"

@@ -16,6 +16,7 @@ from metaqnn.data.labels import listed
 from metaqnn.data.options import DataOptions
 from metaqnn.data.split import limited, split
 from metaqnn.errors import MetaqnnError
+from metaqnn.terminal import counted
 
 Part = Literal["train", "validation", "test"]
 
@@ -106,7 +107,9 @@ def _load_split(config: DataOptions, state: int) -> tuple[Images, Images]:
     images = load(config, "train")
     limit = len(images) if config.train_limit is None else config.train_limit
     if limit > len(images):
-        raise MetaqnnError(f"train-limit is {limit}, but {config.dataset} has {len(images)} images")
+        raise MetaqnnError(
+            f"train-limit is {limit}, but {config.dataset} has {counted(len(images), 'image')}"
+        )
     own = load(config, "validation") if "validation" in images.origin.parts else None
     known = fingerprint(images).model_copy(update={"validation": own and fingerprint(own)})
     images = replace(images, origin=replace(images.origin, fingerprint=known))

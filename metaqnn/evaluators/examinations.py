@@ -22,6 +22,7 @@ from metaqnn.metrics.base import Metric
 from metaqnn.metrics.tested import test_results
 from metaqnn.models.network import load_network, probabilities
 from metaqnn.task import Score
+from metaqnn.terminal import counted
 
 PIECES = 30
 """A text is cut into so many to see how much it varies."""
@@ -65,7 +66,7 @@ class ImageExamination(Examination):
     def tell(self, measured: Mapping[str, float]) -> str:
         """The error, and the metric if that is another."""
         error, low, high, *others = measured.values()
-        told = [f"test error {error:.2%} on {len(self.images)} images, "]
+        told = [f"test error {error:.2%} on {counted(len(self.images), 'image')}, "]
         told[0] += f"95 % interval {low:.2%} to {high:.2%}"
         return ", ".join([*told, *(f"test {self.metric.name} {value:.2%}" for value in others)])
 
@@ -116,6 +117,13 @@ class TextExamination(Examination):
         ends = sorted(float(self.score.read(mean + step)) for step in (-spread, spread))
         low, high = ends
         return {self.score.tested: float(self.score.read(mean)), "low": low, "high": high}
+
+    def warnings(self) -> list[str]:
+        """Whether it has tokens that no model can know."""
+        if not self.corpus.left_out:
+            return []
+        left_out = counted(self.corpus.left_out, self.corpus.unit[:-1])
+        return [f"left out of the test part: {left_out} that the other parts do not have"]
 
     def tell(self, measured: Mapping[str, float]) -> str:
         """The perplexity or bits, and the interval."""

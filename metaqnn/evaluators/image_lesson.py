@@ -23,6 +23,7 @@ from metaqnn.models.targets import check_target
 from metaqnn.models.transfer import transferable, with_classes
 from metaqnn.networks.cost import check_scores, total_cost
 from metaqnn.networks.notation import find_network
+from metaqnn.terminal import counted
 from metaqnn.training.loop import train
 from metaqnn.training.settings import with_settings
 from metaqnn.training.threads import choose_threads
@@ -88,7 +89,7 @@ class ImageLesson(Lesson):
         metrics = outcome.metrics
         return (
             f"{metrics['parameters']:,} parameters, {metrics['multiply_adds']:,} multiply-adds an "
-            f"image, {len(outcome.curve)} epochs in {metrics['seconds']:.1f} s"
+            f"image, {counted(len(outcome.curve), 'epoch')} in {metrics['seconds']:.1f} s"
         )
 
     def warnings(self, outcome: Outcome) -> list[str]:
@@ -144,12 +145,17 @@ def image_lesson(
     architecture = with_classes(asked, len(training.classes))
     if architecture != asked:
         had = options.data.dataset
-        notes.append(f"its heads get {len(training.classes)} classes, as {had} has")
+        notes.append(
+            f"its heads get {counted(len(training.classes), 'class', 'classes')}, as {had} has"
+        )
     check_scores(architecture, len(training.classes))
     total_cost(architecture, training.shape)
     with_settings(options.recipe, architecture.settings)
     start: dict[str, Tensor] = {}
     if source:
         start = transferable(source, options.recipe.dress(architecture), training.shape)
-        notes.append(f"{len(start)} tensors of {init_from} are taken along")
+        notes.append(
+            counted(len(start), f"tensor of {init_from} is", f"tensors of {init_from} are")
+            + " taken along"
+        )
     return ImageLesson(architecture, options, place, final, start, tuple(notes))

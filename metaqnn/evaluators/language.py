@@ -145,7 +145,12 @@ class LanguageEvaluator(Trainer):
         """The test part."""
         from metaqnn.evaluators.examinations import TextExamination
 
-        return TextExamination(read(self.text, test=True), SCORES[self.text.tokens])
+        corpus = read(self.text, test=True)
+        if corpus.test is None or len(corpus.test) < 2:
+            raise MetaqnnError(
+                f"{self.text.dataset}: no two {corpus.unit} of the test part are in the others too"
+            )
+        return TextExamination(corpus, SCORES[self.text.tokens])
 
     @property
     def epochs(self) -> int:  # type: ignore[override]  # read-only, as all of it

@@ -19,6 +19,7 @@ from metaqnn.language.training import dimensions_of, train
 from metaqnn.language.transfer import LAYERS, transferable
 from metaqnn.models.targets import check_target
 from metaqnn.networks.notation import find_network
+from metaqnn.terminal import counted
 from replay import Outcome
 from state_space import Architecture
 from state_space.notation import NotationError
@@ -59,8 +60,8 @@ class TextLesson(Lesson):
         """Parameters, units and time."""
         metrics = outcome.metrics
         return (
-            f"{metrics['parameters']:,} parameters, {metrics['units']:,} units, "
-            f"{len(outcome.curve)} epochs in {metrics['seconds']:.1f} s"
+            f"{metrics['parameters']:,} parameters, {counted(int(metrics['units']), 'unit')}, "
+            f"{counted(len(outcome.curve), 'epoch')} in {metrics['seconds']:.1f} s"
         )
 
     def show(self, score: float) -> str:
@@ -95,7 +96,10 @@ def text_lesson(
     name = cell or (found if isinstance(found, str) else found.text)
     dimensions = dimensions_of(found, corpus, options.recipe)
     start = transferable(init_from, found, dimensions, corpus)
-    note = f"{len(start)} tensors of {init_from} are taken along"
+    note = (
+        counted(len(start), f"tensor of {init_from} is", f"tensors of {init_from} are")
+        + " taken along"
+    )
     if all(tensor.startswith(LAYERS) for tensor in start):
         note += "; its tokens are others, so that embeddings and softmax begin anew"
     return TextLesson(name, found, options, place, (note,), start)

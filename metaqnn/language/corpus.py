@@ -13,6 +13,7 @@ from torch import Tensor
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.language.recipe import CHARACTERS
+from metaqnn.terminal import counted
 
 END, UNKNOWN = "<eos>", "<unk>"
 """The end of a line, and a token that the training part does not have."""
@@ -34,6 +35,7 @@ class Corpus:
         training: int64, shape (tokens,).
         validation: Likewise.
         test: Likewise; None where it was not asked for.
+        left_out: Tokens that the test part has beside these, for no model can know them.
     """
 
     vocabulary: tuple[str, ...]
@@ -41,6 +43,7 @@ class Corpus:
     training: Tensor
     validation: Tensor
     test: Tensor | None
+    left_out: int = 0
 
     def limited(self, tokens: int) -> "Corpus":
         """The first so many tokens to train on, and a tenth as many to validate."""
@@ -90,7 +93,9 @@ def read_text(path: Path, unit: str, *, test: bool = False) -> Corpus:
     ends = [round(share * len(tokens)) for share in SHARES]
     parts = [tokens[: ends[0]], tokens[ends[0] : ends[1]], tokens[ends[1] :]]
     if min(map(len, parts)) < 2:
-        raise MetaqnnError(f"{path} is too short to be split: it has {len(tokens)} {unit}")
+        raise MetaqnnError(
+            f"{path} is too short to be split: it has {counted(len(tokens), unit[:-1])}"
+        )
     return _numbered(parts if test else parts[:2], unit)
 
 
@@ -100,18 +105,23 @@ def make_corpus(parts: list[str], unit: str) -> Corpus:
 
 
 def _numbered(parts: list[list[str]], unit: str) -> Corpus:
-    counts = Counter(parts[0])
+    """The corpus of the tokens of its parts; the last one, of the test, adds none to them."""
+    training, validation, *test = parts
+    counts = Counter(training)
     vocabulary = sorted(counts, key=lambda token: (-counts[token], token))
-    if UNKNOWN not in counts and any(set(part) - set(counts) for part in parts[1:]):
+    if UNKNOWN not in counts and set(validation) - set(counts):
         vocabulary.append(UNKNOWN)
     numbers = {token: number for number, token in enumerate(vocabulary)}
-    unknown = numbers.get(UNKNOWN, -1)
-    tensors = [
-        torch.from_numpy(np.array([numbers.get(token, unknown) for token in part], dtype=np.int64))
-        for part in parts
-    ]
-    test = tensors[2] if len(tensors) > 2 else None
-    return Corpus(tuple(vocabulary), unit, tensors[0], tensors[1], test)
+    unknown = numbers.get(UNKNOWN)
+    tensors, left_out = [], 0
+    for part in parts:
+        found = [numbers.get(token, unknown) for token in part]
+        known = [number for number in found if number is not None]
+        tensors.append(torch.from_numpy(np.array(known, dtype=np.int64)))
+        left_out = len(found) - len(known)
+    return Corpus(
+        tuple(vocabulary), unit, tensors[0], tensors[1], tensors[2] if test else None, left_out
+    )
 
 
 def split_text(text: str, unit: str) -> list[str]:

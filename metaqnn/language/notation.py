@@ -7,6 +7,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.language.model import TORCH
 from metaqnn.language.named import CELLS
 from metaqnn.language.ops import OPS
+from metaqnn.terminal import counted
 from state_space import Architecture, Space
 from state_space.enas_cell import EnasCellSpace
 from state_space.notation import NotationError, read
@@ -40,7 +41,9 @@ def find_cell(text: str) -> Architecture | str:
         return _parse(EnasCellSpace(text.count(",") + 1, [*ACTIVATIONS]), text)
     leaves = text.partition("|")[0].count(",") + 1
     if leaves & (leaves - 1) or leaves < 2:
-        raise MetaqnnError(f"{text!r} has {leaves} leaves, not 2, 4, 8 or another power of two")
+        raise MetaqnnError(
+            f"{text!r} has {counted(leaves, 'leaf', 'leaves')}, not 2, 4, 8 or another power of two"
+        )
     return _parse(RecurrentSpace(leaves, [*COMBINE], [*ACTIVATIONS]), text)
 
 
@@ -66,7 +69,9 @@ def read_cell(text: str) -> Architecture | str:
     for node in cell.nodes:
         wanted = 1 if node.op == LINEAR else OPS[node.op].inputs
         if wanted not in (None, len(node.inputs)):
-            raise MetaqnnError(f"{text!r}: {node.op} reads {len(node.inputs)} values, not {wanted}")
+            raise MetaqnnError(
+                f"{text!r}: {node.op} reads {counted(len(node.inputs), 'value')}, not {wanted}"
+            )
     reads = {source for node in cell.nodes for source in node.inputs} | {*cell.outputs}
     maps = {source for node in cell.nodes if node.op == LINEAR for source in node.inputs}
     states = len(cell.outputs)

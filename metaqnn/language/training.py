@@ -20,6 +20,7 @@ from metaqnn.language.files import save_model
 from metaqnn.language.model import Dimensions, LanguageModel, State, units_for
 from metaqnn.language.recipe import ADAM, LanguageRecipe
 from metaqnn.stopping.base import Progress, Verdict
+from metaqnn.terminal import counted
 from replay import Outcome
 from state_space import Architecture
 
@@ -139,9 +140,10 @@ def epochs(
         FloatingPointError: Loss or perplexity stopped being finite.
     """
     if len(corpus.training) < 2 * recipe.batch_size:
+        few = counted(len(corpus.training), "token is", "tokens are")
         raise MetaqnnError(
-            f"{len(corpus.training)} tokens are too few for {recipe.batch_size} pieces of text "
-            "side by side: give a smaller --batch-size"
+            f"{few} too few for {recipe.batch_size} pieces of text side by side: give a smaller "
+            "--batch-size"
         )
     training = columns(corpus.training, recipe.batch_size)
     learnt = [weights for weights in model.parameters() if weights.requires_grad]

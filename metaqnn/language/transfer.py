@@ -8,6 +8,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.language.corpus import Corpus
 from metaqnn.language.files import cell_of, load_model
 from metaqnn.language.model import Dimensions
+from metaqnn.terminal import counted
 from state_space import Architecture
 
 LAYERS = "layers."
@@ -36,8 +37,8 @@ def transferable(
     units = model.dimensions.units
     if units != dimensions.units:
         raise MetaqnnError(
-            f"{path} has a model of {units} units, and this one would have {dimensions.units}: "
-            f"give --units {units}"
+            f"{path} has a model of {counted(units, 'unit')}, and this one would have "
+            f"{dimensions.units}: give --units {units}"
         )
     layers = tuple(f"{LAYERS}{number}." for number in range(dimensions.layers))
     kept = layers

@@ -19,6 +19,7 @@ from metaqnn.language.recipe import CHARACTERS, SCORES, LanguageRecipe
 from metaqnn.language.training import log_likelihood
 from metaqnn.notebook import render_facts
 from metaqnn.task import Score
+from metaqnn.terminal import counted
 
 MOST_NAMED = 5
 """So many tokens at most are named that a model has never read."""
@@ -148,8 +149,8 @@ class TextModel:
         named = list(dict.fromkeys(tokens[place] for place in left_out))
         names = ", ".join(map(repr, named[:MOST_NAMED])) + ", ..." * (len(named) > MOST_NAMED)
         return (
-            f"{len(left_out):,} of {len(tokens):,} {self.unit} are left out, for the model has "
-            f"never read {names}, first in line {tokens[: left_out[0]].count(end) + 1:,}; the "
+            f"left out: {len(left_out):,} of {counted(len(tokens), self.unit[:-1])}, for the model "
+            f"has never read {names}, first in line {tokens[: left_out[0]].count(end) + 1:,}; the "
             "score is that of the rest"
         )
 

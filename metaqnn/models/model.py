@@ -15,6 +15,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.models.checks import check_facts, parse, parse_list
 from metaqnn.notebook import render_facts
 from metaqnn.task import Shape
+from metaqnn.terminal import counted
 
 Scores = Callable[[np.ndarray], np.ndarray]
 """Class scores before the softmax, float32 (images, classes), of float32 images (images, channels,
@@ -144,5 +145,5 @@ class Model:
     def __repr__(self) -> str:
         """The network and what it reads."""
         images = "x".join(map(str, self.facts.input_shape))
-        classes = len(self.facts.classes)
-        return f"<model of {self.facts.architecture}: {images} images, {classes} classes>"
+        classes = counted(len(self.facts.classes), "class", "classes")
+        return f"<model of {self.facts.architecture}: {images} images, {classes}>"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from metaqnn.networks.ops import OPS, LayerCost, Op, ShapeError, find_op, joined_shape
 from metaqnn.task import Shape
+from metaqnn.terminal import counted
 from state_space import Architecture, NestingError, Node
 
 __all__ = [
@@ -141,6 +142,5 @@ def check_scores(architecture: Architecture, classes: int | None = None) -> None
         heads = " or ".join(f"{name}(classes)" for name, op in OPS.items() if op.is_head)
         raise ShapeError(f"the last layer must be {heads}, not {last.text}")
     if classes is not None and last.args != (classes,):
-        raise ShapeError(
-            f"the last layer, {last.text}, has {last.args[0]} classes, the data has {classes}"
-        )
+        own = counted(int(last.args[0]), "class", "classes")
+        raise ShapeError(f"the last layer, {last.text}, has {own}, the data has {classes}")

@@ -25,6 +25,7 @@ from metaqnn.device import devices
 from metaqnn.models.formats import export, load
 from metaqnn.models.network import load_network
 from metaqnn.networks.notation import read
+from metaqnn.terminal import counted
 from metaqnn.training.cuda_graph import Graphs
 from metaqnn.training.loop import train
 from metaqnn.training.recipe import Recipe
@@ -104,8 +105,8 @@ def _versions() -> Iterator[str]:
     yield "- " + ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     yield (
-        f"- {os.cpu_count()} cores, {memory / 1e9:.1f} GB of memory, "
-        f"{torch.get_num_threads()} threads of torch"
+        f"- {counted(os.cpu_count() or 1, 'core')}, {memory / 1e9:.1f} GB of memory, "
+        f"{counted(torch.get_num_threads(), 'thread')} of torch"
     )
 
 

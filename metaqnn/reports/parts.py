@@ -29,6 +29,7 @@ from metaqnn.runs.run import Run
 from metaqnn.search.rewards import BEST
 from metaqnn.spaces import preset_names
 from metaqnn.task import Score
+from metaqnn.terminal import counted
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def list_counts(findings: Findings, best: pd.DataFrame, refused: int) -> list[tu
             cells[score.header].iloc[0].rstrip("*") if len(cells) else "none yet",
             f"{score.name} of the best network{mark}",
         ),
-        (f"{len(networks) - failed:,}", f"{done}, of a budget of {budget:,} networks"),
+        (f"{len(networks) - failed:,}", f"{done}, of a budget of {counted(budget, 'network')}"),
         (f"{failed:,}", "failed"),
         (f"{refused:,}", "refused"),
         *([(f"{again:,}", "trainings of the best again, part of the budget")] if again else []),

@@ -10,6 +10,7 @@ from metaqnn.reports.distinct import distinct
 from metaqnn.reports.top_k import as_text, top_k
 from metaqnn.runs.assembly import trainer_of
 from metaqnn.runs.run import Run
+from metaqnn.terminal import counted
 
 
 def describe_state(run: Run, trials: pd.DataFrame) -> str:
@@ -24,9 +25,9 @@ def describe_state(run: Run, trials: pd.DataFrame) -> str:
     asked = (~trials["finished"].astype(bool) & trials["first"]).sum()
     again = int((trials["finished"] & (trials["confirmation"] > 0)).sum())
     trained = f"{len(networks)} + {again}" if again else f"{len(networks)}"
-    parts = [f"{trained} of {run.config.run.budget} networks"]
+    parts = [f"{trained} of {counted(run.config.run.budget, 'network')}"]
     if again:
-        parts[0] += f" ({again} trainings were of the best ones again)"
+        parts[0] += f" ({counted(again, 'training was', 'trainings were')} of the best ones again)"
     if failed:
         parts.append(f"{failed} failed")
     if asked:

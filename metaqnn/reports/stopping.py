@@ -6,6 +6,7 @@ from typing import Self
 import pandas as pd
 
 from metaqnn.reports.distinct import scores
+from metaqnn.terminal import counted
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Savings:
     def __str__(self) -> str:
         """As a sentence."""
         share = self.saved / self.epochs if self.epochs else 0.0
-        text = f"{self.stopped} trainings were stopped, which saved {share:.0%} of all epochs"
+        stopped = counted(self.stopped, "training was", "trainings were")
+        text = f"{stopped} stopped, which saved {share:.0%} of all epochs"
         if not self.spared:
             return text
         return (

@@ -34,6 +34,7 @@ from metaqnn.runs.results import FINAL
 from metaqnn.runs.run import Run
 from metaqnn.stopping.base import Progress
 from metaqnn.storage import free_folder
+from metaqnn.terminal import counted
 from metaqnn.training.job import threads_of
 from metaqnn.training.loop import train
 from metaqnn.training.presets import SEARCH, practical
@@ -164,7 +165,7 @@ def train_last(
     sizes = [f" with {key} {after[key]} for {before[key]}" for key in grown]
     say(
         f"The network of rank {rank}{why} is trained anew on {data}{' and'.join(sizes)}, for "
-        f"as many of {recipe.epochs} epochs as fit into {recipe.seconds:.0f} s."
+        f"as many of {counted(recipe.epochs, 'epoch')} as fit into {recipe.seconds:.0f} s."
     )
     results = finalize(finals, best, 1, 1, quiet=quiet)
     if reason := results["error"].dropna().to_list():

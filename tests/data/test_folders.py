@@ -127,7 +127,7 @@ def test_folders_without_classes(tmp_path):
     flat.mkdir(parents=True)
     assert "it has no pictures and no class folders" in refusal(tmp_path / "flat")
     Image.new("L", (4, 4)).save(flat / "a.png")
-    assert "1 pictures and no class folders; wanted are" in refusal(tmp_path / "flat")
+    assert "1 picture and no class folders; wanted are" in refusal(tmp_path / "flat")
     root = write_folder(tmp_path / "one", names=("ant",))
     assert "has one class only, 'ant'" in refusal(root)
     root = write_folder(tmp_path / "empty")

@@ -68,7 +68,7 @@ def test_images_for_testing_are_a_part_of_their_own(tmp_path):
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ((IMAGES,), "it has 1 parts"),
+        ((IMAGES,), "it has 1 part"),
         ((IMAGES, LABELS, IMAGES), "it has 3 parts"),
         (("digits", "b"), "x_train is 'digits', not an array"),
         ((IMAGES, None), "y_train is None, not an array"),

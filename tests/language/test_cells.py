@@ -292,7 +292,7 @@ def test_a_cell_is_read_back_from_both_of_its_texts(space, seed):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("[LIN, ADD]", "ADD reads 1 values, not 2"),
+        ("[LIN, ADD]", "ADD reads 1 value, not 2"),
         ("[LIN, LIN@-2, TANH@0,1]", "TANH reads 2 values, not 1"),
         ("[LIN, LIN@-2, LIN@0,1]", "LIN reads 2 values, not 1"),
         ("[LIN, LIN@-2, HIGHWAY@0,1]", "HIGHWAY reads 2 values, not 3"),

@@ -19,13 +19,14 @@ from torch.nn.functional import log_softmax
 from metaqnn.cli import main
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Job, attempt
+from metaqnn.evaluators.examinations import TextExamination
 from metaqnn.evaluators.language import LanguageEvaluator, LanguageOptions, TextOptions, read
 from metaqnn.executors.base import Place
 from metaqnn.language.corpus import END, UNKNOWN, make_corpus, read_ptb, read_text
 from metaqnn.language.files import load_model, save_model
 from metaqnn.language.model import Dimensions, LanguageModel
 from metaqnn.language.named import CELLS
-from metaqnn.language.recipe import LanguageRecipe
+from metaqnn.language.recipe import SCORES, LanguageRecipe
 from metaqnn.language.training import columns, log_likelihood, pieces, train
 from metaqnn.runs.creation import plan_run
 from metaqnn.runs.timed import plan_search
@@ -51,6 +52,24 @@ def test_words_of_lines_and_what_training_does_not_have():
     words = [corpus.vocabulary[number] for number in corpus.training]
     assert words == ["a", "b", "a", END, "a", "c", END]
     assert [corpus.vocabulary[number] for number in corpus.validation] == ["a", UNKNOWN, END]
+
+
+def test_the_test_part_adds_no_token_to_a_model(tmp_path):
+    parts = ["a b a\n", "b\n", "a new b\n"]
+    corpus = make_corpus(parts, "words")
+    assert corpus.vocabulary == make_corpus(parts[:2], "words").vocabulary
+    assert [corpus.vocabulary[number] for number in corpus.test] == ["a", "b", END]
+    assert corpus.left_out == 1
+    told = TextExamination(corpus, SCORES["words"]).warnings()
+    assert len(told) == 1 and told[0].startswith("left out of the test part: 1 word that")
+    known = make_corpus(["a b\n", "new\n", "a new b\n"], "words")  # <unk> is known
+    assert (known.left_out, len(known.test)) == (0, 4)
+    assert TextExamination(known, SCORES["words"]).warnings() == []
+    file = tmp_path / "a.txt"
+    file.write_text("ab" * 190 + "z" * 20)
+    options = TextOptions(dataset=f"text:{file}", tokens="characters")
+    with pytest.raises(MetaqnnError, match="no two characters of the test part are in the others"):
+        LanguageEvaluator(options, LanguageRecipe(), Place()).examination()
 
 
 def test_a_text_of_ones_own_is_split_in_order(tmp_path):

@@ -80,19 +80,21 @@ def test_what_is_likely_is_written(tmp_path):
 def test_what_a_model_has_never_read_is_left_out_and_counted(tmp_path):
     path = written(tmp_path, spread=2)
     model = metaqnn.load(path)
-    with pytest.warns(NeverRead, match=r"^3 of 9 characters are left out.* 'x', '€', first in l"):
+    with pytest.warns(NeverRead, match=r"^left out: 3 of 9 characters, .* 'x', '€', first in l"):
         found = model.perplexity("ab\nxcxa€b")
     assert found == model.perplexity("ab\ncab")
     (tmp_path / "a.txt").write_text("ab\nxcxa€b", encoding="utf-8")
     done = call("predict", path, tmp_path / "a.txt", "--format", "json")
     assert done.exit_code == 0
     assert json.loads(done.stdout)[0]["tokens"] == 6
-    assert re.search(r"^warning: .*a\.txt: 3 of 9 .*'x', '€', first in line 2;", done.stderr)
+    assert re.search(
+        r"^warning: .*a\.txt: left out: 3 of 9 .*'x', '€', first in line 2;", done.stderr
+    )
     (tmp_path / "b.txt").write_text("xxyya")
     refused(call("predict", path, tmp_path / "b.txt"), "b.txt: the text is too short", "has 1")
     refused(call("generate", path, "--start", "abx"), "never read 'x', number 3 of its characters")
     words = metaqnn.load(written(tmp_path, WORDS, "words"))
-    with pytest.warns(NeverRead, match="2 of 9 words are left out.* 'new', first in line 3; "):
+    with pytest.warns(NeverRead, match="left out: 2 of 9 words.* 'new', first in line 3; "):
         assert words.perplexity("the\nend\nnew the new end") == pytest.approx(3)
 
 

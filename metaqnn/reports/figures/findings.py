@@ -72,9 +72,8 @@ class Findings:
         found = self.networks.dropna(subset=["score"])
         if found.empty:
             failed = len(self.networks)
-            raise NothingToShow(
-                f"all {failed} networks failed" if failed else "no network is trained yet"
-            )
+            told = {0: "no network is trained yet", 1: "the only network failed"}
+            raise NothingToShow(told.get(failed, f"all {failed} networks failed"))
         return found
 
     def measured(self) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from typing import Any
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.storage import write_file
-from metaqnn.task import Task
+from metaqnn.task import IMAGE, Task
 from metaqnn.task import read_task as _read_task
 
 ENVIRONMENT = "environment.json"
@@ -41,7 +41,7 @@ def write_environment(
         "platform": platform.platform(),
         "python": sys.version.split()[0],
         "packages": {name: version(name) for name in PACKAGES},
-        "images": task.images,
+        **_examples(task),
         "score": task.record,
         **({} if data is None else {"data": dict(data)}),
     }
@@ -74,9 +74,22 @@ def read_task(folder: Path) -> Task:
     """
     environment = read_environment(folder)
     try:
-        return _read_task(environment["images"], environment.get("score"))
+        examples = environment.get("examples")
+        images = environment["images"] if examples is None else _as_images(examples)
+        return _read_task(images, environment.get("score"))
     except (KeyError, TypeError, ValueError) as error:
         raise MetaqnnError(f"{folder / ENVIRONMENT} cannot be read: {error!r:.300}") from None
+
+
+def _examples(task: Task) -> dict[str, Any]:
+    """What the networks read and answer, by what it is."""
+    if len(task.shape) == IMAGE:
+        return {"images": task.images}
+    return {"examples": {"shape": list(task.shape), "outputs": list(task.outputs)}}
+
+
+def _as_images(examples: Mapping[str, Any]) -> dict[str, Any]:
+    return {"shape": examples["shape"], "classes": examples["outputs"]}
 
 
 def read_data(folder: Path) -> dict[str, Any] | None:

@@ -9,15 +9,12 @@ from metaqnn.data.datasets import find_dataset
 from metaqnn.errors import MetaqnnError
 from metaqnn.registry import MADE, Table, is_class_of
 from metaqnn.storage import read_toml
-from metaqnn.task import Task, classification
+from metaqnn.task import IMAGE, Task, classification
 from state_space import Architecture, Space, scaled
 from state_space.notation import NotationError
 from state_space.settings import suggestion
 
 PRESETS = files("state_space") / "presets"
-
-IMAGE = 3
-"""Dimensions of an image: channels, height and width."""
 
 NO_TEXTS = (
     "its networks read no texts, and the data is one; texts are read by the cells of "

@@ -13,6 +13,9 @@ from state_space.settings import suggestion
 Shape = tuple[int, ...]
 """Of one example's representation: (channels, height, width), or (units,) after FC, GAP and SM."""
 
+IMAGE = 3
+"""Dimensions of an image: channels, height and width."""
+
 
 class Scale(NamedTuple):
     """What people read in the place of a score, and back; both take numbers, arrays and columns.

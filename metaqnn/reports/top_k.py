@@ -147,14 +147,15 @@ def render(best: pd.DataFrame, score: Score, form: Format) -> str:
 def as_text(best: pd.DataFrame, score: Score) -> pd.DataFrame:
     """The columns of `top_k` as people read them.
 
-    Predicted scores have an asterisk. Rewards are left out where all are the scores, and test
-    errors where there are none.
+    Predicted scores have an asterisk. Rewards are left out where all are the scores, and what none
+    of the networks has.
     """
+    left_out = [name for name in best if best[name].isna().all()] if len(best) else [score.tested]
     table = pd.DataFrame(
         {
             column.header: format_column(best[name], column.form)
             for name, column in columns_of(score).items()
-            if name in best
+            if name in best and name not in left_out
         }
     )
     table[score.header] = [
@@ -163,6 +164,4 @@ def as_text(best: pd.DataFrame, score: Score) -> pd.DataFrame:
     ]
     if (best["reward"] == best[score.column]).all():
         del table["reward"]
-    if best[score.tested].isna().all():
-        del table[columns_of(score)[score.tested].header]
     return table

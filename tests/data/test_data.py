@@ -52,7 +52,7 @@ def test_no_image_is_in_both_parts():
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"train_limit": 2000}, "train-limit is 2000, but digits has 1437 images"),
+        ({"train_limit": 2000}, "train-limit is 2000, but digits has 1,437 images"),
         ({"validation": 5.0}, "5 of 1437 images for validation"),
         ({"validation": 1437.0}, "1437 of 1437 images for validation"),
         ({"dataset": "mnits"}, "there is no data set 'mnits'; did you mean mnist?"),

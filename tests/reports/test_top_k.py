@@ -136,6 +136,20 @@ def test_on_the_front_are_those_measured_that_no_other_one_beats(trials, costs, 
     assert shown(trials, max_parameters=most, pareto=costs) == expected
 
 
+def test_tables_for_people_have_no_empty_columns():
+    bare = {"multiply_adds": math.nan, "epsilon": math.nan}
+    rows = [trial(1, 0.9, 5, **bare), trial(2, 0.2, 3, **bare)]
+    best = top_k(distinct(pd.DataFrame(rows)), SPACE, None, ACCURACY)
+    headers = render(best, ACCURACY, "table").splitlines()[0].split()
+    assert not {"multiply-adds", "epsilon"} & {*headers}
+    assert {"parameters", "seconds", "network"} <= {*headers}
+    read = pd.read_csv(StringIO(render(best, ACCURACY, "csv")))  # whose columns programs know
+    assert read["multiply_adds"].isna().all() and read["epsilon"].isna().all()
+    rows[1]["epsilon"] = 0.5  # one has it
+    best = top_k(distinct(pd.DataFrame(rows)), SPACE, None, ACCURACY)
+    assert " epsilon " in render(best, ACCURACY, "table").splitlines()[0]
+
+
 def test_networks_without_a_value_come_last():
     trials = pd.DataFrame(
         [trial(1, 0.9, 5, epsilon=math.nan), trial(2, 0.2, 3, epsilon=1.0), trial(3, 0.3, math.nan)]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from metaqnn.evaluators.base import Evaluator, Job
 from metaqnn.executors.base import Place
+from metaqnn.objectives.names import LATENCY
 from metaqnn.task import Task
 from replay import Outcome
 
@@ -168,6 +169,10 @@ class Trainer(Evaluator):
         Raises:
             MetaqnnError: There is no such network, or it does not fit the data set.
         """
+
+    def tells(self, metric: str) -> bool:
+        """Not the latency, which is measured before a training."""
+        return metric != LATENCY
 
     @abstractmethod
     def by(self, recipe: Any) -> Self:

@@ -16,7 +16,7 @@ from metaqnn.evaluators.base import EVALUATORS, Evaluator, FunctionEvaluator, fi
 from metaqnn.evaluators.trainer import Trainer
 from metaqnn.executors.base import EXECUTORS, Executor, Place
 from metaqnn.networks.cost import known_costs
-from metaqnn.objectives.names import Costs
+from metaqnn.objectives.names import Costs, untold
 from metaqnn.runs.run import Run
 from metaqnn.search.rules import Rules
 from metaqnn.search.told import Told
@@ -192,10 +192,10 @@ def make_rules(run: Run, space: Space[Any]) -> Rules:
     """What the search goes by.
 
     Raises:
-        MetaqnnError: See `Rules.make`.
+        MetaqnnError: See `Rules.make`; or nothing tells what is wanted of the networks.
     """
-    options = run.config.run
-    return Rules.make(
+    options, wanted = run.config.run, run.config.rewards.wanted
+    rules = Rules.make(
         space,
         run.task,
         run.config.rewards,
@@ -206,10 +206,16 @@ def make_rules(run: Run, space: Space[Any]) -> Rules:
         confirm=options.confirm,
         measure=make_measure(run, space),
     )
+    if wanted and not space.trainable:
+        tells = make_evaluator(run, space).tells
+        for metric in wanted:
+            if not tells(metric):
+                raise untold(metric)
+    return rules
 
 
 def make_measure(run: Run, space: Space[Any]) -> Callable[[Architecture], float] | None:
-    """What measures the latency of networks on this machine; None where it is not asked for.
+    """What measures the latency of networks; None where it is not asked for, or they are not built.
 
     Raises:
         MetaqnnError: A package is missing.

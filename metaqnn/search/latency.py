@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from metaqnn.objectives.names import LATENCY
+from metaqnn.objectives.names import LATENCY, untold
 from metaqnn.search.rules import Rules
 from replay import Memory, Outcome
 from state_space import Architecture
@@ -51,8 +51,15 @@ class Latencies:
         return None if self.rules.timing is None else self.memory.measured(LATENCY, digest)
 
     def add(self, digest: str, outcome: Outcome) -> Outcome:
-        """The outcome of a network with its latency; one that the evaluator told stays."""
-        return _with(self.of(digest), outcome)
+        """The outcome of a network with its latency; one that the evaluator told stays.
+
+        Raises:
+            MetaqnnError: Neither tells it, and it is needed.
+        """
+        found = _with(self.of(digest), outcome)
+        if self.rules.needs_latency and found.error is None and LATENCY not in found.metrics:
+            raise untold(LATENCY)
+        return found
 
     def reward(self, digest: str) -> Callable[[Outcome], float]:
         """The reward of a network's outcomes that do not have its latency yet; picklable."""

@@ -31,7 +31,7 @@ class Timing:
     """How long networks may take, which is found out by measuring.
 
     Attributes:
-        measure: Seconds that one takes for an example.
+        measure: Seconds that one takes for an example; raises `NoLatency` where it cannot run.
         limit: The most that one may take, in seconds; None where there is no limit.
     """
 

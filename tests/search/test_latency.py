@@ -5,6 +5,7 @@ What measures is injected: no test depends on how fast the machine is.
 
 import json
 import pickle
+import re
 from dataclasses import replace
 from io import StringIO
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from metaqnn import Search
 from metaqnn.agents.base import AGENTS
 from metaqnn.config.run import RunConfig
-from metaqnn.errors import MetaqnnError
+from metaqnn.errors import MetaqnnError, NoLatency
 from metaqnn.models import latency
 from metaqnn.networks.cost import total_cost
 from metaqnn.objectives.names import LATENCY
@@ -395,18 +396,41 @@ def test_a_latency_that_the_evaluator_tells_counts(path):
     assert search.memory.frame()["latency"].tolist() == [7.0] * 3
 
 
-@pytest.mark.slow
-def test_a_network_that_cannot_be_measured_is_refused_and_costs_nothing_else(path):
+def test_a_network_that_cannot_be_run_is_refused_and_costs_nothing_else(path):
     def breaks(architecture):
         if len(architecture.nodes) > 4:
-            raise RuntimeError("no  kernel\nfor it")
+            raise NoLatency("NotImplemented: no kernel for it")
         return 1.0
 
     search = make_search(path, budget=6, timing=Timing(breaks, 2.0))
     search.run()
     assert len(search.trained) == 6
     reasons = set(search.memory.refusals().values())
-    assert reasons == {"its latency cannot be measured: RuntimeError: no kernel for it"}
+    assert reasons == {"its latency cannot be measured: NotImplemented: no kernel for it"}
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("the disk is full"), TypeError("number"), MetaqnnError("?")]
+)
+def test_whatever_else_keeps_a_network_from_being_measured_is_told_and_not_kept(tmp_path, error):
+    calls = []
+
+    def breaks_once(architecture):
+        calls.append(architecture)
+        if len(calls) == 4:
+            raise error
+        return Counted()(architecture)
+
+    whole = make_search(tmp_path / "whole", budget=6, timing=Timing(Counted(), LIMIT))
+    whole.run()
+    search = make_search(tmp_path / "parts", budget=6, timing=Timing(breaks_once, LIMIT))
+    with pytest.raises(type(error), match=re.escape(str(error))):
+        search.run()
+    search.memory.close()
+    again = make_search(tmp_path / "parts", budget=6, timing=Timing(breaks_once, LIMIT))
+    again.run()
+    assert state(again) == state(whole)
+    assert again.memory.refusals() == whole.memory.refusals()
 
 
 def test_a_search_without_latencies_has_no_such_column(path):

@@ -94,15 +94,19 @@ def make_evaluator(run: Run, space: Space[Any]) -> Evaluator:
     return made.from_options(config.parts["evaluator"], space, run.task, place)
 
 
-def make_trainer(run: Run) -> Trainer:
+def make_trainer(run: Run, refusal: str | None = None) -> Trainer:
     """What trains the networks of a run.
+
+    Args:
+        run: Which.
+        refusal: What is said where nothing does.
 
     Raises:
         MetaqnnError: Nothing does, or not on this device.
     """
     evaluator = make_evaluator(run, run.space())
     if not isinstance(evaluator, Trainer):
-        raise MetaqnnError(f"{run.path}: its networks are not trained on a data set")
+        raise MetaqnnError(refusal or f"{run.path}: its networks are not trained on a data set")
     return evaluator
 
 

@@ -121,6 +121,10 @@ class Evaluator(ABC):
         """What a network is known to cost before it is scored, where it cannot be built."""
         return {}
 
+    def tells(self, metric: str) -> bool:
+        """Whether its outcomes have a metric, as far as it knows; else the first one shows."""
+        return True
+
     def signals(self) -> Signals:
         """What tells of the networks before they are trained, in this process.
 

@@ -14,6 +14,7 @@ from metaqnn.data.datasets import TEXT, at_home, find_dataset
 from metaqnn.data.options import DataSetOptions
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Job
+from metaqnn.evaluators.best import Best, Scale
 from metaqnn.evaluators.trainer import Examination, Lesson, Trainer
 from metaqnn.executors.base import Place
 from metaqnn.language.presets import NAMES, preset
@@ -23,7 +24,7 @@ from metaqnn.registry import resolve
 from metaqnn.spaces import NO_TEXTS
 from metaqnn.task import Task
 from replay import Outcome
-from state_space import Space
+from state_space import Architecture, Space
 
 if TYPE_CHECKING:
     from metaqnn.language.corpus import Corpus
@@ -86,6 +87,7 @@ class LanguageEvaluator(Trainer):
     Options = LanguageOptions
     recipes = NAMES
     anew = ("data_dir", "token_limit", *fields_of(LanguageRecipe))
+    whole_data = "the whole text"
 
     text: TextOptions
     recipe: LanguageRecipe
@@ -144,6 +146,20 @@ class LanguageEvaluator(Trainer):
         from metaqnn.evaluators.examinations import TextExamination
 
         return TextExamination(read(self.text, test=True), SCORES[self.text.tokens])
+
+    def plan_search(
+        self, seconds: float, network: Architecture, given: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Trainings that end in time, whatever their epochs."""
+        from metaqnn.evaluators.text_time import plan_search  # which imports torch
+
+        return plan_search(seconds, given)
+
+    def plan_last(self, best: Best) -> tuple[dict[str, Any], Scale]:
+        """As many epochs of the whole text as fit."""
+        from metaqnn.evaluators.text_time import plan_last
+
+        return plan_last(self, best), {}
 
     @property
     def epochs(self) -> int:  # type: ignore[override]  # read-only, as all of it

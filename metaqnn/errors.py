@@ -13,6 +13,10 @@ class SearchStopped(MetaqnnError):
     exit_code = 1
 
 
+class NoLatency(MetaqnnError):
+    """A network cannot be exported or run, so that nobody can tell how long it takes."""
+
+
 class TrainingFailed(MetaqnnError):
     """A network that was to be trained has failed."""
 

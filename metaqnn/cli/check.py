@@ -33,7 +33,7 @@ def check(dataset: str, form: str, **options: Any) -> None:
     from metaqnn.config import RunConfig
     from metaqnn.data.summary import describe_classes, summarise
     from metaqnn.errors import MetaqnnError
-    from metaqnn.evaluators.train import TrainOptions
+    from metaqnn.evaluators.train_options import TrainOptions
     from metaqnn.terminal import printable
 
     chosen = RunConfig.from_flat({**given(options), "dataset": dataset}).parts["evaluator"]

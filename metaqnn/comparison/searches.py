@@ -25,7 +25,8 @@ SEARCH = re.compile(r"budget-(\d+)-seed-(\d+)\.csv")
 
 COLUMNS = ("number", "reward", "score", "network")
 """Of a search; and `expected`, where the evaluator gives it, `confirmation`, where networks are
-trained again: 1, 2, ... in the rows of these trainings, what the network costs where that is known,
+trained again: 1, 2, ... in the rows of these trainings, `predicted`, where trainings were stopped
+and scores are predicted: 1 in the rows of these, what the network costs where that is known,
 `seconds`, where they are trained at all, and `agent_seconds`, of the processor for the agent itself
 since the row before.
 
@@ -71,6 +72,8 @@ def run_search(run: Run, evaluator: Evaluator) -> pd.DataFrame:
     )
     if (new["confirmation"] > 0).any():
         found["confirmation"] = new["confirmation"]
+    if "predicted" in new:
+        found["predicted"] = new["predicted"].notna().astype(int)
     found["score"] = found["score"].where(succeeded)
     if "expected" in new:
         found.insert(3, "expected", new["expected"].where(succeeded))
@@ -106,7 +109,7 @@ def labels(folder: Path) -> list[str]:
 
 
 def read_searches(folder: Path, score: Score = ACCURACY) -> pd.DataFrame:
-    """All searches of a comparison: `COLUMNS` behind agent, budget and seed.
+    """All searches of a comparison: `COLUMNS` behind agent, budget and seed; predicted as bool.
 
     Raises:
         MetaqnnError: There is none, or a file is not that of a search.
@@ -130,8 +133,13 @@ def read_searches(folder: Path, score: Score = ACCURACY) -> pd.DataFrame:
     if not frames:
         raise MetaqnnError(f"{folder} has no searches")
     searches = pd.concat(frames, ignore_index=True)
-    confirmations = searches.get("confirmation", pd.Series(0.0, searches.index))
-    return searches.assign(confirmation=confirmations.fillna(0).astype(int))
+    counts = {
+        name: searches.get(name, pd.Series(0.0, searches.index)).fillna(0)
+        for name in ("confirmation", "predicted")
+    }
+    return searches.assign(
+        confirmation=counts["confirmation"].astype(int), predicted=counts["predicted"] > 0
+    )
 
 
 def _scores(found: pd.DataFrame) -> list[str]:

@@ -29,7 +29,9 @@ def with_volumes(
 ) -> pd.DataFrame:
     """The table of `metaqnn.comparison.statistics.compare` with hypervolumes.
 
-    The box is that of all networks of all searches, so that every search has the same.
+    The box is that of all networks of all searches, so that every search has the same. They count
+    as those of a run do: by their mean scores, and not where a training was stopped and its score
+    is predicted.
 
     Args:
         table: Its rows of the network handed over have them, the others none, nor those of agents
@@ -42,20 +44,19 @@ def with_volumes(
         With the columns hypervolume, the mean over the seeds, hypervolume_low and hypervolume_high,
         of its interval, and hypervolume_of, the box in words; as it was where no costs are known.
     """
-    first = searches[searches["confirmation"] == 0]
-    first = first.assign(score=first[measure.column])
-    first["known"] = (
-        first[["score", *(cost for cost in costs if cost in first)]].notna().all(axis=1)
-    )
-    box = Box.around(first[first["known"]], costs, measure.score) if costs else None
+    networks = _measured(searches, measure, costs)
+    box = Box.around(networks, costs, measure.score) if costs else None
     if box is None:
         return table
+    agents = set(networks["agent"])
     parts = []
     for key, at in table[table["choice"] == "handed over"].groupby("budget"):
-        own = serving(first, int(str(key))).groupby(SEARCH)
-        found = {search: box.volume(networks[networks["known"]]) for search, networks in own}
+        found = {
+            search: box.volume(_measured(own, measure, costs))
+            for search, own in serving(searches, int(str(key))).groupby(SEARCH)
+        }
         for agent, row in zip(at["agent"], at.index, strict=True):
-            if not first.loc[first["agent"] == agent, "known"].any():
+            if agent not in agents:
                 continue
             values = np.array([volume for search, volume in found.items() if search[0] == agent])
             low, high = mean_interval(values)
@@ -64,3 +65,12 @@ def with_volumes(
                 | {"hypervolume_high": float(high), "hypervolume_of": box.describe(measure.score)}
             )
     return table.join(pd.DataFrame(parts).set_index("row"))
+
+
+def _measured(searches: pd.DataFrame, measure: Measure, costs: Iterable[str]) -> pd.DataFrame:
+    """A row a network of a search, with its score and costs, where these are known and measured."""
+    known = [cost for cost in costs if cost in searches]
+    trained = searches[~searches["predicted"]].assign(score=searches[measure.column])
+    networks = trained.groupby(["agent", "budget", "seed", "network"], as_index=False)
+    found = networks.agg({"score": "mean", **dict.fromkeys(known, "first")})
+    return found.dropna(subset=["score", *known])

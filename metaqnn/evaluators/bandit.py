@@ -44,6 +44,10 @@ class BanditEvaluator(Evaluator):
         """There is nothing to choose."""
         return cls()
 
+    def tells(self, metric: str) -> bool:
+        """Nothing but what is expected."""
+        return metric == "expected"
+
     def __call__(self, job: Job) -> Outcome:
         """Draw every decision's payoff."""
         expected = np.array(payoffs(job.architecture))

@@ -60,15 +60,12 @@ class Evaluator(ABC):
         epochs: How many a training takes in full; None where nothing is trained.
         optimum: The highest expected score in the space, where it is known.
         is_bounded: Whether a score beyond the bounds of the task's is a failure.
-        costs_told: What outcomes tell of networks that they should have little of, by the names of
-            metrics; None where it is not known beforehand.
     """
 
     Options: ClassVar[type[Section]] = Section
     trains: ClassVar[bool] = False
     uses_gpu: ClassVar[bool] = False
     is_bounded: ClassVar[bool] = True
-    costs_told: ClassVar[tuple[str, ...] | None] = None
     epochs: int | None = None
     optimum: float | None = None
 
@@ -123,6 +120,10 @@ class Evaluator(ABC):
     def costs(self, architecture: Architecture) -> Mapping[str, float]:
         """What a network is known to cost before it is scored, where it cannot be built."""
         return {}
+
+    def tells(self, metric: str) -> bool:
+        """Whether its outcomes have a metric, as far as it knows; else the first one shows."""
+        return True
 
     def signals(self) -> Signals:
         """What tells of the networks before they are trained, in this process.

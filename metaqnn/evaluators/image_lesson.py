@@ -12,7 +12,8 @@ from metaqnn.data.parts import load_split
 from metaqnn.device import resolve_device, use_threads
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Job
-from metaqnn.evaluators.train import TrainEvaluator, TrainOptions
+from metaqnn.evaluators.train import TrainEvaluator
+from metaqnn.evaluators.train_options import TrainOptions
 from metaqnn.evaluators.trainer import Examination, Lesson
 from metaqnn.executors.base import Place
 from metaqnn.language.description import is_cell

@@ -15,6 +15,7 @@ from metaqnn.data.datasets import TEXT, at_home, find_dataset
 from metaqnn.data.options import DataSetOptions
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Job
+from metaqnn.evaluators.best import Best, Scale
 from metaqnn.evaluators.trainer import Examination, Lesson, Trainer
 from metaqnn.executors.base import Place
 from metaqnn.language.presets import NAMES, preset
@@ -24,7 +25,7 @@ from metaqnn.registry import resolve
 from metaqnn.spaces import NO_TEXTS
 from metaqnn.task import Task
 from replay import Outcome
-from state_space import Space, random_walk
+from state_space import Architecture, Space, random_walk
 
 if TYPE_CHECKING:
     from metaqnn.language.corpus import Corpus
@@ -87,7 +88,7 @@ class LanguageEvaluator(Trainer):
     Options = LanguageOptions
     recipes = NAMES
     anew = ("data_dir", "token_limit", *fields_of(LanguageRecipe))
-    costs_told = ("parameters",)
+    whole_data = "the whole text"
 
     text: TextOptions
     recipe: LanguageRecipe
@@ -151,6 +152,24 @@ class LanguageEvaluator(Trainer):
                 f"{self.text.dataset}: no two {corpus.unit} of the test part are in the others too"
             )
         return TextExamination(corpus, SCORES[self.text.tokens])
+
+    def tells(self, metric: str) -> bool:
+        """What `metaqnn.language.training.train` says of a model; no multiply-adds among it."""
+        return metric in ("parameters", "units", "nodes", "edges", "learning_rate", "seconds")
+
+    def plan_search(
+        self, seconds: float, network: Architecture, given: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Trainings that end in time, whatever their epochs."""
+        from metaqnn.evaluators.text_time import plan_search  # which imports torch
+
+        return plan_search(seconds, given)
+
+    def plan_last(self, best: Best) -> tuple[dict[str, Any], Scale]:
+        """As many epochs of the whole text as fit."""
+        from metaqnn.evaluators.text_time import plan_last
+
+        return plan_last(self, best), {}
 
     @property
     def epochs(self) -> int:  # type: ignore[override]  # read-only, as all of it

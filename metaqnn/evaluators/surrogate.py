@@ -20,6 +20,7 @@ from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job, fingerprint
 from metaqnn.executors.base import Place
 from metaqnn.networks.cost import LayerCost, total_cost
+from metaqnn.objectives.names import LATENCY
 from metaqnn.options import Section
 from metaqnn.task import Score, Shape, Task, classification
 from replay import BrokenMemory, Memory, Outcome
@@ -119,6 +120,10 @@ class SurrogateEvaluator(Evaluator):
             "content": fingerprint([digests, accuracies]),
         }
         return cls(vectorizer, model.fit(rows, accuracies), shape, quality, task.score)
+
+    def tells(self, metric: str) -> bool:
+        """Sizes, where they are known, and what is expected."""
+        return metric == "expected" or (self.input_shape is not None and metric != LATENCY)
 
     def __call__(self, job: Job) -> Outcome:
         """Predict the accuracy of the job's network."""

@@ -137,6 +137,10 @@ class TableEvaluator(Evaluator):
         entry = self.entries.get(architecture.digest)
         return {} if entry is None else entry.metrics
 
+    def tells(self, metric: str) -> bool:
+        """What it says of any network."""
+        return any(metric in entry.metrics for entry in self.entries.values())
+
     def __call__(self, job: Job) -> Outcome:
         """Look the job's network up."""
         entry = self.entries.get(job.architecture.digest)

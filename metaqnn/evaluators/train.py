@@ -3,111 +3,32 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, Self
 
 from metaqnn.agents.base import Signals
 from metaqnn.data.datasets import find_dataset
 from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Job
+from metaqnn.evaluators.best import Best, Scale
+from metaqnn.evaluators.train_options import TrainOptions
 from metaqnn.evaluators.trainer import Examination, Lesson, Trainer
 from metaqnn.executors.base import Place
 from metaqnn.metrics.base import METRICS
-from metaqnn.options import Section, fields_of, make
-from metaqnn.spaces import read_space
+from metaqnn.options import fields_of
 from metaqnn.task import Task
-from metaqnn.training.optimizers import OPTIMIZERS
-from metaqnn.training.presets import (
-    NAMES,
-    PAPER,
-    PRACTICAL,
-    RECIPES,
-    practical,
-    preset,
-    with_given,
-)
+from metaqnn.training.presets import NAMES, PRACTICAL, preset
 from metaqnn.training.recipe import Recipe
 from replay import Outcome
-from state_space import Space
-from state_space.settings import suggestion
+from state_space import Architecture, Space
 
 if TYPE_CHECKING:
+    from metaqnn.data.images import Images
     from metaqnn.models.model import Facts
     from metaqnn.training.job import Packed
 
 MOST_NAMED = 12
 """So many classes at most are named."""
-
-
-class RecipeChoice(Section):
-    """Which recipe the options of trainings are filled in from."""
-
-    HEADING: ClassVar = "Training"
-
-    recipe: str = Field(
-        PAPER,
-        description="Defaults of trainings: paper, practical (by the number of images), or one of "
-        "metaqnn finalize, such as nasnet-search. Default: the space's, else paper.",
-    )
-
-
-class TrainOptions(Section):
-    """Which images, how networks are trained on them, and how good their answers are."""
-
-    metric: str = Field(
-        "accuracy",
-        description="What is searched for: accuracy, balanced-accuracy (every class counts the "
-        "same, however rare) or macro-f1 (likewise, and false alarms count too), as scikit-learn "
-        "defines them.",
-    )
-    data: DataOptions = DataOptions()
-    chosen: RecipeChoice = RecipeChoice()
-    recipe: Recipe = Recipe()
-
-    HEADING: ClassVar = "Training"
-
-    @classmethod
-    def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Write out the defaults of the recipe and of the data set.
-
-        Raises:
-            MetaqnnError: There is no such data set, recipe, optimizer or metric; or the images,
-                whose number the practical recipe goes by, cannot be loaded.
-        """
-        completed = DataOptions.complete(given)
-        if "recipe" not in given and isinstance(space := completed.get("space"), str):
-            given = {**given, "recipe": read_space(space).get("recipe", PAPER)}
-        recipe = given.get("recipe", PAPER)
-        known = (PAPER, PRACTICAL, *RECIPES)
-        if recipe not in known:
-            raise MetaqnnError(f"there is no recipe {recipe!r}{suggestion(str(recipe), known)}")
-        if recipe == PRACTICAL:
-            given = _practical(given)
-        elif recipe in RECIPES:
-            given = with_given(RECIPES[recipe], given)
-        optimizer = given.get("optimizer")
-        if isinstance(optimizer, str):
-            OPTIMIZERS.check(optimizer)
-        metric = given.get("metric")
-        if isinstance(metric, str):
-            METRICS.check(metric)
-        return DataOptions.complete(given)
-
-
-def _practical(given: dict[str, Any]) -> dict[str, Any]:
-    """The options with those of the practical recipe for the images, where they are not given."""
-    optimizer = str(given.get("optimizer", "muon"))
-    chosen = practical(1, 1, optimizer)
-    if given.keys() >= chosen.keys():
-        return given
-    from metaqnn.data.parts import load_split  # torch is imported where images are loaded
-
-    completed = DataOptions.complete(given)
-    own = {name: completed[name] for name in DataOptions.model_fields if name in completed}
-    training, _ = load_split(make(DataOptions, own))
-    return with_given(practical(len(training), training.shape[1], optimizer), given)
 
 
 @dataclass(frozen=True)
@@ -129,6 +50,7 @@ class TrainEvaluator(Trainer):
     search_recipes = (PRACTICAL,)
     anew = ("data_dir", "train_limit", *fields_of(Recipe))
     keeps_last = True
+    whole_data = "all images"
 
     images: DataOptions
     recipe: Recipe
@@ -204,6 +126,33 @@ class TrainEvaluator(Trainer):
         if images is None:
             return None
         return ImageExamination(images, self.images, METRICS.find(self.metric))
+
+    def plan_search(
+        self, seconds: float, network: Architecture, given: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """So many epochs of so many images as an epoch of the network takes seconds."""
+        from metaqnn.evaluators.image_time import plan_search  # which imports torch
+
+        return plan_search(self, seconds, network, given)
+
+    def plan_last(self, best: Best) -> tuple[dict[str, Any], Scale]:
+        """On all images; wider, where enough epochs fit then too."""
+        from metaqnn.evaluators.image_time import plan_last
+
+        return plan_last(self, best)
+
+    def noise(self, score: float) -> float:
+        """That of shares of the validation images."""
+        from metaqnn.evaluators.image_time import noise
+
+        return noise(self, score)
+
+    def calibration(self) -> "tuple[Images, Images | None]":
+        """Its images."""
+        from metaqnn.data.parts import load, load_split
+
+        training, _ = load_split(self.images)
+        return training, load(self.images, "test")
 
     @property
     def options(self) -> TrainOptions:

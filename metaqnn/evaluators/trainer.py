@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.base import Evaluator, Job
+from metaqnn.evaluators.best import Best, Scale
 from metaqnn.executors.base import Place
+from metaqnn.objectives.names import LATENCY
 from metaqnn.task import Task
 from replay import Outcome
+from state_space import Architecture
 
 if TYPE_CHECKING:
     import torch
+
+    from metaqnn.data.images import Images
 
 
 class Examination(ABC):
@@ -112,6 +118,9 @@ class Lesson(ABC):
         """
 
 
+NO_TIME = "time-limit is for runs that train networks on a data set"
+
+
 class Trainer(Evaluator):
     """Trains networks on a data set.
 
@@ -120,6 +129,7 @@ class Trainer(Evaluator):
         search_recipes: Values of the option `recipe` of searches that are of use to others.
         anew: Options that may be others in the end.
         keeps_last: What counts in the end are the weights of the last epoch, not of the best.
+        whole_data: What they are trained on in the end, in words.
         recipe: How it trains.
     """
 
@@ -129,6 +139,7 @@ class Trainer(Evaluator):
     search_recipes: ClassVar[tuple[str, ...]] = ()
     anew: ClassVar[tuple[str, ...]]
     keeps_last: ClassVar[bool] = False
+    whole_data: ClassVar[str] = "all data"
     recipe: Any
 
     @classmethod
@@ -169,6 +180,10 @@ class Trainer(Evaluator):
             MetaqnnError: There is no such network, or it does not fit the data set.
         """
 
+    def tells(self, metric: str) -> bool:
+        """Not the latency, which is measured before a training."""
+        return metric != LATENCY
+
     @abstractmethod
     def by(self, recipe: Any) -> Self:
         """The same by another recipe of its kind."""
@@ -188,3 +203,38 @@ class Trainer(Evaluator):
         Raises:
             MetaqnnError: It cannot be read.
         """
+
+    def plan_search(
+        self, seconds: float, network: Architecture, given: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The options of a search whose trainings take about so many seconds.
+
+        Args:
+            seconds: Of each.
+            network: As large as those of the search.
+            given: Options that stay as they are.
+
+        Raises:
+            MetaqnnError: Its trainings cannot be planned so.
+        """
+        raise MetaqnnError(NO_TIME)
+
+    def plan_last(self, best: Best) -> tuple[dict[str, Any], Scale]:
+        """The options of a training as large and long as the time allows, and the scale.
+
+        Raises:
+            MetaqnnError: See `plan_search`.
+        """
+        raise MetaqnnError(NO_TIME)
+
+    def noise(self, score: float) -> float:
+        """By how much two networks of a score differ by chance: twice the deviation."""
+        return 0.0
+
+    def calibration(self) -> "tuple[Images, Images | None]":
+        """The images for training, and those for testing, None where there are none.
+
+        Raises:
+            MetaqnnError: Its networks read no images, or these are not there.
+        """
+        raise MetaqnnError("int8 is for networks that read images")

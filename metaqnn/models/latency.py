@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.onnx.errors import OnnxExporterError
 
-from metaqnn.errors import MetaqnnError
+from metaqnn.errors import NoLatency
 from metaqnn.models.model import Facts
 from metaqnn.models.network import Normalised
 from metaqnn.networks.build import Network
 from metaqnn.networks.cost import total_cost
 from metaqnn.networks.memory import FLOAT, machine_memory
+from metaqnn.networks.ops.base import ShapeError
 from metaqnn.registry import need
 from metaqnn.task import Shape
 from state_space import Architecture
@@ -59,17 +61,32 @@ def network_latency(architecture: Architecture, facts: Facts) -> float:
         facts: As those of its export, but that means and deviations do not matter either.
 
     Raises:
-        MetaqnnError: A package or memory is missing.
-        ShapeError: A layer cannot read what comes before it.
-        Exception: torch cannot export it, or onnxruntime cannot compute it.
+        MetaqnnError: A package is missing.
+        NoLatency: It is too large, a layer cannot read what comes before it, torch cannot export
+            it, or onnxruntime does not know how to compute it.
     """
     check_latency()
-    size = FLOAT * total_cost(architecture, facts.input_shape).parameters
-    if size >= LARGEST or COPIES * size > machine_memory():
-        raise MetaqnnError(f"its weights have {size:,} bytes, too many to export it")
-    generator = torch.Generator().manual_seed(0)
-    network = Network(architecture, facts.input_shape, generator)
-    return median_latency(_export(network, facts), facts.input_shape)
+    try:
+        size = FLOAT * total_cost(architecture, facts.input_shape).parameters
+        if size >= LARGEST or COPIES * size > machine_memory():
+            raise NoLatency(f"its weights have {size:,} bytes, too many to export it")
+        generator = torch.Generator().manual_seed(0)
+        network = Network(architecture, facts.input_shape, generator)
+        return median_latency(_export(network, facts), facts.input_shape)
+    except (ShapeError, OnnxExporterError, *_unknown()) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise NoLatency(f"{reason:.400}") from error
+
+
+def _unknown() -> tuple[type[Exception], ...]:
+    """The errors of onnxruntime that say that it cannot compute a network.
+
+    They share no base class. `RuntimeException` is none of them: memory that is missing is one too.
+    """
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented")
+    return tuple(getattr(state, name) for name in names)
 
 
 def median_latency(model: bytes, shape: Shape) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from metaqnn.errors import MetaqnnError
 from metaqnn.registry import check_name
 from state_space import Architecture
 
@@ -34,6 +35,12 @@ OBJECTIVES: Mapping[str, Objective] = {
 
 LABELS: Mapping[str, str] = {one.metric: one.label for one in OBJECTIVES.values()}
 """The label of each by its metric."""
+
+
+def untold(metric: str) -> MetaqnnError:
+    """What is said where networks do not have a metric that is wanted of them."""
+    name = next((name for name, one in OBJECTIVES.items() if one.metric == metric), metric)
+    return MetaqnnError(f"nothing tells the {name} of the networks of this run")
 
 
 def metrics_of(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.train import TrainOptions
+from metaqnn.evaluators.train_options import TrainOptions
 from metaqnn.reports.formats import render_cells
 from metaqnn.reports.top_k import weights_file
 from metaqnn.runs.results import ANSWERS, read_answers

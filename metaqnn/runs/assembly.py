@@ -16,7 +16,7 @@ from metaqnn.evaluators.base import EVALUATORS, Evaluator, FunctionEvaluator, fi
 from metaqnn.evaluators.trainer import Trainer
 from metaqnn.executors.base import EXECUTORS, Executor, Place
 from metaqnn.networks.cost import known_costs
-from metaqnn.objectives.names import LATENCY, OBJECTIVES, Costs
+from metaqnn.objectives.names import Costs, untold
 from metaqnn.runs.run import Run
 from metaqnn.search.rules import Rules
 from metaqnn.search.told import Told
@@ -59,7 +59,6 @@ def assemble(run: Run) -> Parts:
     check_read(run.objects)
     space = run.space()
     evaluator = make_evaluator(run, space)
-    check_objectives(run, evaluator)
     return Parts(
         run,
         space,
@@ -95,31 +94,19 @@ def make_evaluator(run: Run, space: Space[Any]) -> Evaluator:
     return made.from_options(config.parts["evaluator"], space, run.task, place)
 
 
-def check_objectives(run: Run, evaluator: Evaluator) -> None:
-    """See whether something will tell what the networks are to have little of.
-
-    Raises:
-        MetaqnnError: Nothing will.
-    """
-    told = evaluator.costs_told
-    for name in run.config.rewards.objective:
-        metric = OBJECTIVES[name].metric
-        if told is not None and metric not in (*told, LATENCY):  # which is measured beforehand
-            raise MetaqnnError(
-                f"objective: nothing tells the {name} of the networks of this run; known: "
-                f"{', '.join(told)}"
-            )
-
-
-def make_trainer(run: Run) -> Trainer:
+def make_trainer(run: Run, refusal: str | None = None) -> Trainer:
     """What trains the networks of a run.
+
+    Args:
+        run: Which.
+        refusal: What is said where nothing does.
 
     Raises:
         MetaqnnError: Nothing does, or not on this device.
     """
     evaluator = make_evaluator(run, run.space())
     if not isinstance(evaluator, Trainer):
-        raise MetaqnnError(f"{run.path}: its networks are not trained on a data set")
+        raise MetaqnnError(refusal or f"{run.path}: its networks are not trained on a data set")
     return evaluator
 
 
@@ -209,10 +196,10 @@ def make_rules(run: Run, space: Space[Any]) -> Rules:
     """What the search goes by.
 
     Raises:
-        MetaqnnError: See `Rules.make`.
+        MetaqnnError: See `Rules.make`; or nothing tells what is wanted of the networks.
     """
-    options = run.config.run
-    return Rules.make(
+    options, wanted = run.config.run, run.config.rewards.wanted
+    rules = Rules.make(
         space,
         run.task,
         run.config.rewards,
@@ -223,10 +210,16 @@ def make_rules(run: Run, space: Space[Any]) -> Rules:
         confirm=options.confirm,
         measure=make_measure(run, space),
     )
+    if wanted and not space.trainable:
+        tells = make_evaluator(run, space).tells
+        for metric in wanted:
+            if not tells(metric):
+                raise untold(metric)
+    return rules
 
 
 def make_measure(run: Run, space: Space[Any]) -> Callable[[Architecture], float] | None:
-    """What measures the latency of networks on this machine; None where it is not asked for.
+    """What measures the latency of networks; None where it is not asked for, or they are not built.
 
     Raises:
         MetaqnnError: A package is missing.

@@ -20,6 +20,7 @@ from metaqnn.runs.assembly import make_trainer
 from metaqnn.runs.finalizing import executor_and_bar, prepare
 from metaqnn.runs.finals import Finals, open_memory, plan_finals
 from metaqnn.runs.grid_space import GridEvaluator, GridSpace
+from metaqnn.runs.limits import Limits, find_limits
 from metaqnn.runs.run import Run
 from metaqnn.search.events import Event
 from metaqnn.search.loop import Search
@@ -205,6 +206,8 @@ def choose_setting(
 ) -> tuple[Finals, pd.DataFrame]:
     """Try the settings on the best network, with a progress bar; not where there is one alone.
 
+    That is the best one of those that exceed no limit of the run.
+
     Args:
         grid: The settings.
         networks: `metaqnn.reports.top_k.best_networks`.
@@ -223,17 +226,33 @@ def choose_setting(
     with going_on(run.path, "metaqnn finalize"):
         evaluator, _ = prepare(run)
         title = f"grid: {folder.name}"
-        with (
-            grid.finals.lock(),
-            executor_and_bar(run, evaluator, title, total, quiet) as (executor, bar),
-        ):
+        with grid.finals.lock():
+            limits = _limits(grid, networks)
+            allowed = (row for _, row in networks.iterrows() if row["walk"] not in limits.refused)
+            network = next(allowed, None)
+            if network is None:
+                raise MetaqnnError(
+                    f"grid: no network may be trained: {next(iter(limits.refused.values()))}"
+                )
+            with executor_and_bar(run, evaluator, title, total, quiet) as (executor, bar):
 
-            def observe(event: Event) -> None:
-                bar.progress.update(bar.task, state=printable(event.outcome.error or ""))
-                bar.progress.update(bar.task, completed=event.trained)
+                def observe(event: Event) -> None:
+                    bar.progress.update(bar.task, state=printable(event.outcome.error or ""))
+                    bar.progress.update(bar.task, completed=event.trained)
 
-            table = try_settings(grid, networks.iloc[0], executor, observe)
+                table = try_settings(grid, network, executor, observe)
     best = table.iloc[0]
     if not pd.isna(best["error"]):
         raise MetaqnnError(f"no setting of the grid could be trained: {best['error']}")
-    return grid.trials[best["setting"]], table
+    chosen, known = grid.trials[best["setting"]], limits.latencies
+    trainers = (evaluator, make_trainer(chosen.run)) if known else ()
+    if len({trainer.export_facts("", run.task) for trainer in trainers}) > 1:
+        known = {}  # by this setting exports take another time
+    return replace(chosen, known=known), table
+
+
+def _limits(grid: Grid, networks: pd.DataFrame) -> Limits:
+    """Which networks take too long, by a memory of its own, as the recipe is not known yet."""
+    run = grid.finals.seeded(SEED)
+    path = grid.finals.path / f"{GRID}-latency{MEMORY_SUFFIX}"
+    return find_limits(run, networks, lambda: open_memory(path, run), grid.finals.known)

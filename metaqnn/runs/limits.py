@@ -22,11 +22,17 @@ class Limits:
 
     Attributes:
         refused: Why, by walk.
-        timing: Knows the latencies of all; None where nobody asks for them.
+        latencies: By digest, as far as they are known; none where nobody asks for them.
     """
 
     refused: Mapping[tuple[str, ...], str]
-    timing: Timing | None
+    latencies: Mapping[str, float]
+
+    @property
+    def timing(self) -> Timing | None:
+        """What knows the latencies; None where there are none."""
+        known = self.latencies
+        return Timing(lambda architecture: known[architecture.digest]) if known else None
 
 
 def find_limits(
@@ -42,7 +48,7 @@ def find_limits(
         known: Latencies by digest, as far as they were measured before.
     """
     if not run.config.rewards.measures_latency:
-        return Limits({}, None)
+        return Limits({}, {})
     space = run.space()
     # networks to start from may be of another space
     config = run.config.changed({"start_from": ()}, run.objects)
@@ -61,7 +67,7 @@ def find_limits(
                 refused[network["walk"]] = reason
             if (latency := latencies.known(digest)) is not None:
                 found[digest] = latency
-    return Limits(refused, Timing(lambda architecture: found[architecture.digest]))
+    return Limits(refused, found)
 
 
 def within_limits(

@@ -8,9 +8,7 @@ import pandas as pd
 import torch
 
 from metaqnn.data.images import Images
-from metaqnn.data.parts import load, load_split
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.train import TrainEvaluator
 from metaqnn.metrics.base import METRICS
 from metaqnn.metrics.tested import test_column, test_results
 from metaqnn.models.formats import load as load_model
@@ -36,11 +34,7 @@ def find_images(run: Run) -> tuple[Images, Images | None]:
         MetaqnnError: Its networks do not read images, these are not there, or a package is missing.
     """
     need_int8()
-    evaluator = make_trainer(run)
-    if not isinstance(evaluator, TrainEvaluator):
-        raise MetaqnnError("int8 is for networks that read images")
-    training, _ = load_split(evaluator.images)
-    return training, load(evaluator.images, "test")
+    return make_trainer(run).calibration()
 
 
 def write_int8(run: Run, weights: Path, target: Path) -> None:

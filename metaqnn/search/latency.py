@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from metaqnn.objectives.names import LATENCY
+from metaqnn.errors import NoLatency
+from metaqnn.objectives.names import LATENCY, untold
 from metaqnn.search.rules import Rules
 from replay import Memory, Outcome
 from state_space import Architecture
@@ -22,7 +23,11 @@ class Latencies:
         self.rules = rules
 
     def refuse(self, architecture: Architecture) -> str | None:
-        """Why a network is not to be trained, None if it is; it is measured if it never was."""
+        """Why a network is not to be trained, None if it is; it is measured if it never was.
+
+        Raises:
+            Exception: Something else than the network keeps it from being measured.
+        """
         reason, timing = self.rules.refuse(architecture), self.rules.timing
         if reason is not None or timing is None:
             return reason
@@ -30,9 +35,8 @@ class Latencies:
         if latency is None:
             try:
                 latency = timing.measure(architecture)
-            except Exception as error:  # whatever it does to the libraries costs this network alone
-                reason = " ".join(f"{type(error).__name__}: {error}".split())
-                return f"its latency cannot be measured: {reason:.400}"
+            except NoLatency as error:
+                return f"its latency cannot be measured: {error}"
             self.memory.keep_measured(LATENCY, architecture.digest, latency)
         return timing.refuse(latency)
 
@@ -51,8 +55,15 @@ class Latencies:
         return None if self.rules.timing is None else self.memory.measured(LATENCY, digest)
 
     def add(self, digest: str, outcome: Outcome) -> Outcome:
-        """The outcome of a network with its latency; one that the evaluator told stays."""
-        return _with(self.of(digest), outcome)
+        """The outcome of a network with its latency; one that the evaluator told stays.
+
+        Raises:
+            MetaqnnError: Neither tells it, and it is needed.
+        """
+        found = _with(self.of(digest), outcome)
+        if self.rules.needs_latency and found.error is None and LATENCY not in found.metrics:
+            raise untold(LATENCY)
+        return found
 
     def reward(self, digest: str) -> Callable[[Outcome], float]:
         """The reward of a network's outcomes that do not have its latency yet; picklable."""

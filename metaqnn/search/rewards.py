@@ -177,9 +177,15 @@ class RewardOptions(Section):
         return None if self.max_latency is None else read_latency(self.max_latency)
 
     @property
+    def wanted(self) -> tuple[str, ...]:
+        """The metrics that networks must have: objectives, and a latency to be held to a target."""
+        aimed = () if self.target is None else (LATENCY,)
+        return tuple(dict.fromkeys((*self.costs, *aimed)))
+
+    @property
     def measures_latency(self) -> bool:
         """Whether the latency of networks is asked for."""
-        return self.target is not None or LATENCY in self.costs
+        return LATENCY in self.wanted
 
     @property
     def target(self) -> float | None:

@@ -31,7 +31,7 @@ class Timing:
     """How long networks may take, which is found out by measuring.
 
     Attributes:
-        measure: Seconds that one takes for an example.
+        measure: Seconds that one takes for an example; raises `NoLatency` where it cannot run.
         limit: The most that one may take, in seconds; None where there is no limit.
     """
 
@@ -64,6 +64,7 @@ class Rules:
         confirm: So many of the best networks are trained again.
         confirm_from: On `time.monotonic`; after it no network is new, but for the first.
         objectives: Metrics of which less is better, beside the reward.
+        needs_latency: Whether a network without one cannot be rewarded.
         costs: What is known of these before a network is scored.
     """
 
@@ -80,6 +81,7 @@ class Rules:
     confirm: int = 0
     confirm_from: float = inf
     objectives: tuple[str, ...] = ()
+    needs_latency: bool = False
     costs: Costs = lambda architecture: {}
 
     @classmethod
@@ -120,11 +122,11 @@ class Rules:
                 f"reward {options.reward} is one of perplexities, and the score is the "
                 f"{task.score.name}"
             )
-        limited = (options.max_parameters, options.max_flops, options.measures_latency)
+        limited = (options.max_parameters, options.max_flops, options.limit)
         if not space.trainable and any(limited):
             raise MetaqnnError(
-                "max-parameters, max-flops and latencies need networks that read images and can be "
-                "built, not only looked up; cells that read texts have match-parameters"
+                "max-parameters, max-flops and max-latency need networks that read images and can "
+                "be built, not only looked up; cells that read texts have match-parameters"
             )
         reward = partial(_reward, REWARDS.find(options.reward), options)
         chance = task.score.chance or 0.0
@@ -146,6 +148,7 @@ class Rules:
             score=task.score,
             confirm=confirm,
             objectives=options.costs,
+            needs_latency=options.measures_latency,
             costs=partial(known_costs, task.shape) if space.trainable else lambda architecture: {},
         )
 

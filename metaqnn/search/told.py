@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from math import inf
 
 from metaqnn.agents.base import Agent
-from metaqnn.errors import MetaqnnError
+from metaqnn.objectives.names import untold
 from replay import Memory, Outcome, Trial
 
 
@@ -52,10 +52,7 @@ class Told:
             return (inf,) * len(self.objectives)
         for name in self.objectives:
             if name not in outcome.metrics:
-                raise MetaqnnError(
-                    f"objective: nothing tells the {name.replace('_', '-')} of the networks of "
-                    "this run"
-                )
+                raise untold(name)
         return tuple(outcome.metrics[name] for name in self.objectives)
 
 

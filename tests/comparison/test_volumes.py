@@ -9,11 +9,15 @@ import pytest
 from click.testing import CliRunner
 
 from metaqnn.cli import main
+from metaqnn.comparison.searches import read_searches, run_search, search_path, write_search
 from metaqnn.comparison.statistics import Measure, compare
 from metaqnn.comparison.tables import render
 from metaqnn.comparison.volumes import with_volumes
 from metaqnn.task import accuracy
+from replay import Outcome
 from tests.helpers.commands import refused
+from tests.helpers.parts import image_task, run_of
+from tests.helpers.spaces import make_space
 
 MEASURE = Measure("score", accuracy(classes=10))
 
@@ -28,6 +32,7 @@ def search_frame(agent, seed, scores, parameters):
             "network": [f"[FC({n}), SM(10)]" for n in range(1, count + 1)],
             "parameters": parameters,
             "confirmation": 0,
+            "predicted": False,
             "agent": agent,
             "budget": count,
             "seed": seed,
@@ -76,6 +81,33 @@ def test_a_search_in_which_all_failed_covers_nothing_and_unknown_costs_none():
     assert found["a"] == pytest.approx((0.25 + 0.2 + 0) / 3)
     assert found["b"] == pytest.approx((0.125 + 0.45) / 2)
     assert np.isnan(found["c"])
+
+
+def test_networks_count_as_they_do_in_a_run():
+    """Not those whose scores are predicted, and those trained again by their means."""
+    stopped = search_frame("a", 0, [0.55, 0.91, 0.91], [100, 10, 10]).assign(
+        predicted=[False, False, True], network=["[SM(10)]", "[SM(10)]", "[FC(1), SM(10)]"]
+    )
+    stopped.loc[1, ["confirmation", "parameters", "score"]] = [1, 100, 0.37]
+    other = search_frame("b", 0, [0.55, 0.1, 0.1], [10_000, 1, 1])
+    searches = pd.concat([stopped, other], ignore_index=True)
+    table = compare(searches, (3,), MEASURE, ["a", "b"], "a")
+    table = with_volumes(table, searches, MEASURE, ("parameters",))
+    # a mean of 0.46 is 0.4 above chance, over half of the scale
+    assert table.set_index("agent")["hypervolume"]["a"] == pytest.approx(0.2)
+
+
+def test_the_file_of_a_search_tells_what_is_predicted(tmp_path):
+    def score(job):
+        stopped = int(job.architecture.digest, 16) % 2
+        return Outcome({"predicted": 0.99} if stopped else {}, (0.5,))
+
+    options = {"agent": "random", "budget": 8, "objective": "parameters"}
+    found = run_search(run_of(make_space("digits"), image_task(), **options), score)
+    write_search(search_path(tmp_path, "a", 8, 0), found)
+    read = read_searches(tmp_path)
+    assert read["predicted"].tolist() == (read["score"] == 0.99).tolist()
+    assert 0 < read["predicted"].sum() < 8
 
 
 def test_without_objectives_or_costs_the_table_stays_as_it_is():

@@ -416,7 +416,7 @@ def test_images_and_texts_are_not_taken_for_each_other(tmp_path):
             for name in ("digits", "block-qnn-small", "nasnet-small", "macro", "graph")
         ),
         (("--objective", "multiply-adds"), "nothing tells the multiply-adds of the networks"),
-        (("--objective", "latency"), "need networks that read images"),
+        (("--objective", "latency"), "nothing tells the latency of the networks"),
         (("--max-parameters", 1000), "cells that read texts have match-parameters"),
     ],
 )

@@ -6,8 +6,9 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from torch import nn
 
-from metaqnn.errors import MetaqnnError
+from metaqnn.errors import NoLatency
 from metaqnn.models import latency
 from metaqnn.models.formats import export
 from metaqnn.models.latency import median_latency, network_latency
@@ -86,5 +87,36 @@ def test_a_network_is_measured_before_it_is_trained(name, monkeypatch):
 def test_a_network_that_no_file_can_hold_is_not_built():
     text = "[FC(40000), FC(40000), SM(10)]"
     facts = Facts(text, (1, 28, 28), tuple("0123456789"), (0.0,), (1.0,))
-    with pytest.raises(MetaqnnError, match=r"its weights have 6,[0-9,]* bytes, too many"):
+    with pytest.raises(NoLatency, match=r"its weights have 6,[0-9,]* bytes, too many"):
         network_latency(read(text), facts)
+
+
+SMALL = Facts("[SM(10)]", (1, 8, 8), tuple("0123456789"), (0.0,), (1.0,))
+
+
+class Complex(nn.Module):
+    """Has an operator that ONNX does not."""
+
+    def forward(self, images):
+        return torch.linalg.eigvals(images).real
+
+
+def test_a_network_that_has_no_latency_says_why(monkeypatch):
+    with pytest.raises(NoLatency, match="ShapeError: "):
+        network_latency(read("[GAP(10), C(8,3,1), SM(10)]"), SMALL)
+    monkeypatch.setattr(latency, "Normalised", lambda *_: Complex())
+    with pytest.raises(NoLatency, match="UnsupportedOperatorError: .*linalg_eigvals"):
+        network_latency(read("[SM(10)]"), SMALL)
+    monkeypatch.setattr(latency, "_export", lambda *_: b"no model")
+    with pytest.raises(NoLatency, match=r"Invalid\w+: |Fail: "):
+        network_latency(read("[SM(10)]"), SMALL)
+
+
+@pytest.mark.parametrize("error", [MemoryError, RuntimeError, TypeError])
+def test_what_is_not_of_the_network_is_told_as_it_is(monkeypatch, error):
+    def fail(*_):
+        raise error("of the machine")
+
+    monkeypatch.setattr(latency, "_export", fail)
+    with pytest.raises(error, match="of the machine"):
+        network_latency(read("[SM(10)]"), SMALL)

@@ -97,13 +97,17 @@ def test_from_python_every_agent_has_objectives(tmp_path, agent):
         search.front("size")
 
 
-@pytest.mark.slow
-def test_an_objective_that_the_networks_do_not_have_ends_a_search(tmp_path):
+def test_an_objective_that_the_networks_do_not_have_is_refused(tmp_path):
     macro_table(tmp_path / "table.json")
     options = {"space": "macro", "evaluator": "table", "table": str(tmp_path / "table.json")}
-    search = Search(
-        results_dir=tmp_path, name="s", agent="random", **options, objective="parameters"
-    )
+    with pytest.raises(MetaqnnError, match="nothing tells the parameters of the networks"):
+        Search(results_dir=tmp_path, name="s", agent="random", **options, objective="parameters")
+    assert not (tmp_path / "s").exists()
+
+
+def test_one_that_a_function_does_not_tell_ends_a_search(tmp_path):
+    options = {"space": "macro", "evaluator": lambda job: 0.5, "objective": "parameters"}
+    search = Search(results_dir=tmp_path, agent="random", **options)
     with pytest.raises(MetaqnnError, match="nothing tells the parameters of the networks"):
         search.run(quiet=True)
 

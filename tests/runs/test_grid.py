@@ -9,14 +9,18 @@ from click.testing import CliRunner
 
 import metaqnn
 from metaqnn.cli import main
+from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.examinations import ImageExamination
 from metaqnn.executors.in_process import InProcess
+from metaqnn.models import latency
 from metaqnn.reports.top_k import best_networks
+from metaqnn.runs import grid
 from metaqnn.runs.finals import Finals
 from metaqnn.runs.grid import plan_grid, try_settings
 from metaqnn.runs.results import FINAL
 from metaqnn.runs.run import open_run
 from metaqnn.training import job
+from replay import Outcome
 from tests.helpers.commands import refused
 
 KEEP_ONE = ["--budget", "3", "--epochs", "1", "--device", "cpu", "--keep", "1", "--quiet"]
@@ -201,6 +205,47 @@ def test_every_executor_and_python_find_the_same(folder):
     assert tables[0].equals(tables[1])
     assert tables[0].equals(read_grid(folder, "python").drop(columns="seconds"))
     assert parallel["test_error"].tolist() == results["test_error"].tolist()
+
+
+def test_networks_that_are_too_slow_are_not_tried(tmp_path, monkeypatch):
+    """On the scale on which they are to be trained; each is measured once."""
+    slow, measured, tried = set(), [], []
+
+    def measure(architecture, facts):
+        measured.append((architecture.digest, facts.contrast))
+        return 2.0 if architecture.digest in slow else 0.5
+
+    def note(grid, network, *arguments):
+        tried.append(network["walk"])
+        settings = list(grid.settings)
+        return pd.DataFrame({"setting": settings[::-1], "error": [None] * len(settings)})
+
+    accuracies = iter([0.3, 0.9, 0.6])
+    monkeypatch.setattr(latency, "network_latency", measure)
+    monkeypatch.setattr(grid, "try_settings", note)
+    monkeypatch.setattr(job, "train", lambda *_, **__: Outcome({}, (next(accuracies),)))
+    own = ["--space", "practical", "--max-latency", "1s", "--results-dir", tmp_path, "--name", "r"]
+    assert invoke("run", *KEEP_ONE, *own).exit_code == 0
+    run = open_run(tmp_path / "r")
+    networks = best_networks(run, 3)
+    wide = [run.space().architecture(walk, {"width": 9}).digest for walk in networks["walk"]]
+    slow.add(wide[0])
+
+    def choose(**values):
+        asked = plan_grid(run, "search", "wide", {}, {"width": 9}, values)
+        return grid.choose_setting(asked, networks, quiet=True)[0]
+
+    chosen = choose(epochs=[1, 2])
+    assert tried == [networks["walk"].iloc[1]]
+    assert chosen.known == dict(zip(wide, [2.0, 0.5, 0.5], strict=True))
+    assert measured[3:] == [(digest, False) for digest in wide]
+    choose(epochs=[1, 2])
+    assert len(measured) == 6 and tried[1] == tried[0]
+    assert choose(contrast=[False, True]).known == {}  # that takes a time of its own
+    slow.update(wide)
+    (tmp_path / "r" / FINAL / "wide" / "grid-latency.sqlite").unlink()
+    with pytest.raises(MetaqnnError, match=r"no network may be trained: 2,000 ms, more than 1,000"):
+        choose(epochs=[1, 2])
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from metaqnn.data.parts import load_split
 from metaqnn.metrics.macro_f1 import macro_f1
 from metaqnn.reports.page import render_page
 from metaqnn.reports.top_k import best_networks
+from metaqnn.runs.assembly import make_trainer
 from metaqnn.runs.results import ANSWERS, FINAL, RESULTS, read_answers
 from metaqnn.runs.run import open_run
 from metaqnn.runs.timed import choose
@@ -143,7 +144,7 @@ def test_a_lucky_network_must_be_better_by_the_noise_of_the_rare_class(folder, m
     monkeypatch.setattr(type(run.space()), "starts", lambda self: (start,))
     for gap, wins in ((0.99 * noise, False), (1.01 * noise, True)):
         scored = networks.assign(score=[0.9, 0.5, 0.5, 0.9 - gap])
-        assert (choose(run, scored)["walk"].item() != start) == wins
+        assert (choose(run, make_trainer(run), scored)["walk"].item() != start) == wins
 
 
 def test_who_trains_the_networks_names_what_they_tell(tmp_path):

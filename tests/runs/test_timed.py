@@ -15,15 +15,17 @@ from metaqnn.cli import main
 from metaqnn.config import RunConfig, read_time
 from metaqnn.data.options import DataOptions
 from metaqnn.errors import MetaqnnError
-from metaqnn.evaluators.train import TrainEvaluator, TrainOptions
+from metaqnn.evaluators import image_time
+from metaqnn.evaluators.train import TrainEvaluator
+from metaqnn.evaluators.train_options import TrainOptions
 from metaqnn.models import latency
 from metaqnn.networks.cost import total_cost
 from metaqnn.reports.top_k import best_networks
 from metaqnn.runs import timed
-from metaqnn.runs.assembly import assemble
+from metaqnn.runs.assembly import assemble, make_trainer
 from metaqnn.runs.clock import Clock, defaults
 from metaqnn.runs.run import open_run
-from metaqnn.runs.timed import choose, plan_last, plan_search, with_deadline
+from metaqnn.runs.timed import plan_search, with_deadline
 from metaqnn.training.presets import practical
 from state_space import random_walk
 from tests.helpers.commands import refused
@@ -32,6 +34,14 @@ from tests.helpers.pictures import bars, write_npz
 
 def call(*arguments):
     return CliRunner().invoke(main, list(map(str, arguments)))
+
+
+def plan_last(run, clock, best):
+    return timed.plan_last(run, make_trainer(run), clock, best)
+
+
+def choose(run, networks):
+    return timed.choose(run, make_trainer(run), networks)
 
 
 COMMON = ["--device", "cpu", "--threads", "1", "--quiet"]
@@ -145,8 +155,8 @@ def test_the_last_network_is_the_widest_that_is_trained_for_long_enough(
     searched, monkeypatch, second, limit
 ):
     """An epoch of the network on the space's own scale takes so many seconds."""
-    monkeypatch.setattr(timed, "_epoch", lambda *_: second)
-    monkeypatch.setattr(timed, "PROBE_SHARE", 1e9)
+    monkeypatch.setattr(image_time, "_epoch", lambda *_: second)
+    monkeypatch.setattr(image_time, "PROBE_SHARE", 1e9)
     best = best_networks(searched, 1).iloc[0]
     run = plan_last(searched, Clock(limit, time.monotonic()), best).run
     epochs, width = run.config.parts["evaluator"].recipe.epochs, run.space().scale["width"]
@@ -156,28 +166,28 @@ def test_the_last_network_is_the_widest_that_is_trained_for_long_enough(
         for times in (4, 3, 2, 1, 0.5)
     }
     full = practical(300, 16)["epochs"]
-    share = limit * timed.TRUST
+    share = limit * image_time.TRUST
     # 30 of 300 images are for validation in the search, and are trained on in the end
     takes = {
         times: second * 300 / 270 * cost.multiply_adds / costs[1].multiply_adds
         for times, cost in costs.items()
     }
-    fitting = [times for times in (4, 3, 2) if timed.ENOUGH * full * takes[times] <= share]
-    if not fitting and takes[1] * min(full, timed.FEWEST) <= limit:
+    fitting = [times for times in (4, 3, 2) if image_time.ENOUGH * full * takes[times] <= share]
+    if not fitting and takes[1] * min(full, image_time.FEWEST) <= limit:
         fitting = [1]
     assert run.config.parts["evaluator"].data.train_limit is None
     assert width == 8 * max(fitting, default=0.5)
     recipe, fits = run.config.parts["evaluator"].recipe, limit / takes[width / 8]
-    if fits < timed.SHORT:
+    if fits < image_time.SHORT:
         # as many images as there is time for, in more epochs than that
-        assert epochs == timed.HOPE * timed.SHORT
+        assert epochs == image_time.HOPE * image_time.SHORT
         # some of the time goes by meanwhile
         assert recipe.epoch_images == pytest.approx(
-            max(recipe.batch_size, 300 * fits / timed.SHORT), rel=0.1
+            max(recipe.batch_size, 300 * fits / image_time.SHORT), rel=0.1
         )
     else:
         assert recipe.epoch_images is None
-        assert epochs == pytest.approx(min(full, timed.HOPE * fits), abs=1)
+        assert epochs == pytest.approx(min(full, image_time.HOPE * fits), abs=1)
     assert recipe.seconds < limit
 
 
@@ -187,9 +197,9 @@ def test_the_last_training_has_the_threads_of_all_workers_where_that_is_faster(
     searched, monkeypatch, together, threads
 ):
     monkeypatch.setattr(
-        timed, "_epoch", lambda trainer, _: {1: 0.2, 2: together}[trainer.place.threads]
+        image_time, "_epoch", lambda trainer, _: {1: 0.2, 2: together}[trainer.place.threads]
     )
-    monkeypatch.setattr(timed, "PROBE_SHARE", 1e9)
+    monkeypatch.setattr(image_time, "PROBE_SHARE", 1e9)
     best = best_networks(searched, 1).iloc[0]
     two = replace(searched, config=searched.config.changed({"workers": 2, "threads": 1}))
     config = plan_last(two, Clock(3600, time.monotonic()), best).run.config
@@ -203,7 +213,7 @@ def test_a_network_of_the_search_sees_as_many_images_as_there_is_time_for(
     searched, monkeypatch, second, images
 ):
     """A twelfth of the search's 30 s of 100 is 2.5 s, which is half an epoch of 5 s."""
-    monkeypatch.setattr(timed, "_epoch", lambda *_: second)
+    monkeypatch.setattr(image_time, "_epoch", lambda *_: second)
     run = replace(searched, config=searched.config.changed({"time_limit": "100s"}))
     recipe = plan_search(run, {}).config.parts["evaluator"].recipe
     assert recipe.epoch_images == images
@@ -223,9 +233,9 @@ def work(architecture, facts):
 @pytest.mark.parametrize("limit", ["max_latency", "max_parameters", "max_flops"])
 def test_the_last_network_is_within_the_limits_of_the_run(searched, monkeypatch, limit, share):
     """There is time for twice the space's scale; a limit is so many times what that costs."""
-    monkeypatch.setattr(timed, "_epoch", lambda *_: 1e-3)
-    monkeypatch.setattr(timed, "PROBE_SHARE", 1e9)
-    monkeypatch.setattr(timed, "WIDER", (2,))
+    monkeypatch.setattr(image_time, "_epoch", lambda *_: 1e-3)
+    monkeypatch.setattr(image_time, "PROBE_SHARE", 1e9)
+    monkeypatch.setattr(image_time, "WIDER", (2,))
     monkeypatch.setattr(latency, "network_latency", work)
     best, shape = best_networks(searched, 1).iloc[0], searched.task.shape
 

@@ -3,8 +3,11 @@
 What measures is injected: no test depends on how fast the machine is.
 """
 
+import json
 import pickle
+import re
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pandas as pd
@@ -12,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metaqnn import Search
 from metaqnn.agents.base import AGENTS
 from metaqnn.config.run import RunConfig
-from metaqnn.errors import MetaqnnError
+from metaqnn.errors import MetaqnnError, NoLatency
 from metaqnn.models import latency
 from metaqnn.networks.cost import total_cost
 from metaqnn.objectives.names import LATENCY
@@ -173,10 +177,73 @@ def test_a_failure_is_no_better_than_any_network_whatever_latency_costs():
     assert failure(reward="tunas", target_latency="5ms", max_latency="9ms") is None
 
 
-def test_networks_that_are_only_looked_up_have_no_latency():
-    for options in ({"max_latency": "5ms"}, {"reward": "tunas", "target_latency": "5ms"}):
-        with pytest.raises(MetaqnnError, match="latencies need networks that read images"):
-            rules_of(make_space("macro"), image_task(), **options)
+def test_networks_that_are_only_looked_up_have_no_limit():
+    with pytest.raises(MetaqnnError, match="max-latency need networks that read images"):
+        rules_of(make_space("macro"), image_task(), max_latency="5ms", evaluator="bandit")
+
+
+def write_table(path, **metrics):
+    """Ten networks of the space macro, one better and slower than the other."""
+    networks = {
+        f"{place}".zfill(8): {
+            "scores": [0.5 + place / 100],
+            "metrics": {name: value * 2**place for name, value in metrics.items()},
+        }
+        for place in range(3)
+    }
+    score = {"name": "share"}
+    path.write_text(json.dumps({"score": score, "networks": networks}))
+
+
+LOOKED_UP = ["run", "--space", "macro", "--evaluator", "table", "--table", "t.json", "--name", "r"]
+AIMED = ["--reward", "tunas", "--target-latency", "4ms"]
+
+
+@pytest.mark.parametrize("agent", ["random", "bayesian"])
+@pytest.mark.parametrize("options", [["--objective", "latency"], AIMED])
+def test_a_latency_that_a_table_tells_is_an_objective_and_rewarded(
+    invoke, tmp_path, agent, options
+):
+    write_table(tmp_path / "t.json", latency=0.002)
+    starts = [f"--start-from={place:08}" for place in range(3)]
+    own = ["--agent", agent, "--budget", "3", *starts, "--quiet"]
+    done = invoke(*LOOKED_UP, *own, *options)
+    assert done.exit_code == 0, done.output
+    trials = pd.read_csv(StringIO(invoke("trials", "results/r").stdout), dtype={"network": str})
+    assert trials["latency"].tolist() == [0.002, 0.004, 0.008]
+    if options is AIMED:
+        assert trials["reward"].tolist() == pytest.approx([0.50 - 0.05, 0.51, 0.52 - 0.1])
+    front = invoke("top-k", "results/r", "--pareto", "latency", "--format", "csv").stdout
+    assert len(front.splitlines()) == 4  # each is faster or better than the others
+
+
+@pytest.mark.parametrize("options", [["--objective", "latency"], AIMED])
+@pytest.mark.parametrize("evaluator", ["table", "bandit", "language"])
+def test_where_nothing_tells_a_latency_nothing_is_begun(invoke, tmp_path, evaluator, options):
+    write_table(tmp_path / "t.json", parameters=5)
+    (tmp_path / "text.txt").write_text("one word and another one\n" * 200)
+    own = {
+        "table": LOOKED_UP[1:],
+        "bandit": ["--space", "macro", "--evaluator", "bandit"],
+        "language": ["--dataset", "text:text.txt", "--budget", "1"],
+    }
+    told = invoke("run", *own[evaluator], *options)
+    refused(told, "nothing tells the latency of the networks of this run")
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("options", [{"objective": "latency"}, {"target_latency": "5ms"}])
+def test_a_function_that_tells_no_latency_where_it_is_wanted_ends_the_search(tmp_path, options):
+    calls = []
+
+    def score(job):
+        calls.append(job)
+        return Outcome({LATENCY: 0.001} if len(calls) < 3 else {}, (0.5,))
+
+    search = Search(results_dir=tmp_path, space="macro", evaluator=score, budget=5, **options)
+    with pytest.raises(MetaqnnError, match="nothing tells the latency of the networks"):
+        search.run(quiet=True)
+    assert len(calls) == 3 and len(search.best()) == 2
 
 
 def test_what_is_missing_is_told_with_what_installs_it(invoke, monkeypatch):
@@ -329,18 +396,41 @@ def test_a_latency_that_the_evaluator_tells_counts(path):
     assert search.memory.frame()["latency"].tolist() == [7.0] * 3
 
 
-@pytest.mark.slow
-def test_a_network_that_cannot_be_measured_is_refused_and_costs_nothing_else(path):
+def test_a_network_that_cannot_be_run_is_refused_and_costs_nothing_else(path):
     def breaks(architecture):
         if len(architecture.nodes) > 4:
-            raise RuntimeError("no  kernel\nfor it")
+            raise NoLatency("NotImplemented: no kernel for it")
         return 1.0
 
     search = make_search(path, budget=6, timing=Timing(breaks, 2.0))
     search.run()
     assert len(search.trained) == 6
     reasons = set(search.memory.refusals().values())
-    assert reasons == {"its latency cannot be measured: RuntimeError: no kernel for it"}
+    assert reasons == {"its latency cannot be measured: NotImplemented: no kernel for it"}
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("the disk is full"), TypeError("number"), MetaqnnError("?")]
+)
+def test_whatever_else_keeps_a_network_from_being_measured_is_told_and_not_kept(tmp_path, error):
+    calls = []
+
+    def breaks_once(architecture):
+        calls.append(architecture)
+        if len(calls) == 4:
+            raise error
+        return Counted()(architecture)
+
+    whole = make_search(tmp_path / "whole", budget=6, timing=Timing(Counted(), LIMIT))
+    whole.run()
+    search = make_search(tmp_path / "parts", budget=6, timing=Timing(breaks_once, LIMIT))
+    with pytest.raises(type(error), match=re.escape(str(error))):
+        search.run()
+    search.memory.close()
+    again = make_search(tmp_path / "parts", budget=6, timing=Timing(breaks_once, LIMIT))
+    again.run()
+    assert state(again) == state(whole)
+    assert again.memory.refusals() == whole.memory.refusals()
 
 
 def test_a_search_without_latencies_has_no_such_column(path):

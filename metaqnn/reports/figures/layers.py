@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from metaqnn.reports.figures.decisions import name, rows_of
 from metaqnn.reports.figures.findings import Findings
 from metaqnn.reports.figures.style import COLOURS, GREY, make_figure
+from metaqnn.terminal import counted
 from state_space import Space, Token, legal_walk
 
 BEST = 10
@@ -55,8 +56,9 @@ def draw(findings: Findings) -> Figure:
     axes = figure.add_subplot()
     if len(findings.space.vocabulary) == 1:
         _draw_ways(axes, ([names[token] for token in walk] for walk in best["walk"]), rows)
+    everything = f"all {counted(len(found), 'network')}" if len(found) > 1 else "the only network"
     looks: tuple[dict[str, Any], ...] = (
-        {"color": GREY, "alpha": 0.55, "linewidth": 0, "label": f"all {len(found)} networks"},
+        {"color": GREY, "alpha": 0.55, "linewidth": 0, "label": everything},
         {"color": COLOURS[0], "facecolor": "none", "linewidth": 1.4, "label": f"the best {count}"},
     )
     for group, look in zip((everywhere, among_best), looks, strict=True):

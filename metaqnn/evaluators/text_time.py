@@ -1,4 +1,4 @@
-"""Runs on texts that are given a time: a search by short trainings, then a long one of the best.
+"""How long trainings on texts take, and what fits into a time.
 
 All trainings of the search have the same seconds, a part of its share of the time, unless their
 epochs are done before. The last one has as many epochs of the whole text as fit into the rest.
@@ -6,22 +6,13 @@ epochs are done before. The last one has as many epochs of the whole text as fit
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-import pandas as pd
-
-from metaqnn.config import read_time
 from metaqnn.evaluators.base import Job
+from metaqnn.evaluators.best import Best
 from metaqnn.evaluators.language import LanguageEvaluator, read
-from metaqnn.language.presets import SEARCH
 from metaqnn.language.training import train
-from metaqnn.runs.clock import NETWORKS, SHARE, Clock
-from metaqnn.runs.finals import Finals, plan_finals
-from metaqnn.runs.results import FINAL
-from metaqnn.runs.run import Run
 from metaqnn.stopping.base import Progress
-from metaqnn.storage import free_folder
 from state_space import Architecture
 
 LONGEST = 4
@@ -32,45 +23,23 @@ PROBED, PROBED_PIECES = 3, 8
 """Epochs, and pieces of text in each, of a training that says how long an epoch takes."""
 
 
-def plan_search(run: Run, given: Mapping[str, Any]) -> Run:
-    """The run, with trainings so short that enough of them fit into its search.
-
-    Args:
-        run: Has a time, and learns from a text.
-        given: The options that somebody gave, which stay.
-    """
-    limit = run.config.run.time_limit
-    if limit is None or "epochs" in given or "seconds" in given:
-        return run
-    slots = run.config.parts["executor"].workers or 1
-    seconds = SHARE * read_time(limit) * slots / NETWORKS
-    return replace(run, config=run.config.changed({"seconds": seconds}, run.objects))
+def plan_search(seconds: float, given: Mapping[str, Any]) -> dict[str, Any]:
+    """See `Trainer.plan_search`."""
+    return {} if "seconds" in given else {"seconds": seconds}
 
 
-def plan_last(
-    run: Run, evaluator: LanguageEvaluator, clock: Clock, best: "pd.Series[Any]"
-) -> Finals:
-    """The training of a cell on the whole text, as long as the time that is left allows.
-
-    The rate falls as far as in the search where there are more epochs, and slower.
-
-    Args:
-        run: Of the search.
-        evaluator: Of the run.
-        clock: Of the run.
-        best: The cell, a row of `metaqnn.reports.top_k.best_networks`.
-    """
+def plan_last(evaluator: LanguageEvaluator, best: Best) -> dict[str, Any]:
+    """See `Trainer.plan_last`; the rate falls as far as in the search, over more epochs slower."""
     recipe = evaluator.recipe
-    epoch = _epoch(evaluator, run.space().architecture(best["walk"]))
-    epochs = max(1, min(LONGEST * recipe.epochs, int(clock.for_last / epoch)))
+    epoch = _epoch(evaluator, best.space.architecture(best.walk))
+    epochs = max(1, min(LONGEST * recipe.epochs, int(best.time.for_last / epoch)))
     times = epochs / recipe.epochs
-    changes = {
+    return {
         "epochs": epochs,
         "constant_epochs": max(1, round(times * recipe.constant_epochs)),
         "decay": recipe.decay ** (1 / max(1.0, times)),
-        "seconds": clock.for_last,
+        "seconds": best.time.for_last,
     }
-    return plan_finals(run, SEARCH, free_folder(run.path / FINAL, "timed").name, changes)
 
 
 def _epoch(evaluator: LanguageEvaluator, cell: Architecture) -> float:

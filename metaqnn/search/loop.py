@@ -82,7 +82,7 @@ class Search:
             self.confirmation.tell(*entry)
         if kept:
             told, first = chain(known, memory.confirmations()), self.confirmation.first
-            kept.restore((first(trial).number, *rest) for trial, *rest in told)
+            kept.restore((first(trial).number, outcome, reward) for trial, outcome, reward in told)
         if stopper:
             for trial, outcome, _ in known:
                 stopper.tell(trial, outcome)

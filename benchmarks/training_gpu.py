@@ -9,6 +9,7 @@ all of it on the CPU, with small networks and random images.
 """
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 import torch
+from torch import Tensor
 
 from metaqnn.data.images import Images
 from metaqnn.networks.build import Network
@@ -93,19 +95,30 @@ def images_per_second(
         network.train()
         order = torch.randperm(len(images), generator=generator, device=device)
         batches = torch.split(order, setting.batch)[: len(order) // setting.batch]
-        start = 0.0
-        for number in range(UNTIMED + setting.steps):
-            if number == UNTIMED:
-                synchronise(device)
-                start = time.perf_counter()
-            (graph or steps.step)(batches[number % len(batches)])
+
+        def update(batch: Tensor) -> None:
+            (graph or steps.step)(batch)
             if not speed.late:
                 steps.losses.item()
-        synchronise(device)
-        seconds = time.perf_counter() - start
+
+        seconds = seconds_of(update, batches, setting.steps, device)
         if graph:
             graph.free()
     return setting.steps * setting.batch / seconds
+
+
+def seconds_of(
+    update: Callable[[Tensor], None], batches: Sequence[Tensor], steps: int, device: torch.device
+) -> float:
+    """Of so many steps on batches in turn, after the warm-up."""
+    start = 0.0
+    for number in range(UNTIMED + steps):
+        if number == UNTIMED:
+            synchronise(device)
+            start = time.perf_counter()
+        update(batches[number % len(batches)])
+    synchronise(device)
+    return time.perf_counter() - start
 
 
 def synchronise(device: torch.device) -> None:

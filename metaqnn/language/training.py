@@ -10,16 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from torch.nn.utils import clip_grad_norm_
 
 from metaqnn.device import resolve_device, use_threads
 from metaqnn.errors import MetaqnnError
 from metaqnn.executors.base import Place
 from metaqnn.language.corpus import Corpus
 from metaqnn.language.files import save_model
-from metaqnn.language.model import Dimensions, LanguageModel, State, units_for
-from metaqnn.language.recipe import ADAM, LanguageRecipe
+from metaqnn.language.model import Dimensions, LanguageModel, units_for
+from metaqnn.language.recipe import LanguageRecipe
+from metaqnn.language.steps import Steps
 from metaqnn.stopping.base import Progress, Verdict
+from metaqnn.training.cuda_graph import GraphedStep, Graphs
+from metaqnn.training.proof import GraphFailed
+from metaqnn.training.speed import Speed
 from replay import Outcome
 from state_space import Architecture
 
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 
 LOWEST = -math.log(sys.float_info.max)
 """The perplexity of a lower log-likelihood is no number."""
+
+GRAPHS = Graphs()
+"""What records the steps of language models in this process."""
 
 PIECE = 100
 """Tokens of a text that are scored at once."""
@@ -49,16 +55,25 @@ def train(
     place: Place,
     job: "Job",
     start: Mapping[str, Tensor] | None = None,
+    *,
+    speed: Speed | None = None,
+    graphs: Graphs = GRAPHS,
 ) -> Outcome:
     """Train the model of a cell, and validate it after every epoch.
+
+    Where recorded steps turn out not to be trusted, it is trained anew without them, and so are all
+    that follow.
 
     Args:
         cell: See `LanguageModel`.
         corpus: To learn from.
         recipe: The rules.
         place: Where.
-        job: Its seed, and what ends hopeless trainings.
+        job: Its seed, and what ends hopeless trainings; that hears of epochs again that are trained
+            anew.
         start: Weights to begin with, by their names in the model's state; others are drawn.
+        speed: How the device computes; None is all that it knows.
+        graphs: What records steps, where the speed has CUDA graphs.
 
     Raises:
         FloatingPointError: Loss or perplexity stopped being finite.
@@ -66,13 +81,14 @@ def train(
     began = time.perf_counter()
     ends = math.inf if recipe.seconds is None else began + recipe.seconds
     device = torch.device(resolve_device(place.device))
-    generator = torch.Generator(device).manual_seed(job.seed)
+    speed = speed or Speed.of(device)
     dimensions = dimensions_of(cell, corpus, recipe)
-    with use_threads(place.threads or 1), torch.device(device):
+
+    def attempt() -> Outcome:
         model = LanguageModel(
             cell,
             dimensions,
-            generator,
+            torch.Generator(device).manual_seed(job.seed),
             spread=recipe.spread,
             dropout=recipe.unit_dropout,
             variational=recipe.variational,
@@ -85,7 +101,8 @@ def train(
         curve: list[float] = []
         weights: bytes | None = None
         verdict: Verdict | None = None
-        for score in epochs(model, corpus.to(device), recipe, ends):
+        recorders = graphs if speed.cuda_graph and not graphs.proof.failed else None
+        for score in epochs(model, corpus.to(device), recipe, ends, recorders):
             improved = score > max(curve, default=-math.inf)
             curve.append(score)
             told = Outcome(dict(size), tuple(curve))
@@ -96,15 +113,23 @@ def train(
                 verdict = job.stopping(Progress(known, recipe.epochs, tuple(curve)))
                 if verdict and not verdict.goes_on:
                     break
-    metrics = {
-        **size,
-        "learning_rate": recipe.learning_rate,
-        "seconds": time.perf_counter() - began,
-        **(verdict.metrics if verdict else {}),
-    }
-    # the weights of a stopped training do not reach what is predicted of it
-    kept = None if verdict and "predicted" in verdict.metrics else weights
-    return Outcome(metrics, curve=tuple(curve), weights=kept)
+        metrics = {
+            **size,
+            "learning_rate": recipe.learning_rate,
+            "seconds": time.perf_counter() - began,
+            **(verdict.metrics if verdict else {}),
+        }
+        # the weights of a stopped training do not reach what is predicted of it
+        kept = None if verdict and "predicted" in verdict.metrics else weights
+        return Outcome(metrics, curve=tuple(curve), weights=kept)
+
+    with use_threads(place.threads or 1), torch.device(device), speed.backends(device):
+        try:
+            return attempt()
+        except GraphFailed as failure:
+            graphs.proof.fail(failure)
+        # behind the except, as the error holds the tensors of the attempt
+        return attempt()
 
 
 def columns(tokens: Tensor, texts: int) -> Tensor:
@@ -124,7 +149,11 @@ def pieces(text: Tensor, length: int) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def epochs(
-    model: LanguageModel, corpus: Corpus, recipe: LanguageRecipe, ends: float = math.inf
+    model: LanguageModel,
+    corpus: Corpus,
+    recipe: LanguageRecipe,
+    ends: float = math.inf,
+    graphs: Graphs | None = None,
 ) -> Iterator[float]:
     """Train an epoch at a time, and yield the mean log-likelihood of a validation token after each.
 
@@ -133,10 +162,12 @@ def epochs(
         corpus: See there.
         recipe: See there.
         ends: On `time.perf_counter`: no epoch goes on after it.
+        graphs: What records steps, if they are to be recorded.
 
     Raises:
         MetaqnnError: The text is too short.
         FloatingPointError: Loss or perplexity stopped being finite.
+        GraphFailed: The steps cannot be recorded, or replays of them are not to be trusted.
     """
     if len(corpus.training) < 2 * recipe.batch_size:
         raise MetaqnnError(
@@ -144,40 +175,32 @@ def epochs(
             "side by side: give a smaller --batch-size"
         )
     training = columns(corpus.training, recipe.batch_size)
-    learnt = [weights for weights in model.parameters() if weights.requires_grad]
-    made = torch.optim.Adam if recipe.optimizer == ADAM else torch.optim.SGD
-    optimizer = made(learnt, lr=recipe.learning_rate)
-    for epoch in range(recipe.epochs):
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.rate(epoch)
-        model.train()
-        state = model.start(recipe.batch_size)
-        for read, following in pieces(training, recipe.bptt):
-            optimizer.zero_grad(set_to_none=True)
-            loss, state = _back_propagate(model, read, following, state)
-            if recipe.clip_norm is not None:
-                clip_grad_norm_(learnt, recipe.clip_norm)
-            optimizer.step()
+    places = torch.arange(len(training), device=training.device)
+    steps = Steps(model, training, recipe)
+    graph: GraphedStep | None = None
+    try:
+        for epoch in range(recipe.epochs):
+            model.train()
+            changed = steps.begin(recipe.rate(epoch))
+            if graphs and (changed or not graph):  # what is recorded has the rate before
+                if graph:
+                    graph.free()
+                graph = GraphedStep(steps, recipe.bptt + 1, graphs)
+            for start in range(0, len(training) - 1, recipe.bptt):
+                (graph or steps.step)(places[start : start + recipe.bptt + 1])
+                if time.perf_counter() > ends:
+                    break
+            if not math.isfinite(steps.loss.item()):
+                raise FloatingPointError(f"the loss is not finite in epoch {epoch + 1}")
+            score = log_likelihood(model, corpus.validation, recipe)
+            if not score > LOWEST:
+                raise FloatingPointError(f"the perplexity is not finite in epoch {epoch + 1}")
+            yield score
             if time.perf_counter() > ends:
-                break
-        if not math.isfinite(loss.item()):
-            raise FloatingPointError(f"the loss is not finite in epoch {epoch + 1}")
-        score = log_likelihood(model, corpus.validation, recipe)
-        if not score > LOWEST:
-            raise FloatingPointError(f"the perplexity is not finite in epoch {epoch + 1}")
-        yield score
-        if time.perf_counter() > ends:
-            return
-
-
-def _back_propagate(
-    model: LanguageModel, read: Tensor, following: Tensor, state: State
-) -> tuple[Tensor, State]:
-    """The loss of a piece of text, and the state after it; what led to them is let go."""
-    scores, after = model(read, state)
-    loss = cross_entropy(scores.flatten(0, 1), following.flatten())
-    loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
-    return loss.detach(), tuple(tuple(value.detach() for value in own) for own in after)
+                return
+    finally:
+        if graph:
+            graph.free()
 
 
 @torch.inference_mode()

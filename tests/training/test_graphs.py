@@ -21,53 +21,13 @@ from metaqnn.training.proof import COMPARED, GraphFailed
 from metaqnn.training.recipe import Recipe
 from metaqnn.training.speed import Speed
 from tests.helpers.networks import DEEP
+from tests.helpers.recordings import Nothing, Recorder, Replaying, Stale, Twice, raising
 
 GRAPHED = Speed(cuda_graph=True)
 RECIPES = [
     Recipe(epochs=2, batch_size=32, mirror=True, shift=1),
     Recipe(epochs=2, batch_size=32, optimizer="sgd", learning_rate=0.05),
 ]
-
-
-class Replaying:
-    """A recording that runs the step."""
-
-    def __init__(self, step, generator):
-        self.step, self.generator = step, generator
-        self.replays, self.freed = 0, False
-
-    def replay(self):
-        self.replays += 1
-        self.step()
-
-    def reset(self):
-        self.freed = True
-
-
-class Twice(Replaying):
-    """Updates twice."""
-
-    def replay(self):
-        self.step()
-        self.step()
-
-
-class Nothing(Replaying):
-    """Does nothing."""
-
-    def replay(self):
-        pass
-
-
-class Stale(Replaying):
-    """Trains on one batch again and again."""
-
-    def replay(self):
-        (indices,) = self.step.args
-        given = indices.clone()
-        indices.copy_(torch.arange(len(indices)))
-        self.step()
-        indices.copy_(given)
 
 
 class Late(Replaying):
@@ -77,30 +37,6 @@ class Late(Replaying):
         super().replay()
         if self.replays > COMPARED + 2:
             raise RuntimeError("CUDA error: an illegal instruction")
-
-
-class Recorder:
-    """Makes recordings of a kind."""
-
-    def __init__(self, kind):
-        self.kind, self.made = kind, []
-
-    def aside(self, device):
-        return nullcontext()
-
-    def record(self, step, generator):
-        self.made.append(self.kind(step, generator))
-        return self.made[-1]
-
-
-def raising(error):
-    def record(step, generator):
-        try:
-            raise error
-        finally:
-            raise RuntimeError("operation failed due to a previous error during capture")
-
-    return record
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ cap of FLOPs that which the same share has, so that both allow as many networks.
 `metaqnn run` with each of them and with neither; the best network is trained once more on all
 training images, tested, exported to ONNX, and timed again, in a process of its own.
 
-Writes latency-DATA.csv, a row a run, and latency-DATA.md. Runs that are in DIR already are gone on
-with.
+Writes latency-DATA.csv, a row a run, and latency-DATA.md, anew after each. Runs that are in DIR
+already are gone on with.
 """
 
 import json
@@ -69,16 +69,16 @@ def main(dataset: str, folder: Path, seeds: int, budget: int | None, out: Path) 
         "none": {},
     }
     rows = []
+    data = Path(dataset.rpartition(":")[2]).stem
     for seed in range(seeds):
         for name, cap in caps.items():
             run = folder / f"{name.split()[0].strip('-')}-{seed}"
             rows.append({"limit": name, "seed": seed, **hand_over(run, options | cap, seed)})
             click.echo(rows[-1])
-    table = pd.DataFrame(rows)
-    data = Path(dataset.rpartition(":")[2]).stem
-    table.to_csv(out / f"latency-{data}.csv", index=False, lineterminator="\n")
-    text = render(table, data, limit, options["budget"], SHARES[kind])
-    (out / f"latency-{data}.md").write_text(text + "\n", encoding="utf-8")
+            table = pd.DataFrame(rows)
+            table.to_csv(out / f"latency-{data}.csv", index=False, lineterminator="\n")
+            text = render(table, data, limit, options["budget"], SHARES[kind])
+            (out / f"latency-{data}.md").write_text(text + "\n", encoding="utf-8")
 
 
 def find_limits(folder: Path, options: dict[str, Any], share: float) -> tuple[float, int]:

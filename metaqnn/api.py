@@ -24,7 +24,7 @@ from metaqnn.runs.clock import Clock
 from metaqnn.runs.creation import create_run
 from metaqnn.runs.finalizing import finalize
 from metaqnn.runs.grid import choose_setting, plan_grid
-from metaqnn.runs.keywords import keywords, split_objects
+from metaqnn.runs.keywords import data_kept, keywords, split_objects
 from metaqnn.runs.program import plan_program
 from metaqnn.runs.run import Run, open_run
 from metaqnn.runs.session import open_search, search_with_bar, teach
@@ -76,16 +76,17 @@ class Search(View):
             MetaqnnError: An option is unknown or impossible, or the name is taken.
         """
         named = {"space": space, "agent": agent, "evaluator": evaluator}
-        run, given = plan_program(options, named, shape, classes, score)
-        if run.path.exists():
-            raise MetaqnnError(
-                f"{run.path} exists: Search.open({str(run.path)!r}) goes on with it, name='...' "
-                "chooses another name"
-            )
-        command = ["metaqnn.Search", *(f"{name}={value!r}" for name, value in given.items())]
-        parts = assemble(run)
-        make_observers(run, parts.space)
-        create_run(parts, command, reads_data=shape is None and classes is None)
+        with data_kept(keywords(options)) as values:
+            run, given = plan_program(values, named, shape, classes, score)
+            if run.path.exists():
+                raise MetaqnnError(
+                    f"{run.path} exists: Search.open({str(run.path)!r}) goes on with it, "
+                    "name='...' chooses another name"
+                )
+            command = ["metaqnn.Search", *(f"{name}={value!r}" for name, value in given.items())]
+            parts = assemble(run)
+            make_observers(run, parts.space)
+            create_run(parts, command, reads_data=shape is None and classes is None)
         parts.executor.shutdown()
         self._take(run)
 

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from metaqnn import Search, load
 from metaqnn.agents.base import AGENTS
 from metaqnn.cli import main
+from metaqnn.data.given import keep_arrays
 from metaqnn.errors import MetaqnnError, SearchStopped
 from metaqnn.evaluators.bandit import BanditEvaluator
 from metaqnn.evaluators.base import Job
@@ -497,6 +498,31 @@ def test_arrays_are_a_data_set_that_is_there_when_the_search_goes_on():
     assert search.folder.name.startswith("arrays-")
     del images, labels
     assert Search.open(search.folder).run(quiet=True, budget=2) == "the budget is spent"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"budgets": 3}, "unknown option budgets"),
+        ({"budget": -1}, "budget is -1"),
+        ({"space": "lei-xiong", "evaluator": "bandit"}, "dataset is an option of"),
+        ({"space": "digits", "max_latency": "soon"}, "max-latency is 'soon'"),
+        ({"space": "digits", "start_from": ["[C(7,3,1), SM(3)]"]}, "start-from"),
+        ({"name": "taken", "space": "digits"}, "exists"),
+    ],
+)
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_refused_search_leaves_no_arrays_behind(tmp_path, options, reason, is_there):
+    results = tmp_path / "results"
+    data = (np.random.default_rng(0).random((60, 1, 8, 8)), np.arange(60) % 3)
+    if is_there:  # then they are somebody else's, and stay
+        keep_arrays(data, results)
+    if "name" in options:
+        (results / "taken").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(MetaqnnError, match=reason):
+        Search(dataset=data, results_dir=results, **options)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("dataset", [np.zeros((600, 28, 28)), torch.zeros(6), 7])

@@ -69,7 +69,12 @@ class RunOptions(Section):
     )
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of the whole run.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
-    keep: int = Field(5, ge=0, description="Keep the weights of the best so many networks.")
+    keep: int = Field(
+        5,
+        ge=0,
+        description="Keep the weights of the best so many networks, and with --objective of all of "
+        "the front; 0 keeps none.",
+    )
     tensorboard: bool = Field(
         False, description="Write files for TensorBoard, into the run's folder."
     )

@@ -1,7 +1,8 @@
 """Arrays that a program has, as a data set."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,31 @@ def keep_arrays(given: Sequence[Any], folder: Path) -> str:
     except OSError as error:
         raise MetaqnnError(f"{path} cannot be written: {why(error, path)}") from None
     return f"npz:{path}"
+
+
+@contextmanager
+def kept_arrays(given: Sequence[Any], folder: Path) -> Iterator[str]:
+    """`keep_arrays`; what it has made is gone again where something is refused within.
+
+    Args:
+        given: See `keep_arrays`.
+        folder: Likewise.
+
+    Raises:
+        MetaqnnError: Likewise.
+    """
+    is_new, before = not folder.exists(), set(folder.glob("arrays-*.npz"))
+    name = keep_arrays(given, folder)
+    try:
+        yield name
+    except BaseException:
+        path = Path(name.removeprefix("npz:"))
+        if path not in before:
+            path.unlink(missing_ok=True)
+        if is_new:
+            with suppress(OSError):  # somebody else has put something there
+                folder.rmdir()
+        raise
 
 
 def as_array(value: Any, name: str) -> np.ndarray:

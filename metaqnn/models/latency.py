@@ -73,20 +73,21 @@ def network_latency(architecture: Architecture, facts: Facts) -> float:
         generator = torch.Generator().manual_seed(0)
         network = Network(architecture, facts.input_shape, generator)
         return median_latency(_export(network, facts), facts.input_shape)
-    except (ShapeError, OnnxExporterError, *_unknown()) as error:
+    except _of_the_network() as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise NoLatency(f"{reason:.400}") from error
 
 
-def _unknown() -> tuple[type[Exception], ...]:
-    """The errors of onnxruntime that say that it cannot compute a network.
+def _of_the_network() -> tuple[type[Exception], ...]:
+    """Errors that say that a network cannot be exported, or that onnxruntime cannot compute it.
 
-    They share no base class. `RuntimeException` is none of them: memory that is missing is one too.
+    Those of onnxruntime share no base class. `RuntimeException` is left out, for it also says that
+    memory is missing.
     """
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented")
-    return tuple(getattr(state, name) for name in names)
+    return (ShapeError, OnnxExporterError, *(getattr(state, name) for name in names))
 
 
 def median_latency(model: bytes, shape: Shape) -> float:

@@ -94,10 +94,11 @@ def weights_file(run: Run, rank: int) -> Path:
     """
     path = weights_path(run.path / NETWORKS, network_of_rank(run, rank)["number"])
     if not path.is_file():
+        front = ", those of the front of its objectives" if run.config.rewards.costs else ""
         raise MetaqnnError(
             f"the weights of rank {rank} are not in {run.path}: it keeps those of the best "
-            f"{run.config.run.keep} (--keep), and none of trainings that were stopped or done "
-            "elsewhere"
+            f"{run.config.run.keep} (--keep){front}, and none of trainings that were stopped or "
+            "done elsewhere"
         )
     return path
 

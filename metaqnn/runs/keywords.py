@@ -1,14 +1,15 @@
 """What notebooks and programs pass in the place of options on a command line."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from metaqnn.agents.base import Agent
-from metaqnn.data.given import keep_arrays
+from metaqnn.data.given import kept_arrays
 from metaqnn.errors import MetaqnnError
 from metaqnn.metrics.base import METRICS
 from metaqnn.registry import place_of
@@ -29,17 +30,22 @@ def plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
-def with_arrays(options: Mapping[str, Any]) -> dict[str, Any]:
+@contextmanager
+def data_kept(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The options of a run, where arrays that are the data set are kept in results_dir.
+
+    Not where the run is refused within.
 
     Raises:
         MetaqnnError: See `keep_arrays`; or results_dir is no path.
     """
     dataset = options.get("dataset")
     if not isinstance(dataset, tuple | list):
-        return dict(options)
+        yield dict(options)
+        return
     folder = Path(split_output(options)[0].results_dir)
-    return {**options, "dataset": keep_arrays(dataset, folder)}
+    with kept_arrays(dataset, folder) as name:
+        yield {**options, "dataset": name}
 
 
 def split_objects(**parts: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from metaqnn.errors import MetaqnnError
 from metaqnn.runs.creation import plan_run
-from metaqnn.runs.keywords import keywords, own_task, split_objects, with_arrays
+from metaqnn.runs.keywords import own_task, split_objects
 from metaqnn.runs.run import Run
 from metaqnn.runs.timed import plan_search
 from metaqnn.task import Score
@@ -22,7 +22,7 @@ def plan_program(
     """A run of which no folder is made yet, and the options that were given, of the parts too.
 
     Args:
-        options: See `metaqnn.Search`, as all else.
+        options: See `metaqnn.Search`, as all else; those that have a value, and no arrays.
         parts: Space, agent and evaluator, themselves or their names; None for those that are usual.
         shape: Of examples that only the program has.
         classes: Of these.
@@ -32,7 +32,7 @@ def plan_program(
         MetaqnnError: An option is unknown or impossible.
     """
     objects, given = split_objects(**parts)
-    given = with_arrays(given | keywords(options))
+    given |= options
     own = shape is not None or classes is not None
     if own and given.setdefault("dataset", "own") != "own" and "evaluator" not in objects:
         raise MetaqnnError(f"shape and classes are those of {given['dataset']} already")

@@ -42,7 +42,8 @@ def open_search(parts: Parts) -> Iterator[Search]:
     Raises:
         MetaqnnError: Another process works on the run, or its memory is broken.
     """
-    run = parts.run
+    run, wanted = parts.run, parts.run.config.run
+    costs = run.config.rewards.costs
     with lock_folder(run.path), closing(run.memory()) as memory:
         try:
             search = Search(
@@ -52,7 +53,7 @@ def open_search(parts: Parts) -> Iterator[Search]:
                 parts.executor,
                 memory,
                 parts.rules,
-                kept=KeptWeights(run.path / NETWORKS, run.config.run.keep),
+                kept=KeptWeights(run.path / NETWORKS, wanted.keep, costs, wanted.confirm),
                 stopper=parts.stopper,
             )
             yield search

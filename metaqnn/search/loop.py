@@ -81,8 +81,8 @@ class Search:
         for entry in chain(known, memory.confirmations()):
             self.confirmation.tell(*entry)
         if kept:
-            arms = self.confirmation.arms.values()
-            kept.restore({arm.trial.number: list(arm.rewards) for arm in arms})
+            told, first = chain(known, memory.confirmations()), self.confirmation.first
+            kept.restore((first(trial).number, outcome, reward) for trial, outcome, reward in told)
         if stopper:
             for trial, outcome, _ in known:
                 stopper.tell(trial, outcome)
@@ -183,8 +183,8 @@ class Search:
             self.memory.keep_snapshot(self.agent.snapshot())
         self._waits = 0
         self.confirmation.tell(trial, outcome, reward)
-        if self.kept and outcome.error is None and outcome.is_measured:
-            self.kept.record(number, reward)
+        if self.kept:
+            self.kept.record(number, outcome, reward)
         if self.stopper and not trial.confirmation:
             self.stopper.tell(trial, outcome)
         self.observe(Event(trial, outcome, reward, self.trainings, True))

@@ -2,8 +2,17 @@
 
 from typing import Any
 
+from click.testing import CliRunner
+
+from metaqnn.cli import main
+
 FAST = ["--budget", "4", "--epochs", "1", "--device", "cpu", "--quiet"]
 """Options of a run that takes a second."""
+
+
+def call(*arguments: Any) -> Any:
+    """Call a command."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def refused(result: Any, *parts: str) -> None:

@@ -8,10 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from click.testing import CliRunner
 
 import metaqnn
-from metaqnn.cli import main
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load
 from metaqnn.errors import MetaqnnError
@@ -29,32 +27,10 @@ from metaqnn.search.rewards import show_latency
 from metaqnn.training import job
 from metaqnn.training.presets import NAMES, SEARCH, preset
 from metaqnn.training.recipe import Recipe
-from tests.helpers.commands import refused
+from tests.helpers.commands import call, refused
+from tests.helpers.finals import KEEP_ONE, SHORT, finalize
 from tests.helpers.parts import evaluator_of
 from tests.helpers.spaces import make_space
-
-KEEP_ONE = ["--budget", "3", "--epochs", "1", "--device", "cpu", "--keep", "1", "--quiet"]
-SHORT = ["--epochs", "2", "--restart-below", "0", "--threads", "1"]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """The folder of a run of three networks."""
-    folder = tmp_path_factory.mktemp("finals") / "r"
-    made = invoke("run", *KEEP_ONE, "--results-dir", folder.parent, "--name", folder.name)
-    assert made.exit_code == 0, made.output
-    return folder
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def finalize(folder, name, *options):
-    """Call the command; what it has written."""
-    result = invoke("finalize", folder, "--name", name, *SHORT, *options)
-    assert result.exit_code == 0, result.output
-    return pd.read_csv(folder / FINAL / name / "results.csv"), result
 
 
 def test_errors_are_those_of_the_files_and_the_ensemble_is_the_mean_of_their_softmax(folder):
@@ -183,14 +159,14 @@ def test_a_network_that_stays_at_chance_is_tested_all_the_same(folder):
 def test_the_final_weights_can_be_exported(folder):
     finalize(folder, "exported", "-k", "2")
     target = folder / "model.safetensors"
-    result = invoke("export", folder, "--rank", "2", "--final", "exported", "--to", target)
+    result = call("export", folder, "--rank", "2", "--final", "exported", "--to", target)
     assert result.exit_code == 0, result.output
     assert metaqnn.load(target).facts.input_shape == (1, 8, 8)
-    refused(invoke("export", folder, "--final", "none", "--to", target), "metaqnn finalize")
+    refused(call("export", folder, "--final", "none", "--to", target), "metaqnn finalize")
     export = ["export", folder, "--final", "exported", "--to", target, "--rank"]
-    refused(invoke(*export, "3"), "of rank 3, is not in")
-    refused(invoke(*export, "4"), "rank is 4", "3 trained networks")
-    refused(invoke("export", target, "--rank", "2", "--to", target), "is one network")
+    refused(call(*export, "3"), "of rank 3, is not in")
+    refused(call(*export, "4"), "rank is 4", "3 trained networks")
+    refused(call("export", target, "--rank", "2", "--to", target), "is one network")
 
 
 @pytest.mark.slow
@@ -200,7 +176,7 @@ def test_without_a_rank_the_best_of_those_that_were_trained_in_the_end_is_export
     second = rows[rows["rank"] == 2]
     second.to_csv(folder / "final" / "second" / "results.csv", index=False)
     target = folder / "model.safetensors"
-    result = invoke("export", folder, "--final", "second", "--to", target)
+    result = call("export", folder, "--final", "second", "--to", target)
     assert result.exit_code == 0, result.output
     expected = folder / "final" / "second" / second["weights"].item()
     assert metaqnn.load(target).facts == metaqnn.load(expected).facts
@@ -221,13 +197,13 @@ def test_without_a_rank_the_best_of_those_that_were_trained_in_the_end_is_export
     ],
 )
 def test_bad_input_is_one_line(folder, options, parts):
-    refused(invoke("finalize", folder, *options), *parts)
+    refused(call("finalize", folder, *options), *parts)
 
 
 @pytest.mark.slow
 def test_another_recipe_in_the_same_folder_is_refused(folder):
     finalize(folder, "taken", "-k", "1")
-    result = invoke("finalize", folder, "--name", "taken", *SHORT, "-k", "1", "--epochs", "3")
+    result = call("finalize", folder, "--name", "taken", *SHORT, "-k", "1", "--epochs", "3")
     refused(result, "epochs is 2 there and 3 here", "--name chooses another")
 
 
@@ -243,7 +219,7 @@ def test_networks_that_are_too_slow_on_a_larger_scale_are_not_trained(tmp_path, 
     monkeypatch.setattr(latency, "network_latency", measure)
     where = ["--results-dir", tmp_path, "--name", "r", "--space", "practical"]
     options = ["--epochs", "1", "--budget", "3", "--max-latency", "10s", *where, "--device", "cpu"]
-    assert invoke("run", *options, "--quiet").exit_code == 0
+    assert call("run", *options, "--quiet").exit_code == 0
     folder = tmp_path / "r"
     networks = best_networks(open_run(folder), 3)
     results, _ = finalize(folder, "same", "-k", "2")
@@ -270,9 +246,9 @@ def test_networks_that_are_too_slow_on_a_larger_scale_are_not_trained(tmp_path, 
 
 
 def test_a_run_without_networks_is_refused(tmp_path):
-    made = invoke("run", "--budget", "0", "--results-dir", tmp_path, "--name", "e", "--quiet")
+    made = call("run", "--budget", "0", "--results-dir", tmp_path, "--name", "e", "--quiet")
     assert made.exit_code == 0
-    refused(invoke("finalize", tmp_path / "e"), "has no trained network yet")
+    refused(call("finalize", tmp_path / "e"), "has no trained network yet")
 
 
 def test_short_is_twice_as_long_and_changes_of_the_rate_count():
@@ -297,14 +273,14 @@ def test_what_is_missing_is_found_before_anything_is_trained(tmp_path):
 
     write(8)
     data = ["--dataset", f"npz:{tmp_path / 'own.npz'}", "--space", "digits", "--validation", "8"]
-    made = invoke("run", *KEEP_ONE, *data, "--results-dir", tmp_path, "--name", "r")
+    made = call("run", *KEEP_ONE, *data, "--results-dir", tmp_path, "--name", "r")
     assert made.exit_code == 0, made.output
     write(8, x_test=np.zeros((4, 9, 9), np.uint8), y_test=np.arange(4))
-    refused(invoke("finalize", tmp_path / "r", *SHORT), "x_test has images of shape (1, 9, 9)")
+    refused(call("finalize", tmp_path / "r", *SHORT), "x_test has images of shape (1, 9, 9)")
     write(8, x_test=np.zeros((4, 8, 8), np.uint8), y_test=np.arange(4) + 1)
-    refused(invoke("finalize", tmp_path / "r", *SHORT), "y_test has the class '4'")
+    refused(call("finalize", tmp_path / "r", *SHORT), "y_test has the class '4'")
     write(9)
-    refused(invoke("finalize", tmp_path / "r", *SHORT), "images of shape (1, 9, 9)")
+    refused(call("finalize", tmp_path / "r", *SHORT), "images of shape (1, 9, 9)")
     (tmp_path / "own.npz").unlink()
-    refused(invoke("finalize", tmp_path / "r", *SHORT), "own.npz cannot be read")
+    refused(call("finalize", tmp_path / "r", *SHORT), "own.npz cannot be read")
     assert not (tmp_path / "r" / FINAL).exists()

@@ -5,10 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 import metaqnn
-from metaqnn.cli import main
 from metaqnn.errors import MetaqnnError
 from metaqnn.evaluators.examinations import ImageExamination
 from metaqnn.executors.in_process import InProcess
@@ -21,21 +19,11 @@ from metaqnn.runs.results import FINAL
 from metaqnn.runs.run import open_run
 from metaqnn.training import job
 from replay import Outcome
-from tests.helpers.commands import refused
+from tests.helpers.commands import call, refused
+from tests.helpers.finals import KEEP_ONE, SHORT, finalize
 
-KEEP_ONE = ["--budget", "3", "--epochs", "1", "--device", "cpu", "--keep", "1", "--quiet"]
-SHORT = ["--epochs", "2", "--restart-below", "0", "--threads", "1"]
 GRID = ["--grid", "learning-rate=0.00001,0.003", "--grid", "batch-size=64,256"]
 SETTINGS = [(0.00001, 64), (0.00001, 256), (0.003, 64), (0.003, 256)]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """The folder of a run of three networks."""
-    folder = tmp_path_factory.mktemp("grid") / "r"
-    made = invoke("run", *KEEP_ONE, "--results-dir", folder.parent, "--name", folder.name)
-    assert made.exit_code == 0, made.output
-    return folder
 
 
 @pytest.fixture
@@ -50,17 +38,6 @@ def trained(monkeypatch):
 
     monkeypatch.setattr(job, "train", note)
     return calls
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def finalize(folder, name, *options):
-    """Call the command; its table and what it has written."""
-    result = invoke("finalize", folder, "--name", name, *SHORT, *options)
-    assert result.exit_code == 0, result.output
-    return pd.read_csv(folder / FINAL / name / "results.csv"), result
 
 
 def read_grid(folder, name):
@@ -155,7 +132,7 @@ def test_a_setting_that_fails_costs_itself_only(folder, monkeypatch):
     assert results["error"].isna().all()
     assert read_grid(folder, "broken")["optimizer"].tolist() == ["adam", "sgd"]
     assert "RuntimeError: it broke" in output.stderr
-    result = invoke("finalize", folder, "--name", "all", *SHORT, "--grid", "optimizer=sgd")
+    result = call("finalize", folder, "--name", "all", *SHORT, "--grid", "optimizer=sgd")
     refused(result, "no setting of the grid could be trained: RuntimeError: it broke")
 
 
@@ -188,7 +165,7 @@ def test_rates_are_one_value_and_none_is_none(folder):
     ],
 )
 def test_bad_input_is_one_line(folder, options, parts):
-    refused(invoke("finalize", folder, *SHORT, *options), *parts)
+    refused(call("finalize", folder, *SHORT, *options), *parts)
     assert not (folder / FINAL / "short-grid").exists()
 
 
@@ -225,7 +202,7 @@ def test_networks_that_are_too_slow_are_not_tried(tmp_path, monkeypatch):
     monkeypatch.setattr(grid, "try_settings", note)
     monkeypatch.setattr(job, "train", lambda *_, **__: Outcome({}, (next(accuracies),)))
     own = ["--space", "practical", "--max-latency", "1s", "--results-dir", tmp_path, "--name", "r"]
-    assert invoke("run", *KEEP_ONE, *own).exit_code == 0
+    assert call("run", *KEEP_ONE, *own).exit_code == 0
     run = open_run(tmp_path / "r")
     networks = best_networks(run, 3)
     wide = [run.space().architecture(walk, {"width": 9}).digest for walk in networks["walk"]]
@@ -251,7 +228,7 @@ def test_networks_that_are_too_slow_are_not_tried(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_another_grid_in_the_same_folder_is_refused(folder):
     finalize(folder, "taken", "--grid", "learning-rate=0.001", "-k", "1")
-    result = invoke(
+    result = call(
         "finalize", folder, "--name", "taken", *SHORT, "--grid", "learning-rate=0.002", "-k", "1"
     )
     refused(result, "--name chooses another")

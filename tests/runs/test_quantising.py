@@ -3,50 +3,27 @@
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 import metaqnn
 from metaqnn import registry
-from metaqnn.cli import main
 from metaqnn.data.options import DataOptions
 from metaqnn.data.parts import load
 from metaqnn.models.quantised import pixels
 from metaqnn.runs.results import FINAL, read_results, write_results
-from tests.helpers.commands import refused
-
-RUN = [
-    "--max-latency",
-    "1s",
-    "--budget",
-    "2",
-    "--epochs",
-    "1",
-    "--device",
-    "cpu",
-    "--keep",
-    "1",
-    "--quiet",
-]
-SHORT = ["--epochs", "4", "--restart-below", "0", "--threads", "1"]
+from tests.helpers.commands import call, refused
+from tests.helpers.finals import SHORT, make_run
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The folder of a run of two networks."""
-    folder = tmp_path_factory.mktemp("int8") / "r"
-    made = invoke("run", *RUN, "--results-dir", folder.parent, "--name", folder.name)
-    assert made.exit_code == 0, made.output
-    return folder
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+    """The folder of a run of two networks, which were timed."""
+    return make_run(tmp_path_factory.mktemp("int8") / "r", "--budget", "2", "--max-latency", "1s")
 
 
 @pytest.mark.slow
 def test_what_is_told_of_quantised_networks_is_that_of_their_files(folder, tmp_path):
-    command = ["finalize", folder, *SHORT, "-k", "2", "--name", "q"]
-    result = invoke(*command, "--int8")
+    command = ["finalize", folder, *SHORT, "--epochs", "4", "-k", "2", "--name", "q"]
+    result = call(*command, "--int8")
     assert result.exit_code == 0, result.output
     place = folder / FINAL / "q"
     results = read_results(place / "results.csv")
@@ -64,14 +41,14 @@ def test_what_is_told_of_quantised_networks_is_that_of_their_files(folder, tmp_p
         assert header in result.stdout
     assert not results.columns.duplicated().any()
     # what is known of a training stays known
-    plain = invoke(*command, "--format", "csv")
+    plain = call(*command, "--format", "csv")
     assert "int8" not in plain.stdout
     again = read_results(place / "results.csv")[[*results]]
     kept = [name for name in results if name != "latency"]  # now again that of the search
     assert again[kept].equals(results[kept]) and again["latency"].notna().sum() == 2
     # the same network exported is the same file
     target = tmp_path / "x.onnx"
-    exported = invoke("export", folder, "--final", "q", "--rank", "1", "--to", target, "--int8")
+    exported = call("export", folder, "--final", "q", "--rank", "1", "--to", target, "--int8")
     assert exported.exit_code == 0, exported.output
     assert target.read_bytes() == (place / results["int8_weights"].iloc[0]).read_bytes()
 
@@ -90,13 +67,13 @@ def test_columns_that_a_later_table_does_not_have_stay(tmp_path):
 @pytest.mark.slow
 def test_what_is_missing_is_told_before_anything_is_trained(folder, tmp_path, monkeypatch):
     target = tmp_path / "x.pt2"
-    refused(invoke("export", folder, "--int8", "--to", target), "the suffix must be .onnx")
+    refused(call("export", folder, "--int8", "--to", target), "the suffix must be .onnx")
     weights = folder / "networks" / "00001.safetensors"
     weights = weights if weights.is_file() else folder / "networks" / "00002.safetensors"
-    refused(invoke("export", weights, "--int8", "--to", target), "has no images")
+    refused(call("export", weights, "--int8", "--to", target), "has no images")
     monkeypatch.setattr(
         registry, "find_spec", lambda name: None if name == "onnxruntime" else object()
     )
-    result = invoke("finalize", folder, *SHORT, "--name", "none", "--int8")
+    result = call("finalize", folder, *SHORT, "--name", "none", "--int8")
     refused(result, "int8 needs onnxruntime: ", "pip install 'metaqnn[onnx]'")
     assert not (folder / FINAL / "none").exists()

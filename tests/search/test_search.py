@@ -9,12 +9,16 @@ import sys
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing
+from math import inf
 from threading import Event
 
+import numpy as np
 import pytest
 
 from metaqnn.agents.base import AGENTS, Proposal
 from metaqnn.errors import SearchStopped
+from metaqnn.reports.distinct import distinct
+from metaqnn.reports.pareto import pareto_front
 from metaqnn.search.kept_weights import KeptWeights
 from metaqnn.search.rules import Rules
 from replay import Memory, Outcome
@@ -155,12 +159,61 @@ def test_the_weights_of_the_best_are_kept_and_no_others(tmp_path):
     assert kept == set(best)
 
 
+@pytest.mark.parametrize("confirm", [0, 3])
+def test_the_weights_of_the_front_are_kept(tmp_path, confirm):
+    """Of what `top-k --pareto` shows, also where the scores of the best fall in the end."""
+    folder, costs = tmp_path / "networks", ("parameters", "latency")
+
+    def evaluate(job):
+        digest, generator = job.architecture.digest, np.random.default_rng(job.seed)
+        metrics = {name: int(digest[at], 16) for at, name in enumerate(costs)}
+        weights = b"weights" if job.keep_above < 1 else None
+        return Outcome(metrics, (generator.uniform(),), None, weights)
+
+    def make(budget):
+        kept = KeptWeights(folder, 1, costs, confirm)
+        return make_search(
+            tmp_path / "m",
+            "random",
+            budget=budget,
+            evaluator=evaluate,
+            kept=kept,
+            objectives=costs,
+            confirm=confirm,
+        )
+
+    for budget in (20, 40):  # resumed, it goes on with what is kept
+        search = make(budget)
+        search.run()
+        networks = distinct(search.memory.frame())
+        front = networks[pareto_front(networks[[*costs]], networks["score"])]
+        there = {int(path.stem) for path in folder.iterdir()}
+        best = networks.nlargest(max(1, confirm), "reward")["number"]
+        again = networks.loc[networks["trainings"] > 1, "number"]
+        assert set(front["number"]) <= there
+        assert len(front) > 4 and len(there) < len(networks)
+        if not confirm:
+            assert there == {*front["number"], *best}
+        else:
+            assert set(again) <= there
+        search.memory.close()
+
+
+def test_where_no_weights_are_kept_those_of_the_front_are_not(tmp_path):
+    kept = KeptWeights(tmp_path / "networks", 0, ("parameters",))
+    search = make_search(tmp_path / "m", budget=3, kept=kept, objectives=("parameters",))
+    search.evaluator = lambda job: wanted.append(job.keep_above) or hash_score(job)
+    wanted = []
+    search.run()
+    assert wanted == [inf] * 3
+
+
 def test_unfinished_weights_are_cleared_away(tmp_path):
     folder = tmp_path / "networks"
     folder.mkdir()
     for name in ("00001.safetensors", "00002.safetensors", "00003.partial"):
         (folder / name).write_bytes(b"")
-    KeptWeights(folder, 1).restore({1: [0.5], 2: [0.9]})
+    KeptWeights(folder, 1).restore((n, Outcome(curve=(r,)), r) for n, r in [(1, 0.5), (2, 0.9)])
     assert [path.name for path in folder.iterdir()] == ["00002.safetensors"]
 
 

@@ -74,7 +74,7 @@ def with_deadline(parts: Parts, clock: Clock | None) -> Parts:
 def train_last(
     run: Run, clock: Clock, networks: pd.DataFrame, say: Callable[[str], None], *, quiet: bool
 ) -> tuple[Finals, pd.DataFrame] | None:
-    """Train the best network for what is left of the time, and test it.
+    """Train the best network for what is left of the time, and test it; if that fails, the next.
 
     Not where less is left than the search gave the network: it would be worse, and nobody knew.
 
@@ -90,32 +90,42 @@ def train_last(
         there was no time.
 
     Raises:
-        MetaqnnError: The training failed.
+        MetaqnnError: The trainings of all of them failed.
     """
     trainer = make_trainer(run, NO_TIME)
-    best = choose(run, trainer, networks)
-    finals = plan_last(run, trainer, clock, best.iloc[0])
-    recipe, searched = finals.run.config.parts["evaluator"].recipe, best["seconds"].item()
-    rank = best["rank"].item()
-    if recipe.seconds < searched:
+    while len(networks):
+        best = choose(run, trainer, networks)
+        finals = plan_last(run, trainer, clock, best.iloc[0])
+        recipe, searched = finals.run.config.parts["evaluator"].recipe, best["seconds"].item()
+        rank = best["rank"].item()
+        if recipe.seconds < searched:
+            say(
+                f"There is no time to train a network anew: {recipe.seconds:.0f} s are left, and "
+                f"the search gave that of rank {rank} {searched:.0f}. A longer --time-limit does."
+            )
+            return None
+        why = "" if rank == 1 else f", {_reason(run, best)},"
+        before, after = run.space().scale, finals.run.space().scale
+        grown = [key for key in after if after[key] != before[key]]
+        sizes = [f" with {key} {after[key]} for {before[key]}" for key in grown]
         say(
-            f"There is no time to train a network anew: {recipe.seconds:.0f} s are left, and the "
-            f"search gave that of rank {rank} {searched:.0f}. A longer --time-limit does."
+            f"The network of rank {rank}{why} is trained anew on {trainer.whole_data}"
+            f"{' and'.join(sizes)}, for as many of {counted(recipe.epochs, 'epoch')} as fit into "
+            f"{recipe.seconds:.0f} s."
         )
-        return None
-    why = "" if rank == 1 else ", made by hand, to which no other is superior beyond chance,"
-    before, after = run.space().scale, finals.run.space().scale
-    grown = [key for key in after if after[key] != before[key]]
-    sizes = [f" with {key} {after[key]} for {before[key]}" for key in grown]
-    say(
-        f"The network of rank {rank}{why} is trained anew on {trainer.whole_data}"
-        f"{' and'.join(sizes)}, for as many of {counted(recipe.epochs, 'epoch')} as fit into "
-        f"{recipe.seconds:.0f} s."
-    )
-    results = finalize(finals, best, 1, 1, quiet=quiet)
-    if reason := results["error"].dropna().to_list():
-        raise MetaqnnError(f"the last training failed: {reason[0]}")
-    return finals, results
+        results = finalize(finals, best, 1, 1, quiet=quiet)
+        failure = results["error"].dropna().to_list()
+        if not failure:
+            return finals, results
+        say(f"That failed: {failure[0]}")
+        networks = networks[networks["walk"] != best["walk"].item()]
+    raise MetaqnnError("the last trainings of all networks failed")
+
+
+def _reason(run: Run, best: pd.DataFrame) -> str:
+    if best["walk"].item() in run.space().starts():
+        return "made by hand, to which no other is superior beyond chance"
+    return "the best of those that are left"
 
 
 def choose(run: Run, trainer: Trainer, networks: pd.DataFrame) -> pd.DataFrame:

@@ -294,6 +294,40 @@ def test_a_limit_of_the_images_holds_for_the_last_training_too(searched):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("failing", [1, 2])
+def test_where_the_last_training_fails_the_next_network_has_what_is_left(
+    searched, monkeypatch, failing
+):
+    tried, told = [], []
+
+    def train(finals, best, *_, quiet):
+        tried.append(best["walk"].item())
+        error = "the loss is not finite" if len(tried) <= failing else None
+        return pd.DataFrame({"error": [error]})
+
+    monkeypatch.setattr(image_time, "_epoch", lambda *_: 0.1)
+    monkeypatch.setattr(timed, "finalize", train)
+    best = best_networks(searched, 1)
+    walk = next(
+        walk
+        for seed in range(9)
+        if (walk := random_walk(searched.space(), np.random.default_rng(seed)))
+        != best["walk"].item()
+    )
+    two = pd.concat([best, best.assign(walk=[walk], rank=[2])], ignore_index=True)
+    clock = Clock(1000, time.monotonic())
+    if failing == 2:
+        with pytest.raises(MetaqnnError, match="the last trainings of all networks failed"):
+            timed.train_last(searched, clock, two, told.append, quiet=True)
+    else:
+        _, results = timed.train_last(searched, clock, two, told.append, quiet=True)
+        assert results["error"].isna().all()
+    assert tried == two["walk"].tolist()
+    assert "That failed: the loss is not finite" in told[1]
+    assert "of rank 2, the best of those that are left, is trained" in told[2]
+
+
+@pytest.mark.slow
 def test_what_somebody_gave_stays(searched):
     assert plan_search(searched, {}) is searched  # there is no time
     limited = replace(searched, config=searched.config.changed({"time_limit": "100s"}))

@@ -6,6 +6,7 @@ epochs as let `NETWORKS` of them be trained; the rest is for the best, on the la
 time is enough for, on all images.
 """
 
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from math import nan
@@ -118,6 +119,7 @@ def train_last(
         if not failure:
             return finals, results
         say(f"That failed: {failure[0]}")
+        shutil.rmtree(finals.path)
         networks = networks[networks["walk"] != best["walk"].item()]
     raise MetaqnnError("the last trainings of all networks failed")
 

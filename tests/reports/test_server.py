@@ -158,6 +158,8 @@ def test_the_command_tells_the_address_and_ends_with_an_interrupt(finished_run, 
         [*command, "--html", str(target)],
         cwd=tmp_path,
         env=environment,
+        # else a background job, in which SIGINT is ignored, hands that on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

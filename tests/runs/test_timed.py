@@ -302,6 +302,7 @@ def test_where_the_last_training_fails_the_next_network_has_what_is_left(
 
     def train(finals, best, *_, quiet):
         tried.append(best["walk"].item())
+        finals.path.mkdir(parents=True)
         error = "the loss is not finite" if len(tried) <= failing else None
         return pd.DataFrame({"error": [error]})
 
@@ -322,6 +323,10 @@ def test_where_the_last_training_fails_the_next_network_has_what_is_left(
     else:
         _, results = timed.train_last(searched, clock, two, told.append, quiet=True)
         assert results["error"].isna().all()
+        (there,) = (searched.path / "final").iterdir()
+        assert there.name == "timed-1"  # nothing is left of what failed
+        there.rmdir()
+    (searched.path / "final").rmdir()
     assert tried == two["walk"].tolist()
     assert "That failed: the loss is not finite" in told[1]
     assert "of rank 2, the best of those that are left, is trained" in told[2]

@@ -36,17 +36,7 @@ def export(network: Network, facts: Facts, path: Path) -> None:
 
 
 def load(path: str | Path, *, trust: bool = False) -> Model:
-    """The network in an exported file, whatever its format.
-
-    Args:
-        path: The file.
-        trust: Whoever made it is trusted: it may run code, as .pt2 and .py files can when they are
-            read. Files of the other formats cannot.
-
-    Raises:
-        MetaqnnError: The file is not there, damaged, or something else; it can run code and is not
-            trusted; this machine has not the memory for it; or a package is missing.
-    """
+    """The network of images in an exported file; see `metaqnn.reports.export.load`."""
     path = as_path(path, "the file of a network")
     if not trust:
         check_trust(path, ADVICE)

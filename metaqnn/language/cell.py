@@ -58,7 +58,8 @@ class RecurrentCell(nn.Module):
         """
         weights = {source: self.weights[weights_name(source)] for source in self.maps}
         if not torch.is_grad_enabled():
-            return self.passes.forward(inputs, state, weights)
+            outputs, ends, _ = self.passes.forward(inputs, state, weights)
+            return outputs, ends
         outputs, *ends = ThroughTime.apply(self.passes, inputs, *state, *weights.values())
         return outputs, tuple(ends)
 

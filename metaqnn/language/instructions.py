@@ -7,8 +7,8 @@ are one product.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from metaqnn.language.ops import OPS
@@ -46,24 +46,14 @@ class Apply:
         op: Its name.
         inputs: The slots that it reads.
         slot: Of its value.
-        in_place: The value may be written over the input.
     """
 
     op: str
     inputs: tuple[int, ...]
     slot: int
-    in_place: bool = False
 
 
-@dataclass(frozen=True)
-class Split:
-    """The values of nodes, of a slot in which they stand side by side."""
-
-    slot: int
-    parts: tuple[int, ...]
-
-
-Instruction = Product | Apply | Split
+Instruction = Product | Apply
 
 
 @dataclass(frozen=True)
@@ -71,15 +61,19 @@ class Program:
     """A cell.
 
     Attributes:
+        cell: Itself.
         instructions: In their order.
-        outputs: The slots of what is handed on.
+        sides: Of each slot in which several nodes stand side by side, these.
         maps: Of each source the nodes that are linear maps of it, in the order of its weights.
-        kept: The slots that gradients read.
+        under: Of each slot that is written over another one this one.
+        kept: The nodes, and what is read, whose values gradients read.
     """
 
+    cell: Architecture
     instructions: tuple[Instruction, ...]
-    outputs: tuple[int, ...]
-    maps: dict[int, tuple[int, ...]]
+    sides: Mapping[int, tuple[int, ...]]
+    maps: Mapping[int, tuple[int, ...]]
+    under: Mapping[int, int]
     kept: tuple[int, ...]
 
     @property
@@ -88,9 +82,24 @@ class Program:
         return [own for own in self.instructions if isinstance(own, Product)]
 
     @property
+    def outputs(self) -> tuple[int, ...]:
+        """The slots of what is handed on."""
+        return self.cell.outputs
+
+    @property
     def state(self) -> tuple[int, ...]:
         """The slots of what the step before has handed on."""
         return tuple(HIDDEN - place for place in range(len(self.outputs)))
+
+    def computed(self, instruction: Instruction) -> tuple[int, ...]:
+        """The nodes that an instruction computes; of a product in the order of its maps."""
+        is_product = isinstance(instruction, Product)
+        slots = instruction.parts if is_product else (instruction.slot,)
+        return tuple(node for slot in slots for node in self.sides.get(slot, (slot,)))
+
+    def root(self, slot: int) -> int:
+        """The slot that was there first, where values are written over others."""
+        return self.root(self.under[slot]) if slot in self.under else slot
 
 
 @dataclass
@@ -99,18 +108,15 @@ class _Writer:
 
     taken: int
     instructions: list[Instruction] = field(default_factory=list)
+    sides: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     def slot(self, positions: tuple[int, ...]) -> int:
         """Where nodes stand side by side: of one, its own."""
         if len(positions) == 1:
             return positions[0]
+        self.sides[self.taken] = positions
         self.taken += 1
         return self.taken - 1
-
-    def split(self, slot: int, positions: tuple[int, ...]) -> None:
-        """The nodes of a slot each on its own."""
-        if len(positions) > 1:
-            self.instructions.append(Split(slot, positions))
 
 
 @dataclass(frozen=True)
@@ -122,14 +128,12 @@ class _Block:
         activation: The op that alone reads each, if there is one; else "".
         nodes: Their positions.
         activated: Those of the activations.
-        is_read: Whether anything else reads one of them.
     """
 
     combine: str
     activation: str
     nodes: tuple[int, ...]
     activated: tuple[int, ...]
-    is_read: bool
 
 
 def write_program(cell: Architecture) -> Program:
@@ -163,11 +167,13 @@ def write_program(cell: Architecture) -> Program:
             own = tuple(maps[node.inputs[0]])
             writer.instructions.append(Product(node.inputs, 0, own, (1,) * len(own)))
             done.update(own)
-    kept = _read_backwards(writer.instructions)
+    kept = _read_backwards(cell)
     return Program(
-        tuple(_in_place(writer.instructions, {*kept, *cell.outputs})),
-        cell.outputs,
+        cell,
+        tuple(writer.instructions),
+        writer.sides,
         {source: tuple(own) for source, own in maps.items() if own},
+        _under(writer, kept | {*cell.outputs}),
         tuple(sorted(kept)),
     )
 
@@ -198,12 +204,9 @@ def _write_blocks(blocks: list[_Block], maps: dict[int, list[int]], writer: _Wri
     for block, slot, *pair in zip(others, combined[len(summed) :], *pairs, strict=True):
         writer.instructions.append(Apply(block.combine, tuple(pair), slot))
     for block, slot in zip(blocks, combined, strict=True):
-        if block.is_read:
-            writer.split(slot, block.nodes)
         if block.activation:
             after = writer.slot(block.activated)
             writer.instructions.append(Apply(block.activation, (slot,), after))
-            writer.split(after, block.activated)
 
 
 def _blocks(cell: Architecture) -> list[_Block]:
@@ -240,43 +243,35 @@ def _blocks(cell: Architecture) -> list[_Block]:
     for (combine, name), members in groupby(sorted(leaves, key=kind), key=kind):
         own = tuple(members)
         activated = tuple(readers[position][0] for position in own) if name else ()
-        is_read = not activated or not handed.isdisjoint(own)
-        blocks.append(_Block(combine, name, own, activated, is_read))
+        blocks.append(_Block(combine, name, own, activated))
     return blocks
 
 
-def _read_backwards(instructions: list[Instruction]) -> set[int]:
-    """The slots that gradients read."""
+def _read_backwards(cell: Architecture) -> set[int]:
+    """What gradients read."""
     read: set[int] = set()
-    for instruction in instructions:
-        if isinstance(instruction, Product):
-            read.update(source for source in instruction.sources if source != INPUT)
-        elif isinstance(instruction, Apply):
-            reads = OPS[instruction.op].reads
-            read.update({"inputs": instruction.inputs, "value": (instruction.slot,)}.get(reads, ()))
+    for position, node in enumerate(cell.nodes):
+        if node.op == LINEAR:
+            read.update(set(node.inputs) - {INPUT})
+        else:
+            reads = OPS[node.op].reads
+            read.update({"inputs": node.inputs, "value": (position,)}.get(reads, ()))
     return read
 
 
-def _in_place(instructions: list[Instruction], needed: set[int]) -> Iterator[Instruction]:
-    """The instructions; what alone reads a value that is not needed then takes its place."""
-    own: set[int] = set()  # that are no part of another
-    readers = Counter(
-        slot
-        for instruction in instructions
-        for slot in (
-            instruction.sources
-            if isinstance(instruction, Product)
-            else instruction.inputs
-            if isinstance(instruction, Apply)
-            else (instruction.slot,)
-        )
-    )
-    for instruction in instructions:
-        if isinstance(instruction, Product):
-            own.update(instruction.parts)
-        elif isinstance(instruction, Apply):
-            own.add(instruction.slot)
-            read = instruction.inputs[0]
-            if OPS[instruction.op].in_place and readers[read] == 1 and read in own - needed:
-                instruction = replace(instruction, in_place=True)
-        yield instruction
+def _under(writer: _Writer, needed: set[int]) -> dict[int, int]:
+    """The slots that stand where that did which they alone read, and which is not needed then."""
+    readers: Counter[int] = Counter()
+    for instruction in writer.instructions:
+        is_product = isinstance(instruction, Product)
+        readers.update(instruction.sources if is_product else instruction.inputs)
+    single = {*range(writer.taken)} - needed
+    for slot, nodes in writer.sides.items():
+        readers[slot] += sum(readers[node] for node in nodes)
+        single -= {*nodes, *([slot] if needed.intersection(nodes) else ())}
+    return {
+        own.slot: own.inputs[0]
+        for own in writer.instructions
+        if isinstance(own, Apply) and OPS[own.op].in_place
+        if own.inputs[0] in single and readers[own.inputs[0]] == 1
+    }

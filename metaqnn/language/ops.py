@@ -13,7 +13,7 @@ class Op:
     """An op.
 
     Attributes:
-        compute: The value, of the inputs.
+        compute: The value, of the inputs; `out` is where it is written.
         gradients: Of the gradient of the value, the value and the inputs those of the inputs.
         reads: What `gradients` reads beside the gradient, "value" or "inputs"; the rest may be
             None.
@@ -35,6 +35,10 @@ class Op:
 _tanh: Any = torch.ops.aten.tanh_backward.default
 _sigmoid: Any = torch.ops.aten.sigmoid_backward.default
 _relu: Any = torch.ops.aten.threshold_backward.default
+
+
+def _positive(value: Tensor, out: Tensor | None = None) -> Tensor:
+    return torch.clamp_min(value, 0, out=out)
 
 
 def _larger(gradient: Tensor, _: Any, first: Tensor, second: Tensor) -> tuple[Tensor, ...]:
@@ -69,12 +73,16 @@ OPS = {
         torch.sigmoid_,
     ),
     "RELU": Op(
-        *(torch.relu, lambda gradient, value, _: (_relu(gradient, value, 0),), "value"), torch.relu_
+        *(_positive, lambda gradient, value, _: (_relu(gradient, value, 0),), "value"), torch.relu_
     ),
     "SIN": Op(torch.sin, lambda gradient, _, a: (gradient * torch.cos(a),), "inputs"),
-    "MEAN": Op(lambda *values: torch.stack(values).mean(0), _mean, inputs=None),
+    "MEAN": Op(
+        *(lambda *values, out=None: torch.mean(torch.stack(values), 0, out=out), _mean),
+        inputs=None,
+    ),
     "HIGHWAY": Op(
-        *(lambda gate, new, old: torch.lerp(old, new, gate), _highway, "inputs"), inputs=3
+        *(lambda gate, new, old, out=None: torch.lerp(old, new, gate, out=out), _highway),
+        *("inputs", None, 3),
     ),
 }
 """By name."""

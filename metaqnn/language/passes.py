@@ -1,147 +1,168 @@
 """The steps of a recurrent cell, forwards and backwards, as functions that are written for it.
 
-A step is some fifty small ops. To look up what comes next would take as long as they do, so a
-program is written out as Python. Of `v3` and `s0`, the values of slot 3 and of the hidden state,
-`gv3` and `gs0` are the gradients; `m0`, `w0` and `r0` belong to the first product: what the inputs
-add at each step, the transposed weights or, backwards, the weights, and the room for its gradients.
+A step is some forty small ops. To look up what comes next would take as long as they do, so a
+program is written out as Python, whose loop goes through the rows of all that it reads and writes.
+These are, of each step:
+
+- `m0` and `w0`: what the first product makes, and the weights, transposed but on the way back;
+- `v3`: slot 3; `s0` and `n0`: the hidden state before and after the step, `s1` and `n1` the next;
+- `r0`: the room for the gradients of what the first product makes, and `r0_2` a part of it, from
+  the third map on; they hold derivatives first;
+- `d4`: the derivative along the fifth way; `o0`: the gradient of the output.
+
+`gv3` and `gs0` are the gradients of `v3` and `s0`.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
 
-from metaqnn.language.instructions import Apply, Instruction, Program, Split
+from metaqnn.language.derivatives import Derivatives
+from metaqnn.language.instructions import Apply, Instruction, Product, Program
 from metaqnn.language.ops import OPS
 from state_space.recurrent import HIDDEN, INPUT
-
-Kept = list[tuple[Tensor, ...]]
-"""Of each step what its way back reads."""
 
 NAMES: dict[str, Any] = {
     **{op: own.compute for op, own in OPS.items()},
     **{f"{op}_in_place": own.in_place for op, own in OPS.items() if own.in_place},
-    **{f"of_{op}": own.gradients for op, own in OPS.items()},
-    **{"mm": torch.mm, "addmm": torch.addmm, "add": torch.add, "cat": torch.cat},
+    **{"mm": torch.mm, "mul": torch.mul},
+    **{"add": torch.add, "addmm": torch.addmm, "addmul": torch.addcmul},
 }
 """What the functions call."""
 
+ROWS = re.compile(r"\b[mvsnrdo]\d+(?:_\d+)?\b")
 
-def write_forward(program: Program) -> Callable[..., tuple[list[Tensor], list[Tensor]]]:
-    """The function of mapped inputs, transposed weights, units, state, steps and `Kept` or None.
 
-    It returns the outputs of all steps and the state after them.
+class Written(NamedTuple):
+    """A function of weights, of other values, and of rows.
+
+    Attributes:
+        call: The function.
+        rows: Their names, in the order in which it takes them.
     """
-    state = _joined(map(_name, program.state))
-    lines = []
+
+    call: Callable[..., Any]
+    rows: tuple[str, ...]
+
+
+class Run(NamedTuple):
+    """Maps of a product side by side, which the gradient of one junction reaches.
+
+    Attributes:
+        product: Its number.
+        first: The first of the maps.
+        many: So many they are.
+    """
+
+    product: int
+    first: int
+    many: int
+
+    @property
+    def name(self) -> str:
+        """Of their part of the room."""
+        return f"r{self.product}_{self.first}"
+
+
+def handed_on(program: Program) -> dict[int, int]:
+    """The slots that are computed where the state after the step is, each with its place there."""
+    computed = {own.slot for own in program.instructions if isinstance(own, Apply)}
+    places: dict[int, int] = {}
+    for place, slot in enumerate(program.outputs):
+        if program.root(slot) in computed:
+            places.setdefault(program.root(slot), place)
+    return places
+
+
+def find_runs(program: Program, derivatives: Derivatives) -> dict[Run, int]:
+    """All runs, each with its junction."""
+    runs: dict[Run, int] = {}
     for number, product in enumerate(program.products):
-        lines.append(f"m{number}, w{number} = mapped[{number}], weights[{number}]")
-        sizes = ", ".join(f"{size} * units" for size in product.sizes)
-        lines.append(f"sizes{number} = [{sizes}]")
-    lines += [f"{state} = state", "outputs = []", "for step in range(steps):"]
-    lines += [f"    {line}" for own in program.instructions for line in _forward(program, own)]
-    lines += [
-        "    if kept is not None:",
-        f"        kept.append(({_joined(map(_name, program.kept))}))",
-    ]
-    lines += [f"    {state} = {_joined(map(_name, program.outputs))}"]
-    lines += ["    outputs.append(s0)", f"return outputs, [{state}]"]
-    return _function("mapped, weights, units, state, steps, kept", lines)
+        places = range(len(program.computed(product)))
+        owners = [derivatives.owners.get(node) for node in program.computed(product)]
+        for owner, group in groupby(places, owners.__getitem__):
+            own = [*group]
+            if owner is not None:
+                runs[Run(number, own[0], len(own))] = owner
+    return runs
+
+
+def write_forward(program: Program) -> Written:
+    """The function of transposed weights."""
+    there = handed_on(program)
+    lines = [line for own in program.instructions for line in _forward(program, own)]
+    for place, slot in enumerate(program.outputs):
+        if there.get(program.root(slot)) != place:
+            lines.append(f"n{place}.copy_({_name(program.root(slot))})")
+    return _function(program, "", lines, "")
 
 
 def _forward(program: Program, instruction: Instruction) -> Iterator[str]:
     if isinstance(instruction, Apply):
-        op = f"{instruction.op}_in_place" if instruction.in_place else instruction.op
-        yield f"{_name(instruction.slot)} = {op}({_joined(map(_name, instruction.inputs))})"
-        return
-    parts = _joined(map(_name, instruction.parts))
-    if isinstance(instruction, Split):
-        yield f"{parts} = {_name(instruction.slot)}.chunk({len(instruction.parts)}, 1)"
-        return
-    number = program.products.index(instruction)
-    source = _name(instruction.sources[-1])
-    whole = f"mm({source}, w{number})"
-    if INPUT in instruction.sources:
-        whole = f"m{number}[step]"
-        if len(instruction.sources) > 1:
-            whole += f".addmm_({source}, w{number})"
-    yield f"{parts} = {whole}.split_with_sizes(sizes{number}, 1)"
-
-
-def write_backward(program: Program) -> Callable[..., tuple[Tensor, ...]]:
-    """The function of rooms, weights, units, `Kept`, and gradients of outputs and state after.
-
-    It returns the gradients of the state before, and fills the rooms with those of the products.
-    """
-    after = [f"after{place}" for place in range(len(program.outputs))]
-    lines = [
-        f"r{number}, w{number} = rooms[{number}], weights[{number}]"
-        for number in range(len(program.products))
-    ]
-    lines += [f"{_joined(after)} = of_state", "for step in range(len(kept) - 1, -1, -1):"]
-    if program.kept:
-        lines += [f"    {_joined(map(_name, program.kept))} = kept[step]"]
-    known: set[int] = set()
-    parts = [*zip(program.outputs, after, strict=True), (program.outputs[0], "of_outputs[step]")]
-    lines += [f"    {_added(known, slot, part)}" for slot, part in parts]
-    for own in reversed(program.instructions):
-        lines += [f"    {line}" for line in _backward(program, own, known)]
-    before = [_gradient(slot) if slot in known else "zeros(1)" for slot in program.state]
-    lines += [f"    {_joined(after)} = {_joined(before)}", f"return {_joined(after)}"]
-    return _function("rooms, weights, zeros, kept, of_outputs, of_state", lines)
-
-
-def _backward(program: Program, instruction: Instruction, known: set[int]) -> Iterator[str]:
-    """The lines of an instruction.
-
-    Args:
-        program: Of which it is one.
-        instruction: See there.
-        known: Slots whose gradients there are already.
-    """
-    if isinstance(instruction, Apply):
-        slot = instruction.slot
-        if slot not in known:
-            return
-        read = [
-            _name(own) if own in program.kept else "None" for own in (slot, *instruction.inputs)
-        ]
-        parts = [f"part{place}" for place in range(len(instruction.inputs))]
-        yield f"{_joined(parts)} = of_{instruction.op}({_gradient(slot)}, {_joined(read)})"
-        for own, part in zip(instruction.inputs, parts, strict=True):
-            yield _added(known, own, part)
-        return
-    sizes = (1,) * len(instruction.parts) if isinstance(instruction, Split) else instruction.sizes
-    gradients = _joined(
-        _gradient(slot) if slot in known else f"zeros({size})"
-        for slot, size in zip(instruction.parts, sizes, strict=True)
-    )
-    if isinstance(instruction, Split):
-        yield _added(known, instruction.slot, f"cat(({gradients}), 1)")
+        read = _joined(_name(program.root(slot)) for slot in instruction.inputs)
+        if instruction.slot in program.under:
+            yield f"{instruction.op}_in_place({read})"
+        else:
+            yield f"{instruction.op}({read}out={_name(instruction.slot)})"
         return
     number, source = program.products.index(instruction), instruction.sources[-1]
-    yield f"cat(({gradients}), 1, out=r{number}[step])"
-    if source in known:
-        yield f"{_gradient(source)} = addmm({_gradient(source)}, r{number}[step], w{number})"
-    elif source != INPUT:
-        yield _added(known, source, f"mm(r{number}[step], w{number})")
+    factors = f"{_name(program.root(source))}, w{number}"
+    if source != INPUT:
+        is_added = INPUT in instruction.sources
+        yield f"m{number}.addmm_({factors})" if is_added else f"mm({factors}, out=m{number})"
 
 
-def _added(known: set[int], slot: int, gradient: str) -> str:
-    name = _gradient(slot)
+def write_backward(program: Program, derivatives: Derivatives) -> Written:
+    """The function of weights, and of gradients of the state after the last step, and zeros.
+
+    It returns the gradients of the state before the first step.
+    """
+    runs = find_runs(program, derivatives)
+    after = [f"after{place}" for place in range(len(program.outputs))]
+    known: set[int] = set()
+    lines = [_added(known, slot, "", own) for slot, own in zip(program.outputs, after, strict=True)]
+    lines.append(_added(known, program.outputs[0], "", "o0"))
+    for instruction in reversed(program.instructions):
+        for node in program.computed(instruction):
+            gradient = _gradient(node)
+            for number, way in enumerate(derivatives.ways):
+                if way.junction == node:
+                    lines.append(_added(known, way.end, "mul", gradient, f"d{number}"))
+            for run, owner in runs.items():
+                if owner == node:
+                    factor = gradient if run.many == 1 else f"{gradient}.unsqueeze(1)"
+                    lines.append(f"{run.name}.mul_({factor})")
+        if isinstance(instruction, Product) and instruction.sources != (INPUT,):
+            number = program.products.index(instruction)
+            lines.append(_added(known, instruction.sources[-1], "mm", f"r{number}", f"w{number}"))
+    before = (_gradient(slot) if slot in known else "zeros" for slot in program.state)
+    lines.append(f"{_joined(after)} = {_joined(before)}")
+    return _function(program, f"{_joined(after)}zeros, ", lines, _joined(after))
+
+
+def _added(known: set[int], slot: int, op: str, *factors: str) -> str:
+    """Adds the product of the factors, or the one value, to the gradient of a slot."""
+    gradient = _gradient(slot)
     if slot in known:
-        return f"{name} = add({name}, {gradient})"
+        return f"{gradient} = add{op}({_joined((gradient, *factors))})"
     known.add(slot)
-    return f"{name} = {gradient}"
+    return f"{gradient} = {op}({_joined(factors)})" if op else f"{gradient} = {factors[0]}"
 
 
-def _function(arguments: str, lines: Iterable[str]) -> Callable[..., Any]:
-    """The function of lines; all that they name is numbered here, or is in the tables of ops."""
+def _function(program: Program, others: str, lines: list[str], result: str) -> Written:
+    """The function of lines; all that they name is numbered, or is in the tables of ops."""
+    rows = tuple(sorted({name for line in lines for name in ROWS.findall(line)}))
+    weights = _joined(f"w{number}" for number in range(len(program.products)))
+    text = [f"def written(weights, {others}rows):"]
+    text += [f"    {weights} = weights" if weights else ""]
+    text += [f"    for {_joined(rows)} in zip(*rows):", *(f"        {line}" for line in lines)]
+    text += [f"    return {result}"]
     names = dict(NAMES)
-    exec("\n    ".join([f"def written({arguments}):", *lines]), names)
-    written: Callable[..., Any] = names["written"]
-    return written
+    exec("\n".join(text), names)
+    return Written(names["written"], rows)
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils import clip_grad_norm_
 
 from metaqnn.language.model import LanguageModel
-from metaqnn.language.recipe import ADAM, LanguageRecipe
+from metaqnn.language.recipe import ADAM, SGD, LanguageRecipe
 
 
 class Steps:
@@ -30,6 +30,7 @@ class Steps:
         self.model = model
         self.text = text
         self.clip_norm = recipe.clip_norm
+        self.is_summed = recipe.optimizer == SGD
         self.generator = model.generator
         self.weights: list[Tensor] = [
             weights for weights in model.parameters() if weights.requires_grad
@@ -60,7 +61,9 @@ class Steps:
         self.optimizer.zero_grad(set_to_none=True)
         scores, after = self.model(piece[:-1], self.before)
         loss = cross_entropy(scores.flatten(0, 1), piece[1:].flatten())
-        loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+        # the rates of plain descent are those of Zaremba et al., whose loss is the sum of a piece
+        descended = loss * (len(piece) - 1) if self.is_summed else loss
+        descended.backward()  # type: ignore[no-untyped-call]  # torch has no types here
         if self.clip_norm is not None:
             clip_grad_norm_(self.weights, self.clip_norm)
         self.optimizer.step()

@@ -23,13 +23,13 @@ class Product:
     Attributes:
         sources: One, or the input and the hidden state.
         start: The first of the maps among all of each source.
-        parts: The slots of what stands side by side.
-        sizes: How many maps are in each part.
+        slots: Of what stands side by side.
+        sizes: How many maps are in each.
     """
 
     sources: tuple[int, ...]
     start: int
-    parts: tuple[int, ...]
+    slots: tuple[int, ...]
     sizes: tuple[int, ...]
 
     @property
@@ -44,13 +44,18 @@ class Apply:
 
     Attributes:
         op: Its name.
-        inputs: The slots that it reads.
+        sources: The slots that it reads.
         slot: Of its value.
     """
 
     op: str
-    inputs: tuple[int, ...]
+    sources: tuple[int, ...]
     slot: int
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """As of a product."""
+        return (self.slot,)
 
 
 Instruction = Product | Apply
@@ -93,9 +98,7 @@ class Program:
 
     def computed(self, instruction: Instruction) -> tuple[int, ...]:
         """The nodes that an instruction computes; of a product in the order of its maps."""
-        is_product = isinstance(instruction, Product)
-        slots = instruction.parts if is_product else (instruction.slot,)
-        return tuple(node for slot in slots for node in self.sides.get(slot, (slot,)))
+        return tuple(node for slot in instruction.slots for node in self.sides.get(slot, (slot,)))
 
     def root(self, slot: int) -> int:
         """The slot that was there first, where values are written over others."""
@@ -263,15 +266,14 @@ def _under(writer: _Writer, needed: set[int]) -> dict[int, int]:
     """The slots that stand where that did which they alone read, and which is not needed then."""
     readers: Counter[int] = Counter()
     for instruction in writer.instructions:
-        is_product = isinstance(instruction, Product)
-        readers.update(instruction.sources if is_product else instruction.inputs)
+        readers.update(instruction.sources)
     single = {*range(writer.taken)} - needed
     for slot, nodes in writer.sides.items():
         readers[slot] += sum(readers[node] for node in nodes)
         single -= {*nodes, *([slot] if needed.intersection(nodes) else ())}
     return {
-        own.slot: own.inputs[0]
+        own.slot: own.sources[0]
         for own in writer.instructions
         if isinstance(own, Apply) and OPS[own.op].in_place
-        if own.inputs[0] in single and readers[own.inputs[0]] == 1
+        if own.sources[0] in single and readers[own.sources[0]] == 1
     }

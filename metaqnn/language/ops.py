@@ -48,8 +48,16 @@ def _larger(gradient: Tensor, _: Any, first: Tensor, second: Tensor) -> tuple[Te
     return own, gradient - own
 
 
+def _average(*values: Tensor, out: Tensor | None = None) -> Tensor:
+    return torch.mean(torch.stack(values), 0, out=out)
+
+
 def _mean(gradient: Tensor, _: Any, *inputs: Any) -> tuple[Tensor, ...]:
     return (gradient / len(inputs),) * len(inputs)
+
+
+def _blend(gate: Tensor, new: Tensor, old: Tensor, out: Tensor | None = None) -> Tensor:
+    return torch.lerp(old, new, gate, out=out)
 
 
 def _highway(
@@ -76,13 +84,7 @@ OPS = {
         *(_positive, lambda gradient, value, _: (_relu(gradient, value, 0),), "value"), torch.relu_
     ),
     "SIN": Op(torch.sin, lambda gradient, _, a: (gradient * torch.cos(a),), "inputs"),
-    "MEAN": Op(
-        *(lambda *values, out=None: torch.mean(torch.stack(values), 0, out=out), _mean),
-        inputs=None,
-    ),
-    "HIGHWAY": Op(
-        *(lambda gate, new, old, out=None: torch.lerp(old, new, gate, out=out), _highway),
-        *("inputs", None, 3),
-    ),
+    "MEAN": Op(_average, _mean, inputs=None),
+    "HIGHWAY": Op(_blend, _highway, "inputs", inputs=3),
 }
 """By name."""

@@ -102,7 +102,7 @@ def write_forward(program: Program) -> Written:
 
 def _forward(program: Program, instruction: Instruction) -> Iterator[str]:
     if isinstance(instruction, Apply):
-        read = _joined(_name(program.root(slot)) for slot in instruction.inputs)
+        read = _joined(_name(program.root(slot)) for slot in instruction.sources)
         if instruction.slot in program.under:
             yield f"{instruction.op}_in_place({read})"
         else:

@@ -34,7 +34,10 @@ class LanguageRecipe(TrainingOptions):
     seconds: Positive | None = Field(None, description="Of a training, at most.")
     batch_size: PositiveInt = Field(20, description="Pieces of text that are read side by side.")
     optimizer: str = Field(SGD, description="sgd or adam.")
-    learning_rate: Positive = Field(1.0, description="Of the first epochs; 1e-3 suits adam.")
+    learning_rate: Positive = Field(
+        1.0,
+        description="Of the first epochs, for sgd of the sum over a piece; 1e-3 suits adam.",
+    )
     decay: Positive = Field(0.5, description="Factor of the learning rate at every epoch after.")
     constant_epochs: PositiveInt = Field(4, description="Epochs before the learning rate decays.")
     bptt: PositiveInt = Field(

@@ -1,11 +1,12 @@
 """A recurrent cell over all steps of texts, and its gradients by back-propagation through time.
 
-Autograd would record every op of every step. Here all steps are one function: on the way back the
-gradients of a product are put one behind the other, so that those of its weights are one product
-for all steps.
+Autograd would record every op of every step. Here all steps are one function, and what can be
+computed of all of them at once is: maps of the inputs before the first step; on the way back the
+derivatives, which the steps multiply by gradients where they lie; and the gradients of weights
+after the last one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,13 +17,14 @@ from torch.autograd.function import once_differentiable
 from metaqnn.language.derivatives import Derivatives
 from metaqnn.language.instructions import Product, Program
 from metaqnn.language.passes import (
+    Run,
     Written,
     find_runs,
     handed_on,
     write_backward,
     write_forward,
 )
-from state_space.recurrent import HIDDEN, INPUT
+from state_space.recurrent import INPUT
 
 Weights = Mapping[int, Tensor]
 """Of each source those of all its maps, of shape (maps * units, values)."""
@@ -53,6 +55,10 @@ class Passes:
         return Derivatives(self.program)
 
     @cached_property
+    def _runs(self) -> list[Run]:
+        return [*find_runs(self.program, self._derivatives)]
+
+    @cached_property
     def _backward(self) -> Written:
         return write_backward(self.program, self._derivatives)
 
@@ -68,51 +74,56 @@ class Passes:
             keeps: What gradients read is kept; else the steps write over each other.
         """
         steps, (texts, units) = len(inputs), state[0].shape
-        program, rows, values = self.program, dict[str, Tensor](), Values()
-
-        def room(width: int, is_kept: bool) -> Tensor:
-            if is_kept:
-                return inputs.new_empty(steps, texts, width)
-            return inputs.new_empty(1, texts, width).expand(steps, -1, -1)
-
+        rows: dict[str, Tensor] = {}
         for place, before in enumerate(state):
             states = inputs.new_empty(steps + 1, texts, units)
             states[0] = before
-            values[HIDDEN - place] = rows[f"s{place}"] = states[:-1]
-            rows[f"n{place}"] = states[1:]
+            rows[f"s{place}"], rows[f"n{place}"] = states[:-1], states[1:]
+
+        def room(width: int) -> Tensor:
+            own = inputs.new_empty(steps if keeps else 1, texts, width * units)
+            return own.expand(steps, -1, -1)
+
         maps: list[Tensor | None] = []
-        products = iter(range(len(program.products)))
-        for own in program.instructions:
-            if isinstance(own, Product):
-                number, nodes = next(products), program.computed(own)
-                is_own = own.sources != (INPUT,)
-                of_source = _rows(weights[own.sources[-1]], own, units)
-                # many small products are faster with a transposed matrix that is written out
-                maps.append(of_source.t().contiguous() if is_own else None)
-                if INPUT in own.sources:
-                    whole = inputs @ _rows(weights[INPUT], own, units).t()
-                else:
-                    whole = room(len(nodes) * units, keeps)
-                rows[f"m{number}"] = whole
-                sizes = [size * units for size in own.sizes]
-                values.update(zip(own.parts, whole.split(sizes, 2), strict=True))
-                slots = own.parts
-            else:
-                slots = (own.slot,)
-                if own.slot in program.under:
-                    values[own.slot] = values[own.inputs[0]]
-                elif own.slot in self._handed_on:
-                    values[own.slot] = rows[f"n{self._handed_on[own.slot]}"]
-                else:
-                    width = values[own.inputs[0]].shape[2]
-                    values[own.slot] = room(width, keeps)
-            for slot in slots:
-                for nodes in [program.sides[slot]] if slot in program.sides else []:
-                    values.update(zip(nodes, values[slot].chunk(len(nodes), 2), strict=True))
-        rows.update((f"v{slot}", value) for slot, value in values.items())
+        for number, product in enumerate(self.program.products):
+            of_source = _rows(weights[product.sources[-1]], product, units)
+            # many small products are faster with a transposed matrix that is written out
+            maps.append(of_source.t().contiguous() if product.sources != (INPUT,) else None)
+            rows[f"m{number}"] = (
+                inputs @ _rows(weights[INPUT], product, units).t()
+                if INPUT in product.sources
+                else room(sum(product.sizes))
+            )
+        values = self._lay_out(rows, units, room)
+        rows |= {f"v{slot}": value for slot, value in values.items()}
         self._forward.call(maps, [rows[name].unbind(0) for name in self._forward.rows])
         ends = tuple(rows[f"n{place}"][-1].clone() for place in range(len(state)))
         return rows["n0"], ends, values
+
+    def _lay_out(
+        self, rows: Mapping[str, Tensor], units: int, room: Callable[[int], Tensor]
+    ) -> Values:
+        """Where all slots are; a room is for so many nodes side by side."""
+        program = self.program
+        values = {slot: rows[f"s{place}"] for place, slot in enumerate(program.state)}
+        for own in program.instructions:
+            if isinstance(own, Product):
+                whole = rows[f"m{program.products.index(own)}"]
+                parts = whole.split_with_sizes([size * units for size in own.sizes], 2)
+                new = dict(zip(own.slots, parts, strict=True))
+            elif own.slot in program.under:
+                new = {own.slot: values[program.under[own.slot]]}
+            elif own.slot in self._handed_on:
+                new = {own.slot: rows[f"n{self._handed_on[own.slot]}"]}
+            else:
+                new = {own.slot: room(len(program.computed(own)))}
+            for slot, value in new.items():
+                beside = program.sides.get(slot, ())
+                values |= {
+                    slot: value,
+                    **dict(zip(beside, value.chunk(len(beside) or 1, 2), strict=False)),
+                }
+        return values
 
     def backward(
         self,
@@ -131,20 +142,17 @@ class Passes:
             of_outputs: Gradients, shape (steps, texts, units).
             of_ends: Those of what the last step has handed on.
         """
-        shape = steps, texts, units = of_outputs.shape
-        program, products = self.program, self.program.products
+        steps, texts, units = of_outputs.shape
+        products = self.program.products
         along, of_nodes = self._derivatives.along(kept, inputs.new_ones(()))
-        rows = {f"d{number}": own.expand(shape) for number, own in enumerate(along)}
+        rows = {f"d{number}": own.expand_as(of_outputs) for number, own in enumerate(along)}
         rows["o0"] = of_outputs
-        rooms = []
-        for number, product in enumerate(products):
-            nodes = program.computed(product)
-            room = inputs.new_empty(steps, texts, len(nodes), units)
-            for place, node in enumerate(nodes):
+        rooms = [inputs.new_empty(steps, texts, sum(own.sizes), units) for own in products]
+        for number, (product, room) in enumerate(zip(products, rooms, strict=True)):
+            for place, node in enumerate(self.program.computed(product)):
                 room[:, :, place] = of_nodes.get(node, 0)
-            rooms.append(room)
             rows[f"r{number}"] = room.flatten(2)
-        for run in find_runs(program, self._derivatives):
+        for run in self._runs:
             part = rooms[run.product][:, :, run.first : run.first + run.many]
             rows[run.name] = part if run.many > 1 else part[:, :, 0]
         of_state = self._backward.call(

@@ -74,10 +74,12 @@ def read_cell(text: str) -> Architecture | str:
             )
     reads = {source for node in cell.nodes for source in node.inputs} | {*cell.outputs}
     maps = {source for node in cell.nodes if node.op == LINEAR for source in node.inputs}
+    others = {source for node in cell.nodes if node.op != LINEAR for source in node.inputs}
     states = len(cell.outputs)
-    if INPUT not in maps or states > len((HIDDEN, MEMORY)) or min(reads) < -1 - states:
+    is_mapped = INPUT in maps - others
+    if not is_mapped or states > len((HIDDEN, MEMORY)) or min(reads) < -1 - states:
         raise MetaqnnError(
-            f"{text!r} is no cell: it must map -1, the input, and read of -2 and -3 only as many "
-            "as it has outputs, which are one or two"
+            f"{text!r} is no cell: it must read -1, the input, through maps (LIN) alone, and of -2 "
+            "and -3 only as many as it has outputs, which are one or two"
         )
     return cell

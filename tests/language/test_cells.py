@@ -297,6 +297,7 @@ def test_a_cell_is_read_back_from_both_of_its_texts(space, seed):
         ("[LIN, LIN@-2, LIN@0,1]", "LIN reads 2 values, not 1"),
         ("[LIN, LIN@-2, HIGHWAY@0,1]", "HIGHWAY reads 2 values, not 3"),
         ("[LIN, TANH] -> 1,1,0", "which are one or two"),
+        ("[LIN, ADD@0,-1]", "through maps"),
     ],
 )
 def test_a_text_that_is_no_cell_is_refused_where_it_is_read(text, reason):

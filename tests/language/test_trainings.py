@@ -100,7 +100,7 @@ def test_cells_are_found_by_name_and_by_both_of_their_texts():
         "lstn": "did you mean lstm",
         "add tanh, add tanh, add tanh | inject": "3 leaves",
         "add tanh, mult relu | mult sigmoid": "must end like",
-        "[TANH@-1]": "it must map -1",
+        "[TANH@-1]": "it must read -1",
         "[LIN@-1, MUL@0,-3]": "as many as it has outputs",
     }.items():
         with pytest.raises(MetaqnnError, match=told):

@@ -54,6 +54,25 @@ def test_the_state_goes_on_from_piece_to_piece(cell):
                 torch.testing.assert_close(value, end.detach())
 
 
+def test_plain_descent_goes_by_the_sum_over_a_piece():
+    """Zaremba et al.: a text's loss is the sum of its tokens', the mean is over texts."""
+    model, by_hand = (
+        LanguageModel("rnn", Dimensions(9, 5, 1), torch.Generator().manual_seed(1), spread=1)
+        for _ in range(2)
+    )
+    text = torch.randint(0, 9, (5, 3), generator=torch.Generator().manual_seed(2))
+    recipe = LanguageRecipe(batch_size=3, optimizer="sgd", clip_norm=None)
+    steps = Steps(model, text, recipe)
+    steps.begin(0.1)
+    steps.step(torch.arange(5))
+    chances = by_hand(text[:-1], by_hand.start(3))[0].log_softmax(2)
+    loss = -chances.gather(2, text[1:, :, None]).sum() / 3
+    loss.backward()
+    for weights, before in zip(model.parameters(), by_hand.parameters(), strict=True):
+        if before.requires_grad:
+            torch.testing.assert_close(weights, before - 0.1 * before.grad)
+
+
 @pytest.mark.parametrize("cell", ["lstm", CELL], ids=["torch's", "own"])
 @pytest.mark.parametrize("recipe", RECIPES, ids=["sgd", "adam"])
 def test_a_right_graph_is_replayed_and_made_anew_for_every_rate(cell, recipe):

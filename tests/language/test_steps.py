@@ -26,7 +26,10 @@ CORPUS = make_corpus([TEXT, TEXT[:90]], "characters")
 CELL = CELLS["nascell"]()
 
 SMALL = {"epochs": 6, "batch_size": 4, "units": 6, "bptt": 9, "unit_dropout": 0.3}
-RECIPES = [LanguageRecipe(**SMALL), LanguageRecipe(**SMALL, optimizer="adam", learning_rate=0.01)]
+RECIPES = [
+    LanguageRecipe(**SMALL, optimizer="sgd", learning_rate=0.1),
+    LanguageRecipe(**SMALL, optimizer="adam", learning_rate=0.01),
+]
 
 
 def curve_and_weights(cell, recipe, **more):
